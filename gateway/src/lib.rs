@@ -1,0 +1,1 @@
+//! Sluice: a secure border and cross-domain gateway for Matrix federation.

@@ -1,0 +1,2 @@
+//! The binary `sluice`.
+fn main() {}

@@ -1,0 +1,1 @@
+//! End-to-end tests: real homeservers, real clients, an adversarial peer, load.
