@@ -1,0 +1,475 @@
+#![expect(clippy::unwrap_used, reason = "a failing test may panic")]
+
+use std::sync::OnceLock;
+
+use serde_json::json;
+
+use super::*;
+use crate::{
+    bundle::{Bundle, BundleParts, BundleSigningKey, BundleVerifyKey, Profile},
+    json::{Limits, parse_object},
+    label::LABEL_KEY,
+};
+
+const GRANTED: &str = "OFFEN";
+const TOO_HIGH: &str = "GEHEIM";
+const RELEASED: &str = "rego.sluice.release.event";
+
+/// The shipped policy with three links: `high->low` demands labels on events, `strict->low` on rooms, `low->high` none.
+fn bundle() -> &'static Bundle {
+    static BUNDLE: OnceLock<Bundle> = OnceLock::new();
+    BUNDLE.get_or_init(|| {
+        let link = |require: &str| {
+            let policy = json!({"require_label": require, "edus": ["m.typing", "m.device_list_update"], "clearance": {
+                "PolicyIdentifier": {"name": "DE-SAMPLE", "uri": "urn:oid:2.25.999001"},
+                "ClassificationList": ["OFFEN", "VS-NUR FÜR DEN DIENSTGEBRAUCH"], "Category": [],
+            }});
+            serde_json::from_value::<LinkPolicy>(policy).unwrap()
+        };
+        let text = |name: &str, text: &str| (name.to_owned(), text.to_owned());
+        let parts = BundleParts {
+            profile: Profile { name: "test".to_owned(), version: "1".to_owned() },
+            spifs: vec![
+                text("de.xml", include_str!("../../../rules/spif/de-sample.xml")),
+                text("nato.xml", include_str!("../../../rules/spif/nato-sample.xml")),
+            ],
+            dlp: vec![
+                text("de.toml", include_str!("../../../rules/dlp/de.toml")),
+                text("marking.toml", include_str!("../../../rules/dlp/marking.toml")),
+                text("payment.toml", include_str!("../../../rules/dlp/payment.toml")),
+            ],
+            links: [("high->low", "event"), ("strict->low", "room"), ("low->high", "none")]
+                .map(|(name, require)| (name.to_owned(), link(require)))
+                .into(),
+            wasm: include_bytes!("../../../rules/profiles/demo/compiled/policy.wasm").to_vec(),
+            data: include_bytes!("../../../rules/profiles/demo/compiled/data.json").to_vec(),
+        };
+        let key = BundleSigningKey::from_pem(include_str!("../../tests/fixtures/bundle.key")).unwrap();
+        let public = BundleVerifyKey::from_pem(include_str!("../../tests/fixtures/bundle.pub")).unwrap();
+        Bundle::open(&Bundle::build(&parts, &key).unwrap(), &public).unwrap()
+    })
+}
+
+fn object(value: &serde_json::Value) -> Object {
+    parse_object(value.to_string().as_bytes(), &Limits::PDU).unwrap()
+}
+
+fn wire(classification: &str) -> serde_json::Value {
+    json!({"PolicyIdentifier": {"name": "DE-SAMPLE", "uri": "urn:oid:2.25.999001"}, "Classification": classification,
+        "Category": [], "CreationDateTime": "2026-03-01T12:00:00Z", "ReviewDateTime": "2031-03-01T00:00:00Z"})
+}
+
+fn label(classification: &str) -> Label {
+    Label::from_tree(&Tree::Object(object(&wire(classification)))).unwrap()
+}
+
+fn at() -> OffsetDateTime {
+    OffsetDateTime::from_unix_timestamp(1_780_000_000).unwrap()
+}
+
+/// What alice of zone high sends: the ordinary message; a test says what is odd about it.
+struct Sent {
+    link: &'static str,
+    kind: Kind,
+    event_type: &'static str,
+    state_key: Option<&'static str>,
+    content: Object,
+    target: Option<Option<Label>>,
+    target_unknown: bool,
+    room: Option<Label>,
+    redacted: bool,
+}
+
+fn sent(event_type: &'static str, content: serde_json::Value) -> Sent {
+    Sent {
+        link: "high->low",
+        kind: Kind::Pdu,
+        event_type,
+        state_key: None,
+        content: object(&content),
+        target: None,
+        target_unknown: false,
+        room: None,
+        redacted: false,
+    }
+}
+
+fn message(body: &str) -> Sent {
+    sent("m.room.message", json!({"msgtype": "m.text", "body": body}))
+}
+
+impl Sent {
+    fn labelled(mut self, classification: &str) -> Self {
+        let mut content = serde_json::to_value(&self.content).unwrap();
+        content[LABEL_KEY] = wire(classification);
+        self.content = object(&content);
+        self
+    }
+
+    fn in_room(mut self, classification: &str) -> Self {
+        self.room = Some(label(classification));
+        self
+    }
+
+    fn on(mut self, link: &'static str) -> Self {
+        self.link = link;
+        self
+    }
+
+    fn to(mut self, target: Option<&str>) -> Self {
+        self.target = Some(target.map(label));
+        self
+    }
+
+    fn state(mut self) -> Self {
+        self.state_key = Some("");
+        self
+    }
+
+    fn of_kind(mut self, kind: Kind) -> Self {
+        self.kind = kind;
+        self
+    }
+
+    fn unit(&self) -> UnitFacts<'_> {
+        let target = match &self.target {
+            _ if self.target_unknown => Target::Unknown,
+            Some(label) => Target::Known(label.as_ref()),
+            None => Target::Absent,
+        };
+        UnitFacts {
+            kind: self.kind,
+            event_type: self.event_type,
+            sender: Some("@alice:high.test"),
+            state_key: self.state_key,
+            room_id: Some("!room:high.test"),
+            room_version: Some("12"),
+            content: &self.content,
+            target,
+            room_label: self.room.as_ref(),
+            redacted: self.redacted,
+        }
+    }
+
+    fn judged(&self) -> UnitDecision {
+        let (from, to) = crate::link::zones(self.link).unwrap();
+        let link = LinkContext {
+            name: self.link,
+            from,
+            to,
+            direction: Direction::Outbound,
+            clearances: Vec::new(),
+        };
+        decide_units(bundle(), &link, &[self.unit()], at())
+            .unwrap()
+            .remove(0)
+    }
+
+    fn rule(&self) -> String {
+        let judged = self.judged();
+        assert_eq!(
+            judged.decision.verdict == Verdict::Release,
+            judged.reason.is_none() && judged.decision.rule.starts_with("rego.")
+                || judged.decision.rule == ALREADY_REDACTED,
+            "{judged:?}"
+        );
+        judged.decision.rule
+    }
+}
+
+#[test]
+fn a_message_within_the_clearance_is_released() {
+    let judged = message("hello bob").labelled(GRANTED).judged();
+    assert_eq!(judged.decision, Decision::new(Verdict::Release, RELEASED));
+    assert_eq!(judged.label, Some(label(GRANTED)));
+    assert_eq!(judged.label_source, LabelSource::Event);
+    assert_eq!(judged.label_rule.as_deref(), Some("label.granted"));
+}
+
+#[test]
+fn a_message_above_the_clearance_is_redacted_and_its_label_is_reported() {
+    let judged = message("hello bob").labelled(TOO_HIGH).judged();
+    assert_eq!(
+        judged.decision,
+        Decision::new(Verdict::Redact, "label.classification")
+    );
+    assert_eq!(judged.label, Some(label(TOO_HIGH)));
+    assert!(judged.reason.unwrap().contains(TOO_HIGH));
+}
+
+#[test]
+fn an_unlabelled_message_is_redacted_where_labels_are_demanded() {
+    assert_eq!(message("hello").rule(), LABEL_MISSING);
+    assert_eq!(message("hello").in_room(GRANTED).rule(), RELEASED);
+    assert_eq!(
+        message("hello").in_room(TOO_HIGH).rule(),
+        "label.classification"
+    );
+    assert_eq!(message("hello").on("low->high").rule(), RELEASED);
+    assert_eq!(
+        message("hello").labelled(TOO_HIGH).on("low->high").rule(),
+        "label.classification"
+    );
+}
+
+#[test]
+fn what_is_no_label_is_not_the_same_as_no_label() {
+    let mut content = json!({"msgtype": "m.text", "body": "hello"});
+    content[LABEL_KEY] = json!("OFFEN");
+    let broken = sent("m.room.message", content)
+        .in_room(GRANTED)
+        .on("low->high");
+    assert_eq!(broken.rule(), LABEL_MALFORMED);
+}
+
+#[test]
+fn without_any_clearance_no_label_is_granted() {
+    let units = [message("hello").labelled(GRANTED)];
+    let link = LinkPolicy {
+        clearance: None,
+        ..bundle().link("high->low").unwrap().clone()
+    };
+    let context = LinkContext {
+        name: "x",
+        from: "a",
+        to: "b",
+        direction: Direction::Outbound,
+        clearances: Vec::new(),
+    };
+    let scene = Scene {
+        bundle: bundle(),
+        link: &context,
+        policy: &link,
+        at: at(),
+    };
+    let found = scene.look(&units[0].unit());
+    assert_eq!(
+        format!("label.{}", found.label.outcome.unwrap().rule),
+        LABEL_NO_CLEARANCE
+    );
+}
+
+#[test]
+fn every_clearance_must_grant() {
+    let narrow = r#"{"PolicyIdentifier":{"name":"DE-SAMPLE"},"ClassificationList":["GEHEIM"],"Category":[]}"#;
+    let narrow = Clearance::parse(narrow).unwrap();
+    let sent = message("hello").labelled(GRANTED);
+    let link = LinkContext {
+        name: "high->low",
+        from: "high",
+        to: "low",
+        direction: Direction::Outbound,
+        clearances: vec![&narrow],
+    };
+    let judged = decide_units(bundle(), &link, &[sent.unit()], at())
+        .unwrap()
+        .remove(0);
+    assert_eq!(judged.decision.rule, "label.classification");
+}
+
+#[test]
+fn an_iban_a_tax_id_a_card_and_a_marking_are_each_found() {
+    for (text, detector) in [
+        ("Konto DE89370400440532013000", "de.iban"),
+        ("Meine Steuer-ID ist 86095742719", "de.steuer_id"),
+        ("card 4111111111111111", "payment.card"),
+        ("GEHEIM: Lage um 12 Uhr", "marking.geheim"),
+    ] {
+        let judged = message(text).labelled(GRANTED).judged();
+        assert_eq!(
+            judged.decision,
+            Decision::new(Verdict::Redact, format!("dlp.{detector}")),
+            "{text}"
+        );
+        assert!(
+            judged
+                .findings
+                .iter()
+                .any(|finding| finding.detector == detector
+                    && finding.field == "/event/content/body")
+        );
+    }
+}
+
+#[test]
+fn a_marking_may_stand_under_its_own_label() {
+    let marked = || message("VS-NfD Lage um 12 Uhr");
+    assert_eq!(marked().labelled(GRANTED).rule(), "dlp.marking.vs_nfd");
+    assert_eq!(
+        marked().labelled("VS-NUR FÜR DEN DIENSTGEBRAUCH").rule(),
+        RELEASED
+    );
+}
+
+#[test]
+fn detectors_look_at_every_kind_of_unit() {
+    let kinds = [
+        Kind::Pdu,
+        Kind::StrippedState,
+        Kind::Template,
+        Kind::Edu,
+        Kind::Profile,
+        Kind::DeviceList,
+        Kind::Keys,
+        Kind::Claim,
+        Kind::KeyDocument,
+        Kind::Directory,
+        Kind::Summary,
+        Kind::Ids,
+    ];
+    for kind in kinds {
+        let rule = sent("m.typing", json!({"x": "GEHEIM"}))
+            .on("low->high")
+            .of_kind(kind)
+            .rule();
+        assert_eq!(rule, "dlp.marking.geheim", "{kind:?}");
+    }
+    let mut named = message("hello").labelled(GRANTED);
+    named.state_key = Some("GEHEIM");
+    assert_eq!(named.rule(), "dlp.marking.geheim");
+}
+
+#[test]
+fn what_relates_to_an_event_takes_its_label() {
+    let reaction = || {
+        sent(
+            "m.reaction",
+            json!({"m.relates_to": {"rel_type": "m.annotation"}}),
+        )
+    };
+    assert_eq!(reaction().to(Some(GRANTED)).rule(), RELEASED);
+    assert_eq!(
+        reaction().to(Some(TOO_HIGH)).in_room(GRANTED).rule(),
+        "label.classification"
+    );
+    assert_eq!(reaction().to(None).rule(), LABEL_MISSING);
+    assert_eq!(reaction().to(None).in_room(GRANTED).rule(), RELEASED);
+    let mut lost = reaction().in_room(GRANTED);
+    lost.target_unknown = true;
+    assert_eq!(lost.rule(), LABEL_TARGET_UNKNOWN);
+}
+
+#[test]
+fn an_edit_does_not_lower_what_it_edits() {
+    let edit = message("harmless").labelled(GRANTED).to(Some(TOO_HIGH));
+    assert_eq!(edit.rule(), "label.classification");
+    assert_eq!(edit.judged().label_source, LabelSource::Target);
+    assert_eq!(
+        message("more").labelled(TOO_HIGH).to(Some(GRANTED)).rule(),
+        "label.classification"
+    );
+}
+
+#[test]
+fn state_takes_its_rooms_label() {
+    let named = || sent("m.room.name", json!({"name": "Lage"})).state();
+    assert_eq!(named().rule(), LABEL_MISSING);
+    assert_eq!(named().in_room(GRANTED).rule(), RELEASED);
+    assert_eq!(named().in_room(TOO_HIGH).rule(), "label.classification");
+    for structural in [
+        "m.room.create",
+        "m.room.member",
+        "m.room.power_levels",
+        "m.room.join_rules",
+    ] {
+        let event = || sent(structural, json!({})).state();
+        assert_eq!(event().rule(), RELEASED, "{structural}");
+        assert_eq!(
+            event().on("strict->low").rule(),
+            LABEL_MISSING,
+            "{structural}"
+        );
+        assert_eq!(
+            event().on("strict->low").in_room(TOO_HIGH).rule(),
+            "label.classification",
+            "{structural}"
+        );
+    }
+    assert_eq!(
+        sent("org.example.unknown", json!({})).state().rule(),
+        LABEL_MISSING
+    );
+}
+
+#[test]
+fn the_event_that_labels_a_room_is_judged_by_the_label_it_sets() {
+    let state = |level: &str| sent(ROOM_LABEL_TYPE, json!({"label": wire(level)})).state();
+    assert_eq!(state(GRANTED).rule(), RELEASED);
+    assert_eq!(
+        state(TOO_HIGH).in_room(GRANTED).rule(),
+        "label.classification"
+    );
+}
+
+#[test]
+fn ciphertext_is_redacted_and_the_state_that_announces_it_is_not() {
+    let cipher = sent("m.room.encrypted", json!({"ciphertext": "xyz"})).labelled(GRANTED);
+    assert_eq!(cipher.rule(), ENCRYPTION_REFUSED);
+    assert_eq!(
+        sent(
+            "m.room.encryption",
+            json!({"algorithm": "m.megolm.v1.aes-sha2"})
+        )
+        .state()
+        .rule(),
+        RELEASED
+    );
+}
+
+#[test]
+fn edus_cross_by_type_and_by_their_rooms_label() {
+    let edu = |name| sent(name, json!({})).of_kind(Kind::Edu);
+    assert_eq!(edu("m.typing").rule(), "rego.sluice.release.edu_allowed");
+    assert_eq!(
+        edu("m.typing").in_room(TOO_HIGH).judged().decision,
+        Decision::new(Verdict::Drop, "label.classification")
+    );
+    assert_eq!(edu("m.typing").on("strict->low").rule(), LABEL_MISSING);
+    assert_eq!(
+        edu("m.device_list_update").on("strict->low").rule(),
+        "rego.sluice.release.edu_allowed"
+    );
+    assert_eq!(
+        edu("m.presence").judged().decision,
+        Decision::new(Verdict::Drop, "rego.sluice.release.edu_not_allowed")
+    );
+}
+
+#[test]
+fn a_redacted_event_has_nothing_left_to_judge() {
+    let mut redacted = message("");
+    redacted.redacted = true;
+    assert_eq!(redacted.rule(), ALREADY_REDACTED);
+}
+
+#[test]
+fn a_link_that_the_bundle_does_not_know_lets_nothing_cross() {
+    let judged = message("hello").labelled(GRANTED).on("low->far").judged();
+    assert_eq!(
+        judged.decision,
+        Decision::new(Verdict::Redact, LINK_UNKNOWN)
+    );
+}
+
+#[test]
+fn a_batch_keeps_its_order() {
+    let all = [
+        message("a").labelled(GRANTED),
+        message("b"),
+        message("c").labelled(TOO_HIGH),
+    ];
+    let units: Vec<UnitFacts<'_>> = all.iter().map(Sent::unit).collect();
+    let link = LinkContext {
+        name: "high->low",
+        from: "high",
+        to: "low",
+        direction: Direction::Outbound,
+        clearances: Vec::new(),
+    };
+    let rules: Vec<String> = decide_units(bundle(), &link, &units, at())
+        .unwrap()
+        .into_iter()
+        .map(|unit| unit.decision.rule)
+        .collect();
+    assert_eq!(rules, [RELEASED, LABEL_MISSING, "label.classification"]);
+}

@@ -1,0 +1,76 @@
+//! Detectors: what an event's content shows, found by rules that authors keep in TOML.
+//!
+//! ```text
+//!  rules/dlp/*.toml ─→ Detectors
+//!                         │ scan(tree, pointer)
+//!  tree ─→ every string, key, number ─→ views (raw, normalised) ─→ keywords ─→ regex ─→ validator ─→ Finding
+//! ```
+//!
+//! A finding says which detector, how sure, which field and where; never the text, so that it can be logged and handed
+//! on. Work is bounded; over the bound a scan fails, and its caller denies the event.
+
+mod detector;
+mod load;
+mod scan;
+mod validator;
+mod view;
+
+use serde::{Deserialize, Serialize};
+
+pub use detector::{Detectors, Marking};
+pub use scan::{MAX_CANDIDATES, MAX_DEPTH, MAX_FINDINGS, MAX_UNIT_BYTES, ScanError};
+
+/// How sure a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Strength {
+    /// The pattern alone.
+    Low,
+    /// The pattern and a check that random text rarely passes.
+    Medium,
+    /// Beyond that, words nearby that say what it is; or a pattern that is a proof by itself.
+    High,
+}
+
+/// What a detector saw, without the text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// Id of the detector, `de.iban`.
+    pub detector: String,
+    /// How sure it is.
+    pub strength: Strength,
+    /// JSON pointer to the field. A key that is itself found, or longer than 128 bytes, stands in it as `*`.
+    pub field: String,
+    /// First byte of the value, in UTF-8 of the decoded string, key or number.
+    pub start: usize,
+    /// Byte after the value.
+    pub end: usize,
+    /// The view that showed it first: `raw` or `normalised`.
+    pub view: &'static str,
+    /// True where the value stands in the key of `field` and not below it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub key: bool,
+}
+
+impl Strength {
+    /// The word in facts and records.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Strength::Low => "low",
+            Strength::Medium => "medium",
+            Strength::High => "high",
+        }
+    }
+
+    /// One step surer; `High` stays.
+    pub(crate) fn raised(self) -> Strength {
+        match self {
+            Strength::Low => Strength::Medium,
+            Strength::Medium | Strength::High => Strength::High,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
