@@ -1,2 +1,9 @@
 //! The binary `sluice`.
-fn main() {}
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    sluice::cli::run(sluice::cli::Cli::parse())
+}

@@ -1,0 +1,199 @@
+//! The admin socket: how a running gateway is told things. Local only: a unix socket of mode 0600, and the kernel's word
+//! for who is on the other end. One JSON line asks, one JSON line answers.
+//!
+//! ```text
+//! sluice reload ─ ask() ──▶ state/admin.sock ──▶ peer credentials ──▶ AdminHandler::handle ──▶ answer line
+//! ```
+//!
+//! Only the gateway's own user and root are answered, whatever the file's mode says.
+
+use std::fs;
+use std::future::Future;
+use std::io;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Semaphore;
+
+mod client;
+
+pub use client::{AdminError, ask};
+
+/// Longest request or answer line, in bytes.
+pub const MAX_LINE_BYTES: u64 = 256 * 1024;
+/// How long a client may take to send its line.
+pub const LINE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the gateway may work on a request. A reload compiles a policy.
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
+/// Clients at the same time; more wait.
+pub const MAX_CLIENTS: usize = 4;
+/// Pause after a failed accept.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What a running gateway can be told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case", deny_unknown_fields)]
+pub enum AdminRequest {
+    /// Read configuration, peers and bundle again; all or nothing.
+    Reload {},
+}
+
+/// What the gateway answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AdminAnswer {
+    /// Whether it was done.
+    pub ok: bool,
+    /// One sentence for the operator.
+    pub message: String,
+    /// More lines, for example each mistake of a configuration that was not taken.
+    #[serde(default)]
+    pub details: Vec<String>,
+}
+
+/// Who does what was asked.
+pub trait AdminHandler: Send + Sync + 'static {
+    /// Does it and says how it went.
+    fn handle(&self, request: AdminRequest) -> impl Future<Output = AdminAnswer> + Send;
+}
+
+/// A bound admin socket; its file is removed when this is dropped.
+#[derive(Debug)]
+pub struct AdminSocket {
+    path: PathBuf,
+    listener: UnixListener,
+    owner: u32,
+}
+
+impl AdminAnswer {
+    /// It was done.
+    pub fn done(message: impl Into<String>) -> Self {
+        Self {
+            ok: true,
+            message: message.into(),
+            details: Vec::new(),
+        }
+    }
+
+    /// It was not done, and nothing has changed.
+    pub fn refused(message: impl Into<String>, details: Vec<String>) -> Self {
+        Self {
+            ok: false,
+            message: message.into(),
+            details,
+        }
+    }
+}
+
+impl AdminSocket {
+    /// Binds the socket with mode 0600. A file left by a gateway that was killed is replaced; one that answers is not.
+    pub fn bind(path: &Path) -> io::Result<Self> {
+        remove_stale(path)?;
+        let listener = UnixListener::bind(path)?;
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+        let owner = fs::metadata(path)?.uid();
+        Ok(Self {
+            path: path.to_owned(),
+            listener,
+            owner,
+        })
+    }
+
+    /// Serves until `stop` is done.
+    pub async fn serve<H: AdminHandler>(self, handler: Arc<H>, stop: impl Future<Output = ()>) {
+        let places = Arc::new(Semaphore::new(MAX_CLIENTS));
+        let mut stop = std::pin::pin!(stop);
+        loop {
+            let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+                return;
+            };
+            let accepted = tokio::select! {
+                () = &mut stop => return,
+                accepted = self.listener.accept() => accepted,
+            };
+            let Ok((stream, _)) = accepted else {
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            };
+            let (handler, owner) = (Arc::clone(&handler), self.owner);
+            tokio::spawn(async move {
+                if let Err(error) = client(stream, owner, &*handler).await {
+                    tracing::warn!(%error, "an admin client was not answered");
+                }
+                drop(place);
+            });
+        }
+    }
+}
+
+impl Drop for AdminSocket {
+    fn drop(&mut self) {
+        // Nothing is lost if it stays: the next start replaces it.
+        let _removed = fs::remove_file(&self.path);
+    }
+}
+
+fn remove_stale(path: &Path) -> io::Result<()> {
+    let Ok(found) = fs::symlink_metadata(path) else {
+        return Ok(());
+    };
+    if !found.file_type().is_socket() {
+        let message = format!("{} exists and is no socket; remove it", path.display());
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, message));
+    }
+    if std::os::unix::net::UnixStream::connect(path).is_ok() {
+        let message = format!("another gateway serves {}; stop it first", path.display());
+        return Err(io::Error::new(io::ErrorKind::AddrInUse, message));
+    }
+    fs::remove_file(path)
+}
+
+async fn client<H: AdminHandler>(stream: UnixStream, owner: u32, handler: &H) -> io::Result<()> {
+    let asker = stream.peer_cred()?.uid();
+    let mut stream = BufReader::new(stream);
+    let answer = if is_allowed(asker, owner) {
+        let line = tokio::time::timeout(LINE_TIMEOUT, read_line(&mut stream)).await??;
+        answer(&line, handler).await
+    } else {
+        tracing::warn!(uid = asker, "an admin client of another user was refused");
+        AdminAnswer::refused("only the gateway's user and root may ask", Vec::new())
+    };
+    let mut line = serde_json::to_vec(&answer)?;
+    line.push(b'\n');
+    stream.get_mut().write_all(&line).await
+}
+
+async fn answer<H: AdminHandler>(line: &[u8], handler: &H) -> AdminAnswer {
+    let Ok(request) = serde_json::from_slice(line) else {
+        let message = "this is no command of this version; use the `sluice` of the running gateway";
+        return AdminAnswer::refused(message, Vec::new());
+    };
+    match tokio::time::timeout(ANSWER_TIMEOUT, handler.handle(request)).await {
+        Ok(answer) => answer,
+        Err(_) => {
+            AdminAnswer::refused("it took too long and was given up; see the log", Vec::new())
+        }
+    }
+}
+
+async fn read_line(stream: &mut BufReader<UnixStream>) -> io::Result<Vec<u8>> {
+    let mut line = Vec::new();
+    stream
+        .take(MAX_LINE_BYTES)
+        .read_until(b'\n', &mut line)
+        .await?;
+    Ok(line)
+}
+
+fn is_allowed(asker: u32, owner: u32) -> bool {
+    asker == owner || asker == ROOT
+}
+
+const ROOT: u32 = 0;
+
+#[cfg(test)]
+mod tests;

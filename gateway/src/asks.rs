@@ -1,0 +1,226 @@
+//! What the gateway asks on its own account: key documents of both sides, and rooms and events of its own homeserver in
+//! the name of a joined peer, signed by the injected key. Each such request has its own audit line (`face: own`).
+
+use std::sync::Arc;
+
+use ruma_common::CanonicalJsonValue;
+use sluice_policy::json::{self, Limits};
+use sluice_policy::keys::KeyDocument;
+
+use crate::audit::entry::{Entry, Face, RequestEntry};
+use crate::exchange::Exchange;
+use crate::gateway::{Active, Gateway, now_ms};
+use crate::http::Outgoing;
+use crate::keystore::Known;
+use crate::parse::{self, Parsed};
+use crate::peers::Peer;
+use crate::rebuild;
+use crate::refusal::{Blame, Refusal};
+use crate::relay::{Answer, RelayError};
+use crate::route::{self, Route};
+
+/// Largest key document.
+const KEY_DOCUMENT: Limits = Limits {
+    bytes: 64 * 1024,
+    depth: 8,
+    nodes: 1000,
+};
+/// The rule where our homeserver answers a question of ours with a failure of its own.
+pub(crate) const HOMESERVER_FAILED: &str = "gateway.homeserver";
+const KEYS_TARGET: &str = "/_matrix/key/v2/server";
+
+impl Gateway {
+    /// Asks our own homeserver in the name of the exchange's remote homeserver.
+    ///
+    /// # Errors
+    /// [`Refusal`] where the homeserver does not answer; `Ok(None)` where it answers that there is nothing.
+    pub(crate) async fn ask(
+        &self,
+        active: &Active,
+        exchange: &Exchange,
+        target: &str,
+    ) -> Result<Option<Parsed>, Refusal> {
+        let unroutable = |_| {
+            Refusal::ourselves(
+                "gateway.ask",
+                "the gateway asked for something outside of its table",
+            )
+        };
+        let route = route::route("GET", target).map_err(unroutable)?;
+        let (origin, destination) = (exchange.remote.as_str(), exchange.local.as_str());
+        let outgoing = rebuild::signed(
+            "GET",
+            &route.target(),
+            origin,
+            destination,
+            None,
+            &active.keys.injected,
+        )?;
+        self.own_line(&exchange.reference, &route, origin, destination)
+            .await?;
+        let limit = route.endpoint.response.limit;
+        let answer = active
+            .homeserver(destination)?
+            .send(&outgoing, limit)
+            .await
+            .map_err(|error| far_side(&error))?;
+        match answer.status {
+            200 => parse::parse(&route.endpoint.response, &answer.body)
+                .map(Some)
+                .map_err(|fault| {
+                    Refusal::new(
+                        fault.rule(),
+                        Blame::FarSide,
+                        "our homeserver's answer is malformed",
+                    )
+                }),
+            403 | 404 => Ok(None),
+            status => Err(Refusal::ourselves(
+                HOMESERVER_FAILED,
+                format!("our homeserver answers {status}"),
+            )),
+        }
+    }
+
+    /// The key document of one of our homeservers.
+    pub(crate) async fn own_keys(
+        &self,
+        active: &Active,
+        server: &str,
+        key_id: Option<&str>,
+    ) -> Result<Arc<Known>, Refusal> {
+        let fetch = async || {
+            let outgoing = Outgoing {
+                method: hyper::Method::GET,
+                path_and_query: KEYS_TARGET.to_owned(),
+                host: server.to_owned(),
+                authorization: None,
+                body: None,
+            };
+            self.keys_line(server, server).await?;
+            let sent = active
+                .homeserver(server)?
+                .send(&outgoing, KEY_DOCUMENT.bytes)
+                .await;
+            read_document(server, sent.map_err(|error| far_side(&error))?)
+        };
+        self.keys.ensure(server, key_id, now_ms(), fetch).await
+    }
+
+    /// The key document of a peer's homeserver, from the gateway that vouches for it.
+    pub(crate) async fn peer_keys(
+        &self,
+        active: &Active,
+        peer: &Peer,
+        local: &str,
+        server: &str,
+        key_id: Option<&str>,
+    ) -> Result<Arc<Known>, Refusal> {
+        let fetch = async || {
+            let outgoing = rebuild::signed(
+                "GET",
+                KEYS_TARGET,
+                local,
+                server,
+                None,
+                &active.keys.signing,
+            )?;
+            self.keys_line(local, server).await?;
+            let sent = active
+                .peer_client(peer)?
+                .send(&outgoing, KEY_DOCUMENT.bytes)
+                .await;
+            read_document(server, sent.map_err(|error| far_side(&error))?)
+        };
+        self.keys.ensure(server, key_id, now_ms(), fetch).await
+    }
+
+    /// Makes sure that the keys of a homeserver of this link are at hand.
+    pub(crate) async fn ensure_keys(
+        &self,
+        active: &Active,
+        exchange: &Exchange,
+        server: &str,
+        key_id: Option<&str>,
+    ) -> Result<Arc<Known>, Refusal> {
+        if active.is_local(server) {
+            return self.own_keys(active, server, key_id).await;
+        }
+        let Some(peer) = active.peers.by_server(server) else {
+            return Err(Refusal::forbidden(
+                "protocol.third_server",
+                "a server that stands in no peer record",
+            ));
+        };
+        self.peer_keys(active, peer, &exchange.local, server, key_id)
+            .await
+    }
+
+    async fn keys_line(&self, origin: &str, destination: &str) -> Result<(), Refusal> {
+        let unroutable =
+            |_| Refusal::ourselves("gateway.ask", "the endpoint table lacks the key document");
+        let route = route::route("GET", KEYS_TARGET).map_err(unroutable)?;
+        self.own_line(&self.next_reference(), &route, origin, destination)
+            .await
+    }
+
+    async fn own_line(
+        &self,
+        reference: &str,
+        route: &Route,
+        origin: &str,
+        destination: &str,
+    ) -> Result<(), Refusal> {
+        let line = RequestEntry {
+            request: reference.into(),
+            face: Face::Own,
+            op: route.endpoint.op.as_str().into(),
+            method: route.endpoint.method.into(),
+            path: route.endpoint.path.into(),
+            room_id: route.room_id().map(Into::into),
+            event_id: route.params.get("event").map(Into::into),
+            origin: origin.into(),
+            destination: destination.into(),
+            ..RequestEntry::default()
+        };
+        let failed = |error| {
+            Refusal::ourselves(
+                "gateway.audit",
+                format!("the audit log cannot be written: {error}"),
+            )
+        };
+        self.audit
+            .record(vec![Entry::Request(line)])
+            .await
+            .map(drop)
+            .map_err(failed)
+    }
+}
+
+fn read_document(server: &str, answer: Answer) -> Result<Known, Refusal> {
+    let wrong = |detail: String| Refusal::new("gateway.keys", Blame::Ourselves, detail);
+    if answer.status != 200 {
+        return Err(wrong(format!(
+            "the key document of {server} is answered {}",
+            answer.status
+        )));
+    }
+    let tree = json::parse(&answer.body, &KEY_DOCUMENT);
+    let Ok(CanonicalJsonValue::Object(signed)) = tree else {
+        return Err(wrong(format!(
+            "the key document of {server} is not strict JSON"
+        )));
+    };
+    let now = now_ms();
+    let document = KeyDocument::read(signed.clone(), server, now)
+        .map_err(|fault| wrong(format!("the key document of {server} is refused: {fault}")))?;
+    if document.valid_until_ts <= now {
+        return Err(wrong(format!("the key document of {server} has expired")));
+    }
+    Ok(Known::new(document, signed, now))
+}
+
+/// A far side that does not answer is nobody's verdict.
+pub(crate) fn far_side(error: &RelayError) -> Refusal {
+    Refusal::new("gateway.relay", Blame::FarSide, error.to_string())
+}

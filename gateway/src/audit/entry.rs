@@ -1,0 +1,584 @@
+//! Every line of the audit log: the closed set of entries.
+//!
+//! A line is one JSON object, `{"seq":N,"time":"2026-01-31T12:00:00.000Z","prev":"hex","kind":"event",...}`: its number
+//! (from 1, without a gap), the gateway's clock, the SHA-256 of the bytes of the line before it (without its newline;
+//! 64 zeros for the first line), then the entry's own fields.
+//!
+//! An entry holds ids, names from closed sets and counts. It has no field for content, a token, a key or a signature of
+//! an event, and each field is bounded by its type ([`Text`], [`LabelValue`], [`Entry::bound`]).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+pub use sluice_policy::verdict::Verdict;
+
+pub use super::text::{LabelValue, Text};
+
+/// One line of the log: where it stands in the chain, and what it says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Line {
+    /// Number of the line, from 1 and without a gap over all segments.
+    pub seq: u64,
+    /// When it was written, RFC 3339 with milliseconds, UTC.
+    pub time: String,
+    /// SHA-256 (hex) of the bytes of the line before, without its newline.
+    pub prev: String,
+    /// What it says.
+    #[serde(flatten)]
+    pub entry: Entry,
+}
+
+/// What a line can say. The tag is `kind`, in lower case.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Entry {
+    /// One PDU (or other judged unit with an event's shape) was judged.
+    Event(EventEntry),
+    /// One request is relayed (or answered by the gateway itself) after this line is durable.
+    Request(RequestEntry),
+    /// The response of a request carried judged units.
+    Answer(AnswerEntry),
+    /// One request was refused as a whole, after its sender was known.
+    Refused(RefusedEntry),
+    /// One EDU was not relayed.
+    Edu(EduEntry),
+    /// Something about a room was learned.
+    Room(RoomEntry),
+    /// The effective label of an event is to be remembered. Written only where a link demands labels.
+    Label(LabelEntry),
+    /// A room was closed or opened for a link.
+    Closed(ClosedEntry),
+    /// Refusals before authentication: one source, one minute.
+    Strangers(StrangersEntry),
+    /// The gateway started.
+    Start(StartEntry),
+    /// The gateway stops; the closing checkpoint follows.
+    Stop(StopEntry),
+    /// The log was taken up after a crash or after writing had failed. Written by the log itself.
+    Recovery(RecoveryEntry),
+    /// Configuration and bundle were read again.
+    Reload(ReloadEntry),
+    /// Something that an operator should look at.
+    Alarm(AlarmEntry),
+    /// Signs all that stands before it. Written by the log itself, as the last line of each segment.
+    Checkpoint(CheckpointEntry),
+}
+
+/// `kind: event`: the decision on one PDU.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EventEntry {
+    /// Reference of the request that carried it (same as in its `request` line and in the structured log).
+    pub request: Text,
+    /// Link it was judged under, `high->low`.
+    pub link: Text,
+    /// Event id; absent where none can be computed, then `index` names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_id: Option<Text>,
+    /// Place in the list that carried it, from 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<u32>,
+    /// Room id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub room_id: Option<Text>,
+    /// Event type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_type: Option<Text>,
+    /// User id of the sender.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sender: Option<Text>,
+    /// What was decided.
+    pub verdict: Verdict,
+    /// The rule that decided (`protocol.*`, `label.*`, `dlp.*`, `rego.*`).
+    pub rule: Text,
+    /// Why the verdict differs from what the rule said, e.g. `hold_unavailable`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Text>,
+    /// The label that was decided on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<LabelSummary>,
+    /// Where that label came from.
+    #[serde(default)]
+    pub label_source: LabelSource,
+    /// Id of the clearance that the label was held against (SHA-256 of its JSON, hex).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clearance: Option<Text>,
+    /// What the detectors saw: counts, never the matched text. At most [`Entry::FINDINGS`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<FindingSummary>,
+    /// How many entries of `findings` were left out.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub findings_omitted: u32,
+    /// What the link says about ciphertext.
+    #[serde(default)]
+    pub encryption: EncryptionMode,
+    /// The event arrived in its redacted form already.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub redacted_before: bool,
+    /// An earlier denial decided.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub sticky: bool,
+    /// The journal keeps this denial: the judged copy's content hash verified.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub remember: bool,
+    /// Id of the bundle that decided (SHA-256 of the archive, hex).
+    #[serde(default)]
+    pub bundle: Text,
+}
+
+/// `kind: request`: a relayed request. Durable before its first byte is relayed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RequestEntry {
+    /// Reference of the request.
+    pub request: Text,
+    /// The face it came in by.
+    pub face: Face,
+    /// Link that its data flows on, `high->low`.
+    pub link: Text,
+    /// Name of the operation in the endpoint table.
+    pub op: Text,
+    /// HTTP method.
+    pub method: Text,
+    /// Path template of the endpoint table (`/_matrix/federation/v1/event/{eventId}`); never the query's content.
+    pub path: Text,
+    /// Room that the path names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub room_id: Option<Text>,
+    /// Event that the path names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_id: Option<Text>,
+    /// Server name of the origin.
+    pub origin: Text,
+    /// Server name of the destination.
+    pub destination: Text,
+    /// Zone of the peer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer: Option<Text>,
+    /// PDUs by verdict.
+    #[serde(default)]
+    pub pdus: Counts,
+    /// EDUs released.
+    #[serde(default)]
+    pub edus_released: u32,
+    /// Body bytes received.
+    #[serde(default)]
+    pub bytes: u64,
+    /// The gateway answers it itself: nothing is relayed.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub own: bool,
+}
+
+/// `kind: answer`: the response of a relayed request, where it carried judged units. Durable before it is passed on.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct AnswerEntry {
+    /// Reference of the request.
+    pub request: Text,
+    /// Link that the response's data flows on: the opposite of the request's.
+    pub link: Text,
+    /// Name of the operation in the endpoint table.
+    pub op: Text,
+    /// HTTP status that the other side gave.
+    pub status: u16,
+    /// PDUs by verdict.
+    #[serde(default)]
+    pub pdus: Counts,
+    /// Other judged units by verdict (stripped state, profiles, device lists, summaries...).
+    #[serde(default)]
+    pub units: Counts,
+    /// Body bytes received.
+    #[serde(default)]
+    pub bytes: u64,
+}
+
+/// `kind: refused`: a request refused as a whole. Refusals before authentication are [`StrangersEntry`].
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RefusedEntry {
+    /// Reference of the request, as in the error that the sender got.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<Text>,
+    /// The rule that refused.
+    pub rule: Text,
+    /// The face it came in by.
+    pub face: Face,
+    /// Zone of the peer, where known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer: Option<Text>,
+    /// Server name that the request gives as its origin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Text>,
+    /// Server name that the request gives as its destination.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub destination: Option<Text>,
+    /// Name of the operation in the endpoint table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub op: Option<Text>,
+    /// Room that the path names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub room_id: Option<Text>,
+    /// HTTP status that the gateway answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// Source address (`198.51.100.7:40112`, or `unix`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Text>,
+}
+
+/// `kind: edu`: one EDU that was not relayed. Released ones are counted in the request's line.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct EduEntry {
+    /// Reference of the request that carried it.
+    pub request: Text,
+    /// Link it was judged under.
+    pub link: Text,
+    /// EDU type; absent where it has none that can be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edu_type: Option<Text>,
+    /// Place in the transaction's list, from 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<u32>,
+    /// Room that it names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub room_id: Option<Text>,
+    /// The rule that decided.
+    pub rule: Text,
+}
+
+/// `kind: room`: what was learned of a room. Fields that are absent say nothing and change nothing.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RoomEntry {
+    /// Room id.
+    pub room_id: Text,
+    /// Room version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<Text>,
+    /// User id that sent the create event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub creator: Option<Text>,
+    /// The room's label. Absent (`None`): nothing learned. `null` (`Some(None)`): the room has none.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "present"
+    )]
+    pub label: Option<Option<LabelValue>>,
+    /// The room's label may have changed on the other side: what was known of it is forgotten, to be asked for anew.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub label_unknown: bool,
+}
+
+/// `kind: label`: an event's effective label, for the reactions, edits and redactions that will aim at it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LabelEntry {
+    /// Event id.
+    pub event_id: Text,
+    /// Its label; `null`: it has none.
+    pub label: Option<LabelValue>,
+}
+
+/// `kind: closed`: a room was closed or opened for a link.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ClosedEntry {
+    /// Link.
+    pub link: Text,
+    /// Room id.
+    pub room_id: Text,
+    /// The rule that closed it, or `operator`.
+    pub rule: Text,
+    /// True: it is open again.
+    #[serde(default)]
+    pub open: bool,
+}
+
+/// `kind: strangers`: refusals before authentication, summed up ([`super::strangers`]).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct StrangersEntry {
+    /// Source address; an IPv6 source is its /64 network; `other`: all that did not fit into the table.
+    pub source: Text,
+    /// Start of the minute, RFC 3339.
+    pub minute: Text,
+    /// Refusals by rule.
+    pub counts: BTreeMap<Text, u64>,
+}
+
+/// `kind: start`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct StartEntry {
+    /// Version of the program.
+    pub version: Text,
+    /// The zone that the gateway stands before.
+    pub zone: Text,
+    /// Id of the active bundle, if one loaded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundle: Option<Text>,
+    /// SHA-256 of the configuration file, hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config_sha256: Option<Text>,
+}
+
+/// `kind: stop`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct StopEntry {
+    /// `signal`, `admin`...
+    pub reason: Text,
+}
+
+/// `kind: recovery`: how the log was taken up again.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RecoveryEntry {
+    /// What had happened.
+    pub cause: RecoveryCause,
+    /// File of the segment that was taken up.
+    pub segment: Text,
+    /// Bytes of unfinished lines that were cut from its end. They were never acknowledged to anybody.
+    pub bytes_cut: u64,
+    /// Lines that the journal did not have yet and took over from the log.
+    pub replayed: u64,
+    /// Batches that could not be written before (only after `write_failed`).
+    #[serde(default, skip_serializing_if = "is_zero_u64")]
+    pub failed_batches: u64,
+}
+
+/// Why a recovery was needed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecoveryCause {
+    /// The gateway ended without a closing checkpoint.
+    #[default]
+    Crash,
+    /// The journal was missing or behind, and was filled from the log.
+    JournalBehind,
+    /// Writing had failed (disk full, read-only...) and works again.
+    WriteFailed,
+}
+
+/// `kind: reload`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ReloadEntry {
+    /// True: what was read is active. False: nothing changed.
+    pub ok: bool,
+    /// Id of the bundle that is active after it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundle: Option<Text>,
+    /// Code of the first error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<Text>,
+}
+
+/// `kind: alarm`: something that an operator should look at.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct AlarmEntry {
+    /// The rule that raised it (`protocol.hash`, `room.closed`...).
+    pub rule: Text,
+    /// Reference of the request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<Text>,
+    /// Link.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<Text>,
+    /// Zone of the peer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer: Option<Text>,
+    /// Server name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<Text>,
+    /// Room id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub room_id: Option<Text>,
+    /// Event id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_id: Option<Text>,
+}
+
+/// `kind: checkpoint`: the gateway's signature over the chain so far ([`super::checkpoint`]).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CheckpointEntry {
+    /// Hash of the line before this one: what is signed for.
+    pub head: Text,
+    /// Lines before this one, over all segments.
+    pub entries: u64,
+    /// Number of the segment that this line closes.
+    pub segment: u64,
+    /// Why it was closed.
+    pub closing: Closing,
+    /// Key id (`ed25519:ID`) of the audit key.
+    pub key: Text,
+    /// Signature, unpadded base64.
+    pub sig: Text,
+}
+
+/// Why a segment was closed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Closing {
+    /// It is full: another segment follows.
+    #[default]
+    Full,
+    /// The gateway stopped gracefully: the log may end here.
+    Stop,
+}
+
+/// The face of the gateway that a request came in by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Face {
+    /// From our homeserver.
+    #[default]
+    Inside,
+    /// From a peer.
+    Border,
+    /// The gateway's own request.
+    Own,
+}
+
+/// Where an effective label came from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LabelSource {
+    /// The event itself.
+    Event,
+    /// The event that it aims at.
+    Target,
+    /// The room.
+    Room,
+    /// There is none.
+    #[default]
+    None,
+}
+
+/// What a link does with ciphertext: the mode that decided (invariant 12).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EncryptionMode {
+    /// The event is not encrypted.
+    #[default]
+    Clear,
+    /// Ciphertext is refused.
+    Refuse,
+    /// Judged by its label only.
+    LabelOnly,
+    /// Judged by a decrypted copy.
+    Inspect,
+}
+
+/// The label that a decision was made on, named without its free text.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LabelSummary {
+    /// SHA-256 of the label's canonical JSON, hex.
+    pub sha256: Text,
+    /// Object id of the policy, where it names a loaded SPIF.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Text>,
+    /// Classification, where that SPIF knows the name (an unknown name could be content).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classification: Option<Text>,
+}
+
+/// What one detector saw in one event.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct FindingSummary {
+    /// Detector's name.
+    pub detector: Text,
+    /// `low`, `medium` or `high`.
+    pub strength: Text,
+    /// How often.
+    pub count: u32,
+}
+
+/// Units by verdict.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Relayed as they were.
+    pub release: u32,
+    /// Held (for now: redacted, with reason `hold_unavailable`).
+    pub hold: u32,
+    /// Relayed in their redacted form.
+    pub redact: u32,
+    /// Not relayed.
+    pub drop: u32,
+}
+
+impl Default for EventEntry {
+    /// A decision that nobody made denies.
+    fn default() -> Self {
+        Self {
+            request: Text::default(),
+            link: Text::default(),
+            event_id: None,
+            index: None,
+            room_id: None,
+            event_type: None,
+            sender: None,
+            verdict: Verdict::Drop,
+            rule: Text::default(),
+            reason: None,
+            label: None,
+            label_source: LabelSource::default(),
+            clearance: None,
+            findings: Vec::new(),
+            findings_omitted: 0,
+            encryption: EncryptionMode::default(),
+            redacted_before: false,
+            sticky: false,
+            remember: false,
+            bundle: Text::default(),
+        }
+    }
+}
+
+impl Counts {
+    /// Counts one unit.
+    pub fn add(&mut self, verdict: Verdict) {
+        let slot = match verdict {
+            Verdict::Release => &mut self.release,
+            Verdict::Hold => &mut self.hold,
+            Verdict::Redact => &mut self.redact,
+            Verdict::Drop => &mut self.drop,
+        };
+        *slot = slot.saturating_add(1);
+    }
+}
+
+impl Entry {
+    /// Most findings in one line: one a detector and strength; the shipped packs have fewer.
+    pub const FINDINGS: usize = 64;
+    /// Most rules in one line of [`StrangersEntry`].
+    pub const RULES: usize = 32;
+
+    /// Cuts the lists to their limits; the log does so with everything that it is given.
+    pub(crate) fn bound(&mut self) {
+        match self {
+            Self::Event(event) if event.findings.len() > Self::FINDINGS => {
+                let omitted = event.findings.len() - Self::FINDINGS;
+                event.findings.truncate(Self::FINDINGS);
+                event.findings_omitted = u32::try_from(omitted).unwrap_or(u32::MAX);
+            }
+            Self::Strangers(strangers) => {
+                while strangers.counts.len() > Self::RULES {
+                    strangers.counts.pop_last();
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Distinguishes a field that is `null` from one that is absent.
+fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    T::deserialize(deserializer).map(Some)
+}
+
+fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+fn is_zero(value: &u32) -> bool {
+    *value == 0
+}
+
+fn is_zero_u64(value: &u64) -> bool {
+    *value == 0
+}

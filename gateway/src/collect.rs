@@ -1,0 +1,601 @@
+//! Stage `collect`: everything that a judgement needs and that must be asked for is gathered here, so that the judgement
+//! itself is a pure function: room versions, keys, earlier denials, closed rooms, labels of rooms and of target events.
+//!
+//! ```text
+//! Parsed ──> for each unit: room -> version -> Pdu::read -> keys -> verify -> journal ──> Collected (Vec<Case>)
+//! ```
+//!
+//! What is wrong with one unit condemns that unit. What the gateway cannot find out because something is down (a key,
+//! a room) is a [`Refusal`] of the whole request, remembered by nobody, so that the sender's own retry heals it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ruma_common::{CanonicalJsonObject, CanonicalJsonValue};
+use sluice_policy::edu::Edu;
+use sluice_policy::label::Label;
+use sluice_policy::pdu::{Integrity, Pdu, RoomStateElement, RoomVersion, Template};
+
+use crate::exchange::{Exchange, Way};
+use crate::gateway::{Active, Gateway};
+use crate::journal::Denial;
+use crate::parse::{Parsed, Unit};
+use crate::refusal::Refusal;
+use crate::route::{Op, UnitKind};
+use sluice_policy::ids;
+
+/// One unit with all that is known of it.
+#[derive(Debug)]
+pub struct Case {
+    /// What it is.
+    pub kind: UnitKind,
+    /// The table's path of it.
+    pub pattern: &'static str,
+    /// Its place in that list, from 0.
+    pub index: u32,
+    /// Its checked form, or what condemned it.
+    pub material: Result<Material, Condemned>,
+}
+
+/// A unit that passed the protocol checks.
+#[derive(Debug)]
+pub enum Material {
+    /// An event.
+    Pdu(Box<PduCase>),
+    /// An ephemeral event.
+    Edu(EduCase),
+    /// Anything without hashes and signatures of its own.
+    Plain(CanonicalJsonObject),
+}
+
+/// An ephemeral event with those of its rooms that are closed on this link.
+#[derive(Debug)]
+pub struct EduCase {
+    /// The event.
+    pub edu: Edu,
+    /// Its closed rooms.
+    pub closed: Vec<String>,
+    /// The label of its first labelled room; rooms with other labels are taken out of it.
+    pub room_label: Option<Label>,
+}
+
+/// An event with its surroundings.
+#[derive(Debug)]
+pub struct PduCase {
+    /// The event.
+    pub pdu: Pdu,
+    /// Whole, or arrived in its redacted form.
+    pub integrity: Integrity,
+    /// An earlier denial on this link.
+    pub denial: Option<Denial>,
+    /// The rule that closed its room for this link, if it is closed.
+    pub closed: Option<String>,
+    /// The label of the event that it aims at; `Unknown` where that event cannot be found.
+    pub target: Target,
+    /// The label of its room, where known.
+    pub room_label: Option<Label>,
+}
+
+/// What is known of the event that a reaction, edit or redaction aims at.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Target {
+    /// It aims at none.
+    None,
+    /// At one whose label (or lack of one) is known.
+    Known(Option<Label>),
+    /// At one that nobody here knows.
+    Unknown,
+}
+
+/// What condemned a unit before policy saw it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Condemned {
+    /// The rule id, `protocol.*`.
+    pub rule: String,
+    /// The event id, where one could be computed.
+    pub event_id: Option<String>,
+    /// Room, type and sender as far as they were well-formed.
+    pub room_id: Option<String>,
+}
+
+impl Condemned {
+    /// Condemned by a rule before anything of it could be read.
+    pub(crate) fn new(rule: &str) -> Self {
+        Self {
+            rule: rule.to_owned(),
+            event_id: None,
+            room_id: None,
+        }
+    }
+
+    fn of(rule: &str, pdu: &Pdu) -> Self {
+        Self {
+            rule: rule.to_owned(),
+            event_id: Some(pdu.event_id().to_owned()),
+            room_id: Some(pdu.room_id().to_owned()),
+        }
+    }
+}
+
+/// A body whose units are ready to be judged.
+#[derive(Debug)]
+pub struct Collected {
+    /// The envelope.
+    pub fields: CanonicalJsonObject,
+    /// The units.
+    pub cases: Vec<Case>,
+    /// The room version that the envelope announces, where it is news.
+    pub announced: Option<(String, RoomVersion)>,
+}
+
+/// Signatures checked before other requests have their turn on this thread; about 3 ms.
+const EVENTS_A_TURN: u32 = 64;
+
+/// Gathers what the judgement of one body needs.
+///
+/// # Errors
+/// [`Refusal`] where the gateway cannot find out what it must know; nothing is remembered.
+pub async fn collect(
+    gateway: &Gateway,
+    active: &Active,
+    exchange: &Exchange,
+    way: Way,
+    parsed: Parsed,
+) -> Result<Collected, Refusal> {
+    let mut collector = Collector {
+        gateway,
+        active,
+        exchange,
+        way,
+        versions: announced_versions(gateway, active, exchange, way, &parsed)?,
+        shown_label: None,
+        asked: BTreeMap::new(),
+    };
+    collector.shown_label = collector.label_shown(&parsed.units).await?;
+    let announced = announced_field(exchange, &parsed).filter(|(room, version)| {
+        if !may_announce(active, exchange, way, room, *version) {
+            return false;
+        }
+        let known = gateway.journal.room(room).ok().flatten();
+        known.and_then(|room| room.version).is_none()
+    });
+    let mut cases = Vec::with_capacity(parsed.units.len());
+    let mut counts: BTreeMap<&'static str, u32> = BTreeMap::new();
+    for unit in parsed.units {
+        let index = counts.entry(unit.pattern).or_default();
+        let (kind, pattern, at) = (unit.kind, unit.pattern, *index);
+        *index += 1;
+        if at % EVENTS_A_TURN == EVENTS_A_TURN - 1 {
+            tokio::task::yield_now().await;
+        }
+        let material = collector.material(unit).await?;
+        cases.push(Case {
+            kind,
+            pattern,
+            index: at,
+            material,
+        });
+    }
+    Ok(Collected {
+        fields: parsed.fields,
+        cases,
+        announced,
+    })
+}
+
+/// Room versions that the body itself announces, where the journal does not know better: `room_version` of an invite or template, create events of a state.
+fn announced_versions(
+    gateway: &Gateway,
+    active: &Active,
+    exchange: &Exchange,
+    way: Way,
+    parsed: &Parsed,
+) -> Result<BTreeMap<String, RoomVersion>, Refusal> {
+    let pdus = parsed
+        .units
+        .iter()
+        .filter(|unit| unit.kind == UnitKind::Pdu);
+    let created = pdus.filter_map(|unit| read_create(unit.value.as_ref().ok()?));
+    let announced = announced_field(exchange, parsed).into_iter().chain(created);
+    let mut versions = BTreeMap::new();
+    for (room, version) in announced {
+        let known = gateway.journal.room(&room).map_err(broken_journal)?;
+        let known = known.and_then(|room| RoomVersion::parse(&room.version?));
+        if known.is_some() || may_announce(active, exchange, way, &room, version) {
+            versions.entry(room).or_insert(known.unwrap_or(version));
+        }
+    }
+    Ok(versions)
+}
+
+/// Whether the author of this half may tell us the version of a room that we do not know: our own homeserver may; a peer
+/// not for a room that was made here. An id without a domain is the hash of a create event, which only version 12 has.
+fn may_announce(
+    active: &Active,
+    exchange: &Exchange,
+    way: Way,
+    room: &str,
+    version: RoomVersion,
+) -> bool {
+    if ids::is_hash_room_id(room) != (version == RoomVersion::V12) {
+        return false;
+    }
+    let ours = room
+        .split_once(':')
+        .is_some_and(|(_, server)| active.is_local(server));
+    exchange.outbound(way) || !ours
+}
+
+/// The `room_version` of an invite or of a template.
+fn announced_field(exchange: &Exchange, parsed: &Parsed) -> Option<(String, RoomVersion)> {
+    let version = parsed
+        .fields
+        .get("room_version")
+        .and_then(text)
+        .and_then(RoomVersion::parse)?;
+    Some((exchange.route.room_id()?.to_owned(), version))
+}
+
+/// Room id and version of a create event, if it is one of a version that the gateway judges.
+pub(crate) fn read_create(event: &CanonicalJsonObject) -> Option<(String, RoomVersion)> {
+    if event.get("type").and_then(text) != Some("m.room.create") {
+        return None;
+    }
+    let CanonicalJsonValue::Object(content) = event.get("content")? else {
+        return None;
+    };
+    let version = RoomVersion::parse(content.get("room_version").and_then(text)?)?;
+    let pdu = Pdu::read(event.clone(), version).ok()?;
+    Some((pdu.room_id().to_owned(), version))
+}
+
+fn text(value: &CanonicalJsonValue) -> Option<&str> {
+    match value {
+        CanonicalJsonValue::String(text) => Some(text),
+        _ => None,
+    }
+}
+
+struct Collector<'a> {
+    gateway: &'a Gateway,
+    active: &'a Active,
+    exchange: &'a Exchange,
+    way: Way,
+    versions: BTreeMap<String, RoomVersion>,
+    /// The room's label as an invite or the answer to a join proves it.
+    shown_label: Option<Label>,
+    /// How often our homeserver was asked about a room for this body.
+    asked: BTreeMap<String, usize>,
+}
+
+/// Our homeserver is asked so often about a room for one body: the first events may stand where it knows nothing, but
+/// an answer with ten thousand of them must not become as many requests.
+const ASKS_A_ROOM: usize = 3;
+
+impl Collector<'_> {
+    async fn material(&mut self, unit: Unit) -> Result<Result<Material, Condemned>, Refusal> {
+        let object = match unit.value {
+            Ok(object) => object,
+            Err(fault) => return Ok(Err(Condemned::new(fault.rule()))),
+        };
+        match unit.kind {
+            UnitKind::Pdu => self.pdu(object, unit.pattern).await,
+            UnitKind::Edu => self.edu(object),
+            UnitKind::StrippedState => Ok(self.stripped(object)),
+            UnitKind::Template => Ok(self.template(object)),
+            _ => Ok(
+                crate::plain::check(self.exchange, self.way, unit.kind, object)
+                    .map(Material::Plain),
+            ),
+        }
+    }
+
+    async fn pdu(
+        &mut self,
+        object: CanonicalJsonObject,
+        pattern: &'static str,
+    ) -> Result<Result<Material, Condemned>, Refusal> {
+        let Some(version) = self.version_of(&object).await? else {
+            return Ok(Err(Condemned::new("protocol.room_version")));
+        };
+        let pdu = match Pdu::read(object, version) {
+            Ok(pdu) => pdu,
+            Err(fault) => return Ok(Err(Condemned::new(fault.rule()))),
+        };
+        if let Err(rule) = self.belongs_here(&pdu, pattern) {
+            return Ok(Err(Condemned::of(rule, &pdu)));
+        }
+        let servers = pdu.required_servers();
+        for server in &servers {
+            if !self
+                .gateway
+                .knows_server(self.active, self.exchange, server)
+            {
+                return Ok(Err(Condemned::of("protocol.third_server", &pdu)));
+            }
+            let key_id = pdu.key_id_of(server);
+            self.gateway
+                .ensure_keys(self.active, self.exchange, server, key_id)
+                .await?;
+        }
+        let integrity = match self.verify(&pdu, &servers) {
+            Ok(integrity) => integrity,
+            Err(fault) => return Ok(Err(Condemned::of(fault.rule(), &pdu))),
+        };
+        if let Err(fault) = pdu.check_residue() {
+            return Ok(Err(Condemned::of(fault.rule(), &pdu)));
+        }
+        Ok(Ok(Material::Pdu(Box::new(
+            self.surround(pdu, integrity).await?,
+        ))))
+    }
+
+    /// The rule that closed a room for this half's link. A pull by event id names no room, so that only here it can be
+    /// refused where the room is closed in the other direction, as pulls by room id are.
+    fn closed(&self, room_id: &str) -> Result<Option<String>, Refusal> {
+        let ways = match self.exchange.route.endpoint.op {
+            Op::Event => vec![Way::Request, Way::Answer],
+            _ => vec![self.way],
+        };
+        for way in ways {
+            let link = self.exchange.link(way);
+            let closed = self
+                .gateway
+                .journal
+                .closed(&link, room_id)
+                .map_err(broken_journal)?;
+            if closed.is_some() {
+                return Ok(closed);
+            }
+        }
+        Ok(None)
+    }
+
+    /// A join is on its way to the server that will countersign it; everything else must have all its signatures.
+    fn verify(
+        &self,
+        pdu: &Pdu,
+        servers: &BTreeSet<String>,
+    ) -> Result<Integrity, sluice_policy::json::Fault> {
+        let keys = self.gateway.keys.view(servers);
+        match (self.exchange.route.endpoint.op, self.way) {
+            (Op::SendJoin, Way::Request) => {
+                pdu.verify_join_request(&keys, self.exchange.destination())
+            }
+            _ => pdu.verify(&keys),
+        }
+    }
+
+    /// Adds what journal and rooms know.
+    async fn surround(&mut self, pdu: Pdu, integrity: Integrity) -> Result<PduCase, Refusal> {
+        let link = self.exchange.link(self.way);
+        let journal = &self.gateway.journal;
+        let denial = journal
+            .denial(pdu.event_id(), &link)
+            .map_err(broken_journal)?;
+        let closed = self.closed(pdu.room_id())?;
+        let demanded = self.active.demands_labels(&link);
+        let outbound = self.exchange.outbound(self.way);
+        let room_label = match demanded {
+            true if self.shown_label.is_some() => self.shown_label.clone(),
+            true if self.may_ask(pdu.room_id()) => {
+                self.gateway
+                    .room_label(self.active, self.exchange, &pdu, outbound)
+                    .await?
+            }
+            _ => self.gateway.known_room_label(pdu.room_id())?,
+        };
+        let target = match (demanded, pdu.target()) {
+            (true, Some(event_id)) => {
+                self.gateway
+                    .target_label(self.active, self.exchange, &pdu, event_id, outbound)
+                    .await?
+            }
+            _ => Target::None,
+        };
+        Ok(PduCase {
+            pdu,
+            integrity,
+            denial,
+            closed,
+            target,
+            room_label,
+        })
+    }
+
+    /// The label in a whole, signed event of `invite_room_state` or of the state that answers a join: our homeserver
+    /// gives no state of a room to a peer that is only invited, and has none of a room that it is joining. A stripped
+    /// event proves nothing and is not looked at.
+    async fn label_shown(&self, units: &[Unit]) -> Result<Option<Label>, Refusal> {
+        let room = self.exchange.route.room_id().unwrap_or_default();
+        let Some(version) = self.versions.get(room) else {
+            return Ok(None);
+        };
+        if self.way == Way::Answer && self.gateway.knows_room_label(room)? {
+            return Ok(None);
+        }
+        let shown = units
+            .iter()
+            .filter(|unit| self.shows_state(unit))
+            .filter_map(|unit| Pdu::read(unit.value.as_ref().ok()?.clone(), *version).ok())
+            .find(|pdu| pdu.is_label_state() && pdu.room_id() == room);
+        let Some(pdu) = shown else { return Ok(None) };
+        let servers = pdu.required_servers();
+        for server in &servers {
+            if !self
+                .gateway
+                .knows_server(self.active, self.exchange, server)
+            {
+                return Ok(None);
+            }
+            let key_id = pdu.key_id_of(server);
+            self.gateway
+                .ensure_keys(self.active, self.exchange, server, key_id)
+                .await?;
+        }
+        match pdu.verify(&self.gateway.keys.view(&servers)) {
+            Ok(Integrity::Whole) => Ok(Label::from_room_state(pdu.content()).ok().flatten()),
+            Ok(Integrity::Redacted) | Err(_) => Ok(None),
+        }
+    }
+
+    fn shows_state(&self, unit: &Unit) -> bool {
+        let joining = self.exchange.route.endpoint.op == Op::SendJoin && self.way == Way::Answer;
+        unit.kind == UnitKind::StrippedState || (joining && unit.pattern == "/state/*")
+    }
+
+    async fn version_of(
+        &mut self,
+        object: &CanonicalJsonObject,
+    ) -> Result<Option<RoomVersion>, Refusal> {
+        if let Some((_, version)) = read_create(object) {
+            return Ok(Some(version));
+        }
+        let Some(room_id) = object
+            .get("room_id")
+            .and_then(text)
+            .filter(|id| ids::is_room_id(id))
+        else {
+            return Ok(None);
+        };
+        if let Some(version) = self.versions.get(room_id) {
+            return Ok(Some(*version));
+        }
+        if !self.may_ask(room_id) {
+            return Ok(None);
+        }
+        let outbound = self.exchange.outbound(self.way);
+        let version = self
+            .gateway
+            .room_version(self.active, self.exchange, room_id, object, outbound)
+            .await?;
+        if let Some(version) = version {
+            self.versions.insert(room_id.to_owned(), version);
+        }
+        Ok(version)
+    }
+
+    fn may_ask(&mut self, room_id: &str) -> bool {
+        let asked = self.asked.entry(room_id.to_owned()).or_default();
+        *asked += 1;
+        *asked <= ASKS_A_ROOM
+    }
+
+    /// The event stands in the room and under the id that the path names, and its sender may speak here.
+    fn belongs_here(&self, pdu: &Pdu, pattern: &'static str) -> Result<(), &'static str> {
+        let route = &self.exchange.route;
+        if route.room_id().is_some_and(|room| room != pdu.room_id()) {
+            return Err("protocol.room_mismatch");
+        }
+        let names_this_event = matches!(
+            route.endpoint.op,
+            Op::Event | Op::SendJoin | Op::SendLeave | Op::Invite
+        ) && matches!(pattern, "" | "/event" | "/pdus/*");
+        if names_this_event && route.params.get("event") != Some(pdu.event_id()) {
+            return Err("protocol.event_id");
+        }
+        let made_by = pdu.room_id().split_once(':').map(|(_, server)| server);
+        if pdu.kind() == "m.room.create" && made_by.is_some_and(|by| by != pdu.sender_server()) {
+            return Err("protocol.sender");
+        }
+        let author = self.exchange.author(self.way);
+        let must_be_author = self.way == Way::Request && pattern != "/invite_room_state/*";
+        if must_be_author && pdu.sender_server() != author {
+            return Err("protocol.sender");
+        }
+        Ok(())
+    }
+
+    fn edu(&self, object: CanonicalJsonObject) -> Result<Result<Material, Condemned>, Refusal> {
+        let edu = match Edu::read(object) {
+            Ok(edu) => edu,
+            Err(fault) => return Ok(Err(Condemned::new(fault.rule()))),
+        };
+        let author = self.exchange.author(self.way);
+        if edu.user_servers().iter().any(|server| *server != author) {
+            return Ok(Err(Condemned::new("protocol.edu.user")));
+        }
+        let link = self.exchange.link(self.way);
+        let (mut closed, mut room_label) = (Vec::new(), None);
+        for room in edu.room_ids() {
+            if self
+                .gateway
+                .journal
+                .closed(&link, room)
+                .map_err(broken_journal)?
+                .is_some()
+            {
+                closed.push(room.to_owned());
+            }
+            let label = self.gateway.known_room_label(room)?;
+            if room_label.is_none() {
+                room_label = label;
+            } else if label.is_some() && label != room_label {
+                closed.push(room.to_owned());
+            }
+        }
+        Ok(Ok(Material::Edu(EduCase {
+            edu,
+            closed,
+            room_label,
+        })))
+    }
+
+    /// The template is for the room and the user that were asked for, in a version that the gateway judges.
+    fn template(&self, object: CanonicalJsonObject) -> Result<Material, Condemned> {
+        let route = &self.exchange.route;
+        let membership = if route.endpoint.op == Op::MakeJoin {
+            "join"
+        } else {
+            "leave"
+        };
+        let room = route.room_id().unwrap_or_default();
+        let version = self
+            .versions
+            .get(room)
+            .ok_or_else(|| Condemned::new("protocol.room_version"))?;
+        let template = Template::read(object, *version, membership)
+            .map_err(|fault| Condemned::new(fault.rule()))?;
+        if template.room_id() != room || Some(template.sender()) != route.params.get("user") {
+            return Err(Condemned::new("protocol.template"));
+        }
+        Ok(Material::Plain(template.object().clone()))
+    }
+
+    /// A whole event that an invite shows: with a clean residue, and not denied before.
+    fn shown_event(&self, pdu: &Pdu) -> Result<Material, Condemned> {
+        pdu.check_residue()
+            .map_err(|fault| Condemned::of(fault.rule(), pdu))?;
+        let link = self.exchange.link(self.way);
+        match self.gateway.journal.denial(pdu.event_id(), &link) {
+            Ok(None) => Ok(Material::Plain(pdu.outgoing())),
+            Ok(Some(denial)) => Err(Condemned::of(&denial.rule, pdu)),
+            Err(_) => Err(Condemned::of("gateway.journal", pdu)),
+        }
+    }
+
+    /// State shown to the invited user: whole events lose `unsigned` and foreign signatures, both kinds unknown keys.
+    fn stripped(&self, object: CanonicalJsonObject) -> Result<Material, Condemned> {
+        let room = self.exchange.route.room_id().unwrap_or_default();
+        let version = self
+            .versions
+            .get(room)
+            .ok_or_else(|| Condemned::new("protocol.room_version"))?;
+        let element = RoomStateElement::read(object, *version)
+            .map_err(|fault| Condemned::new(fault.rule()))?;
+        match element {
+            RoomStateElement::Full(pdu) if pdu.room_id() != room => {
+                Err(Condemned::new("protocol.room_mismatch"))
+            }
+            RoomStateElement::Full(pdu) => self.shown_event(&pdu),
+            RoomStateElement::Stripped(state) => Ok(Material::Plain(state.object().clone())),
+        }
+    }
+}
+
+/// A journal that cannot be read is no verdict: nothing crosses.
+pub(crate) fn broken_journal(error: impl std::fmt::Display) -> Refusal {
+    Refusal::ourselves(
+        "gateway.journal",
+        format!("the journal cannot be read: {error}"),
+    )
+}

@@ -1,0 +1,294 @@
+//! The configuration file `sluice.toml`.
+//!
+//! ```text
+//! text ── reader ──▶ Written (what stands there) ── meant ──▶ Config (what is meant) ── material ──▶ keys, certificates
+//! ```
+//!
+//! Each step collects every mistake before it gives up, and each mistake names file, line, key and remedy. A key that
+//! is not known is a mistake: a misspelt limit must not silently become no limit. Relative paths are relative to the
+//! folder of the file.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+pub mod material;
+mod meant;
+pub mod mistake;
+pub mod names;
+mod reader;
+pub mod secret;
+mod written;
+
+pub use material::Material;
+pub use mistake::{Mistake, Mistakes};
+pub use secret::Secret;
+
+/// Largest configuration file that is read, in bytes.
+pub const MAX_CONFIG_BYTES: u64 = 1024 * 1024;
+
+/// What the operator means. Every path is resolved, every name is checked, no two listeners collide.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Our zone's name: a word of `a-z`, `0-9` and `-`.
+    pub zone: String,
+    /// The homeservers of the zone; at least one, no name twice.
+    pub homeservers: Vec<Homeserver>,
+    /// The way in from the homeservers.
+    pub inside: Inside,
+    /// The face towards peers.
+    pub border: Border,
+    /// Key files.
+    pub keys: Keys,
+    /// What the gateway writes, and what it is told with.
+    pub state: State,
+    /// Health and metrics, if wanted.
+    pub operations: Option<Operations>,
+    /// The program's own log.
+    pub log: Log,
+    /// Switches for tests that weaken the gateway.
+    pub danger: Danger,
+    /// Where each key stood, for mistakes that are found later.
+    pub origin: Origin,
+}
+
+/// A homeserver of our zone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Homeserver {
+    /// Its Matrix server name: lower case, no IP literal.
+    pub name: String,
+    /// Its federation listener.
+    pub address: HsAddress,
+}
+
+/// Where a homeserver's federation listener is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HsAddress {
+    /// A unix socket, written `unix:PATH`.
+    Unix(PathBuf),
+    /// Plain HTTP, written `http://IP:PORT`.
+    Http(SocketAddr),
+}
+
+/// Where the gateway listens for its homeservers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Listen {
+    /// A unix socket, written `unix:PATH`.
+    Unix(PathBuf),
+    /// TCP, written `IP:PORT`.
+    Tcp(SocketAddr),
+}
+
+/// The way in from the homeservers.
+#[derive(Debug, Clone)]
+pub struct Inside {
+    /// Where the gateway listens.
+    pub listen: Listen,
+    /// File with the shared secret: the hook's bearer token, or the password of the proxy user `sluice`.
+    pub secret: PathBuf,
+    /// Which of the two ways.
+    pub way: Way,
+}
+
+/// The two ways that a homeserver can be made to speak to its gateway.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Way {
+    /// Synapse's hook for border gateways: absolute-form `matrix-federation://` requests.
+    Hook,
+    /// HTTP CONNECT; TLS inside the tunnel ends at the gateway, under a CA that only the zone's homeservers trust.
+    Connect {
+        /// The inside CA's certificate.
+        certificate: PathBuf,
+        /// The inside CA's key.
+        key: PathBuf,
+    },
+}
+
+/// The face towards peers.
+#[derive(Debug, Clone)]
+pub struct Border {
+    /// The gateway's name: the one SAN of its certificate.
+    pub name: String,
+    /// Where it listens for peers.
+    pub listen: SocketAddr,
+    /// What peers dial, `HOST:PORT`; goes into the exported record.
+    pub address: String,
+    /// Our certificate.
+    pub certificate: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
+    /// The CA that issued it; goes into the exported record.
+    pub ca: PathBuf,
+}
+
+/// Key files.
+#[derive(Debug, Clone)]
+pub struct Keys {
+    /// Signs requests to peer gateways; its public half stands in our record.
+    pub signing: PathBuf,
+    /// Signs requests to our own homeservers (key injection).
+    pub injected: PathBuf,
+    /// Signs the checkpoints of the audit log.
+    pub audit: PathBuf,
+    /// Public key that bundles must be signed with.
+    pub bundle: PathBuf,
+}
+
+/// What the gateway writes, and what it is told with.
+#[derive(Debug, Clone)]
+pub struct State {
+    /// The journal's database file.
+    pub journal: PathBuf,
+    /// Folder of the audit log's segments.
+    pub audit: PathBuf,
+    /// The admin socket.
+    pub admin: PathBuf,
+    /// Folder of the peer records.
+    pub peers: PathBuf,
+    /// The signed policy bundle.
+    pub bundle: PathBuf,
+}
+
+/// The operations listener.
+#[derive(Debug, Clone)]
+pub struct Operations {
+    /// Where `/healthz`, `/readyz` and `/metrics` are served.
+    pub listen: SocketAddr,
+}
+
+/// The program's own log, on stderr.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Log {
+    /// How lines look.
+    pub format: LogFormat,
+    /// From which level on lines are written.
+    pub level: LogLevel,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// From which level on log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LogLevel {
+    /// Only what needs an operator.
+    Error,
+    /// And what may need one.
+    Warn,
+    /// And the life of the program.
+    #[default]
+    Info,
+    /// And each request's stages.
+    Debug,
+}
+
+/// Switches for tests. A gateway with any of them set says so at every start.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Danger {
+    /// Milliseconds to wait between the audit log's sync and the relay, so that a test can kill the gateway there.
+    pub pause_after_record_ms: u64,
+}
+
+/// Where each key stood in the file.
+#[derive(Debug, Clone, Default)]
+pub struct Origin {
+    /// The file, as it was named on the command line.
+    pub file: PathBuf,
+    pub(crate) lines: BTreeMap<String, usize>,
+}
+
+impl Config {
+    /// Reads and understands a configuration file; the files that it names are not opened (see [`Material::load`]).
+    pub fn load(file: &Path) -> Result<Self, Mistakes> {
+        let text = mistake::read_bounded(file, MAX_CONFIG_BYTES)?;
+        Self::parse(&text, file)
+    }
+
+    /// Understands the text of a configuration file. `file` is used in messages and as the base of relative paths.
+    pub fn parse(text: &str, file: &Path) -> Result<Self, Mistakes> {
+        let mut source = reader::Source::new(text, file);
+        let written = written::Written::read(&mut source)?;
+        meant::mean(written, source)
+    }
+
+    /// Whether a Matrix server name is one of our own homeservers.
+    pub fn homeserver(&self, name: &str) -> Option<&Homeserver> {
+        self.homeservers
+            .iter()
+            .find(|homeserver| homeserver.name == name)
+    }
+}
+
+impl Origin {
+    /// A mistake about the value of `key`, for example `border.key`, found after the file was read.
+    pub fn mistake(
+        &self,
+        key: &str,
+        message: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Mistake {
+        Mistake {
+            file: self.file.clone(),
+            line: self.lines.get(key).copied(),
+            key: key.to_owned(),
+            message: message.into(),
+            remedy: remedy.into(),
+        }
+    }
+}
+
+impl Listen {
+    /// Reads `unix:PATH` or `IP:PORT`; a relative path stays relative.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text.strip_prefix("unix:") {
+            Some("") => None,
+            Some(path) => Some(Self::Unix(PathBuf::from(path))),
+            None => text.parse().ok().map(Self::Tcp),
+        }
+    }
+}
+
+impl HsAddress {
+    /// Reads `unix:PATH` or `http://IP:PORT`; a relative path stays relative.
+    pub fn parse(text: &str) -> Option<Self> {
+        if let Some(path) = text.strip_prefix("unix:") {
+            return (!path.is_empty()).then(|| Self::Unix(PathBuf::from(path)));
+        }
+        let address = text.strip_prefix("http://")?;
+        address
+            .strip_suffix('/')
+            .unwrap_or(address)
+            .parse()
+            .ok()
+            .map(Self::Http)
+    }
+}
+
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Tcp(address) => write!(f, "{address}"),
+        }
+    }
+}
+
+impl fmt::Display for HsAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Http(address) => write!(f, "http://{address}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,419 @@
+//! Stage two: what is meant. Names, addresses and paths become values; what contradicts itself is a mistake.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use super::mistake::Mistakes;
+use super::reader::{Located, Source};
+use super::written::{
+    Written, WrittenBorder, WrittenHomeserver, WrittenInside, WrittenKeys, WrittenState,
+};
+use super::{
+    Border, Config, Danger, Homeserver, HsAddress, Inside, Keys, Listen, Log, LogFormat, LogLevel,
+    Operations, Origin, State, Way, names,
+};
+
+/// Longest pause that a test may ask for, in milliseconds.
+const MAX_PAUSE_MS: u64 = 60_000;
+/// Longest path of a unix socket on Linux, without the closing zero.
+pub const MAX_SOCKET_PATH: usize = 107;
+
+type Text = Option<Located<String>>;
+
+/// Gives the file its meaning, or every mistake of both stages in the order of the lines.
+pub fn mean(written: Written, source: Source<'_>) -> Result<Config, Mistakes> {
+    let mut reading = Reading::new(source);
+    let zone = reading.named(written.zone, names::zone);
+    let homeservers = reading.homeservers(written.homeservers);
+    let inside = written.inside.and_then(|inside| reading.inside(inside));
+    let border = written.border.and_then(|border| reading.border(border));
+    let keys = written.keys.and_then(|keys| reading.keys(keys));
+    let state = written.state.and_then(|state| reading.state(state));
+    let operations = written.operations.map(|listen| reading.operations(listen));
+    let log = reading.log(written.log_format, written.log_level);
+    let danger = reading.danger(written.pause_after_record_ms);
+    let lines = std::mem::take(&mut reading.source.lines);
+    let file = reading.source.file.clone();
+    let mistakes = reading.finish();
+    let whole = (zone, inside, border, keys, state);
+    match whole {
+        (Some(zone), Some(inside), Some(border), Some(keys), Some(state))
+            if mistakes.0.is_empty() =>
+        {
+            Ok(Config {
+                zone,
+                homeservers,
+                inside,
+                border,
+                keys,
+                state,
+                operations: operations.flatten(),
+                log: log.unwrap_or_default(),
+                danger: danger.unwrap_or_default(),
+                origin: Origin { file, lines },
+            })
+        }
+        _ => Err(mistakes),
+    }
+}
+
+/// Stage two under way: the folder that paths are relative to, and the listeners seen so far.
+struct Reading<'t> {
+    source: Source<'t>,
+    folder: PathBuf,
+    listeners: Vec<(String, Listen)>,
+}
+
+impl<'t> Reading<'t> {
+    fn new(source: Source<'t>) -> Self {
+        let folder = source.file.parent().map(Path::to_owned).unwrap_or_default();
+        Self {
+            source,
+            folder,
+            listeners: Vec::new(),
+        }
+    }
+
+    fn finish(mut self) -> Mistakes {
+        self.source.mistakes.sort_by_key(|mistake| mistake.line);
+        Mistakes(self.source.mistakes)
+    }
+
+    fn named(&mut self, text: Text, check: fn(&str) -> Result<(), String>) -> Option<String> {
+        let text = text?;
+        match check(&text.value) {
+            Ok(()) => Some(text.value),
+            Err(wrong) => {
+                let (what, remedy) = wrong
+                    .split_once("; ")
+                    .unwrap_or((wrong.as_str(), "write it as it is published"));
+                self.source
+                    .wrong(&text, format!("{:?} {what}", text.value), remedy);
+                None
+            }
+        }
+    }
+
+    fn path(&mut self, text: Text) -> Option<PathBuf> {
+        let text = text?;
+        if text.value.is_empty() {
+            self.source.wrong(
+                &text,
+                "is empty",
+                "write a path, relative to this file or absolute",
+            );
+            return None;
+        }
+        Some(self.folder.join(&text.value))
+    }
+
+    fn socket_path(&mut self, text: &Located<String>, path: &Path) -> Option<PathBuf> {
+        let path = self.folder.join(path);
+        if path.as_os_str().len() > MAX_SOCKET_PATH {
+            let message = format!(
+                "is a socket path of more than {MAX_SOCKET_PATH} bytes: {}",
+                path.display()
+            );
+            self.source
+                .wrong(text, message, "use a folder with a shorter path");
+            return None;
+        }
+        Some(path)
+    }
+
+    fn homeservers(&mut self, written: Vec<WrittenHomeserver>) -> Vec<Homeserver> {
+        let mut names = BTreeSet::new();
+        let mut homeservers = Vec::new();
+        for homeserver in written {
+            let name = self.own_name(homeserver.name, &mut names);
+            let address = homeserver
+                .address
+                .and_then(|address| self.hs_address(&address));
+            if let (Some(name), Some(address)) = (name, address) {
+                homeservers.push(Homeserver { name, address });
+            }
+        }
+        homeservers
+    }
+
+    fn own_name(&mut self, name: Text, seen: &mut BTreeSet<String>) -> Option<String> {
+        let place = name.clone();
+        let name = self.named(name, names::server_name)?;
+        if !seen.insert(name.clone()) {
+            self.source.wrong(
+                &place?,
+                format!("{name:?} stands twice"),
+                "remove one of the two sections",
+            );
+            return None;
+        }
+        Some(name)
+    }
+
+    fn hs_address(&mut self, text: &Located<String>) -> Option<HsAddress> {
+        match HsAddress::parse(&text.value) {
+            Some(HsAddress::Unix(path)) => self.socket_path(text, &path).map(HsAddress::Unix),
+            Some(HsAddress::Http(address)) if address.port() != 0 => Some(HsAddress::Http(address)),
+            _ => {
+                let message = format!("{:?} is not an address of a homeserver", text.value);
+                self.source
+                    .wrong(text, message, r#"write "unix:PATH" or "http://IP:PORT""#);
+                None
+            }
+        }
+    }
+
+    fn inside(&mut self, written: WrittenInside) -> Option<Inside> {
+        let line = written.line;
+        let place = written.listen.clone();
+        let listen = written.listen.and_then(|listen| self.listen(&listen));
+        let secret = self.path(written.secret);
+        let way = written.way.and_then(|way| match way.value.as_str() {
+            "hook" => self.hook(written.certificate, written.key),
+            "connect" => self.connect(line, written.certificate, written.key),
+            other => {
+                let message = format!("{other:?} is not a way in");
+                self.source.wrong(
+                    &way,
+                    message,
+                    r#"write "hook" (Synapse) or "connect" (any homeserver)"#,
+                );
+                None
+            }
+        });
+        let inside = Inside {
+            listen: listen?,
+            secret: secret?,
+            way: way?,
+        };
+        if let (
+            Inside {
+                listen: Listen::Unix(_),
+                way: Way::Connect { .. },
+                ..
+            },
+            Some(place),
+        ) = (&inside, place)
+        {
+            self.source.wrong(
+                &place,
+                "is a unix socket, which no homeserver can use as proxy",
+                "write \"IP:PORT\"",
+            );
+            return None;
+        }
+        Some(inside)
+    }
+
+    fn hook(&mut self, certificate: Text, key: Text) -> Option<Way> {
+        for extra in [certificate, key].into_iter().flatten() {
+            self.source.wrong(
+                &extra,
+                r#"belongs to way = "connect""#,
+                "remove it, or change the way",
+            );
+        }
+        Some(Way::Hook)
+    }
+
+    fn connect(&mut self, line: usize, certificate: Text, key: Text) -> Option<Way> {
+        let wanted = [
+            ("inside.certificate", &certificate, "keys/inside-ca.pem"),
+            ("inside.key", &key, "keys/inside-ca.key"),
+        ];
+        for (name, found, example) in wanted {
+            if found.is_none() && !self.source.lines.contains_key(name) {
+                let remedy =
+                    format!("write the file of the zone's own CA, for example {example:?}");
+                self.source.note(
+                    name,
+                    line,
+                    r#"is missing for way = "connect""#.to_owned(),
+                    remedy,
+                );
+            }
+        }
+        let (certificate, key) = (self.path(certificate), self.path(key));
+        Some(Way::Connect {
+            certificate: certificate?,
+            key: key?,
+        })
+    }
+
+    fn border(&mut self, written: WrittenBorder) -> Option<Border> {
+        let name = self.named(written.name, names::dns_name);
+        let listen = written.listen.and_then(|listen| self.tcp_listen(&listen));
+        let address = self.named(written.address, names::dial_address);
+        let certificate = self.path(written.certificate);
+        let key = self.path(written.key);
+        let ca = self.path(written.ca);
+        Some(Border {
+            name: name?,
+            listen: listen?,
+            address: address?,
+            certificate: certificate?,
+            key: key?,
+            ca: ca?,
+        })
+    }
+
+    fn keys(&mut self, written: WrittenKeys) -> Option<Keys> {
+        let signing = self.path(written.signing);
+        let injected = self.path(written.injected);
+        let audit = self.path(written.audit);
+        let bundle = self.path(written.bundle);
+        Some(Keys {
+            signing: signing?,
+            injected: injected?,
+            audit: audit?,
+            bundle: bundle?,
+        })
+    }
+
+    fn state(&mut self, written: WrittenState) -> Option<State> {
+        let admin = written.admin.and_then(|admin| {
+            let path = PathBuf::from(&admin.value);
+            let path = self.socket_path(&admin, &path)?;
+            self.distinct(&admin, Listen::Unix(path.clone()))?;
+            Some(path)
+        });
+        let journal = self.path(written.journal);
+        let audit = self.path(written.audit);
+        let peers = self.path(written.peers);
+        let bundle = self.path(written.bundle);
+        Some(State {
+            journal: journal?,
+            audit: audit?,
+            admin: admin?,
+            peers: peers?,
+            bundle: bundle?,
+        })
+    }
+
+    fn operations(&mut self, listen: Text) -> Option<Operations> {
+        let listen = self.tcp_listen(&listen?)?;
+        Some(Operations { listen })
+    }
+
+    fn log(&mut self, format: Text, level: Text) -> Option<Log> {
+        let format = self.one_of(
+            format,
+            &[("text", LogFormat::Text), ("json", LogFormat::Json)],
+        );
+        let levels = [
+            ("error", LogLevel::Error),
+            ("warn", LogLevel::Warn),
+            ("info", LogLevel::Info),
+            ("debug", LogLevel::Debug),
+        ];
+        let level = self.one_of(level, &levels);
+        Some(Log {
+            format: format?,
+            level: level?,
+        })
+    }
+
+    fn danger(&mut self, pause: Option<Located<u64>>) -> Option<Danger> {
+        let pause = pause?;
+        if pause.value > MAX_PAUSE_MS {
+            let message = format!("is more than {MAX_PAUSE_MS} ms");
+            self.source.wrong(
+                &pause,
+                message,
+                "write a smaller number, or remove the section [danger]",
+            );
+            return None;
+        }
+        Some(Danger {
+            pause_after_record_ms: pause.value,
+        })
+    }
+
+    /// The value of a word; its default where the word is not there.
+    fn one_of<T: Copy + Default>(&mut self, text: Text, words: &[(&str, T)]) -> Option<T> {
+        let Some(text) = text else {
+            return Some(T::default());
+        };
+        let found = words
+            .iter()
+            .find(|(word, _)| *word == text.value)
+            .map(|(_, value)| *value);
+        if found.is_none() {
+            let known: Vec<_> = words.iter().map(|(word, _)| format!("{word:?}")).collect();
+            let message = format!("{:?} is not known here", text.value);
+            self.source
+                .wrong(&text, message, format!("write one of {}", known.join(", ")));
+        }
+        found
+    }
+
+    fn listen(&mut self, text: &Located<String>) -> Option<Listen> {
+        let listen = match Listen::parse(&text.value) {
+            Some(Listen::Unix(path)) => Listen::Unix(self.socket_path(text, &path)?),
+            Some(Listen::Tcp(address)) => Listen::Tcp(self.with_port(text, address)?),
+            None => {
+                let message = format!("{:?} is not an address to listen on", text.value);
+                self.source
+                    .wrong(text, message, r#"write "unix:PATH" or "IP:PORT""#);
+                return None;
+            }
+        };
+        self.distinct(text, listen.clone())?;
+        Some(listen)
+    }
+
+    fn tcp_listen(&mut self, text: &Located<String>) -> Option<SocketAddr> {
+        let Ok(address) = text.value.parse::<SocketAddr>() else {
+            let message = format!("{:?} is not an address to listen on", text.value);
+            self.source.wrong(
+                text,
+                message,
+                r#"write "IP:PORT", for example "127.0.0.1:8443""#,
+            );
+            return None;
+        };
+        let address = self.with_port(text, address)?;
+        self.distinct(text, Listen::Tcp(address))?;
+        Some(address)
+    }
+
+    fn with_port(&mut self, text: &Located<String>, address: SocketAddr) -> Option<SocketAddr> {
+        if address.port() == 0 {
+            let (what, remedy) = names::PORT_ZERO
+                .split_once("; ")
+                .unwrap_or((names::PORT_ZERO, ""));
+            self.source.wrong(text, what, remedy);
+            return None;
+        }
+        Some(address)
+    }
+
+    /// Two listeners on one address: the second would fail at start, or worse, a homeserver would meet the wrong one.
+    fn distinct(&mut self, text: &Located<String>, listen: Listen) -> Option<()> {
+        let taken = self
+            .listeners
+            .iter()
+            .find(|(_, other)| collide(other, &listen))
+            .map(|(key, _)| key.clone());
+        self.listeners.push((text.key.clone(), listen));
+        let Some(other) = taken else { return Some(()) };
+        self.source.wrong(
+            text,
+            format!("is the same address as {other}"),
+            "give each listener an address of its own",
+        );
+        None
+    }
+}
+
+fn collide(one: &Listen, two: &Listen) -> bool {
+    match (one, two) {
+        (Listen::Unix(one), Listen::Unix(two)) => one == two,
+        (Listen::Tcp(one), Listen::Tcp(two)) => {
+            let everywhere = one.ip().is_unspecified() || two.ip().is_unspecified();
+            one.port() == two.port() && (everywhere || one.ip() == two.ip())
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,194 @@
+//! Stage one: what stands in the file. Types and key names are checked here, meaning is not.
+
+use super::mistake::Mistakes;
+use super::reader::{Located, Source, Table};
+
+type Text = Option<Located<String>>;
+
+/// The file as it was written; `None` where something required is missing, which has been noted as a mistake.
+pub struct Written {
+    pub zone: Text,
+    pub homeservers: Vec<WrittenHomeserver>,
+    pub inside: Option<WrittenInside>,
+    pub border: Option<WrittenBorder>,
+    pub keys: Option<WrittenKeys>,
+    pub state: Option<WrittenState>,
+    pub operations: Option<Text>,
+    pub log_format: Text,
+    pub log_level: Text,
+    pub pause_after_record_ms: Option<Located<u64>>,
+}
+
+pub struct WrittenHomeserver {
+    pub name: Text,
+    pub address: Text,
+}
+
+pub struct WrittenInside {
+    pub line: usize,
+    pub way: Text,
+    pub listen: Text,
+    pub secret: Text,
+    pub certificate: Text,
+    pub key: Text,
+}
+
+pub struct WrittenBorder {
+    pub name: Text,
+    pub listen: Text,
+    pub address: Text,
+    pub certificate: Text,
+    pub key: Text,
+    pub ca: Text,
+}
+
+pub struct WrittenKeys {
+    pub signing: Text,
+    pub injected: Text,
+    pub audit: Text,
+    pub bundle: Text,
+}
+
+pub struct WrittenState {
+    pub journal: Text,
+    pub audit: Text,
+    pub admin: Text,
+    pub peers: Text,
+    pub bundle: Text,
+}
+
+impl Written {
+    /// Reads the document; only text that is not TOML stops it here.
+    pub fn read(source: &mut Source<'_>) -> Result<Self, Mistakes> {
+        let mut top = source.document()?;
+        let zone = top.string(source, "zone", r#"zone = "high""#);
+        let example =
+            r#"a section [[homeserver]] with name = "high.test" and address = "unix:PATH""#;
+        let homeservers = top.sections(source, "homeserver", example);
+        let homeservers = homeservers
+            .into_iter()
+            .map(|table| homeserver(table, source))
+            .collect();
+        let inside = top
+            .section(source, "inside")
+            .map(|table| inside(table, source));
+        let border = top
+            .section(source, "border")
+            .map(|table| border(table, source));
+        let keys = top.section(source, "keys").map(|table| keys(table, source));
+        let state = top
+            .section(source, "state")
+            .map(|table| state(table, source));
+        let operations = top
+            .optional_section(source, "operations")
+            .map(|table| operations(table, source));
+        let log = top
+            .optional_section(source, "log")
+            .map(|table| log(table, source));
+        let (log_format, log_level) = log.unwrap_or_default();
+        let danger = top.optional_section(source, "danger");
+        let pause_after_record_ms = danger.and_then(|table| danger_pause(table, source));
+        top.close(source);
+        Ok(Self {
+            zone,
+            homeservers,
+            inside,
+            border,
+            keys,
+            state,
+            operations,
+            log_format,
+            log_level,
+            pause_after_record_ms,
+        })
+    }
+}
+
+fn homeserver<'t>(mut table: Table<'t>, source: &mut Source<'t>) -> WrittenHomeserver {
+    let name = table.string(source, "name", r#"name = "high.test""#);
+    let address = table.string(
+        source,
+        "address",
+        r#"address = "unix:PATH" or "http://127.0.0.1:8008""#,
+    );
+    // Each homeserver has these two keys; forget where this one had them, or the next would not be missed.
+    source
+        .lines
+        .retain(|key, _| !key.starts_with("homeserver."));
+    table.close(source);
+    WrittenHomeserver { name, address }
+}
+
+fn inside<'t>(mut table: Table<'t>, source: &mut Source<'t>) -> WrittenInside {
+    let written = WrittenInside {
+        line: table.line(),
+        way: table.string(source, "way", r#"way = "hook" or way = "connect""#),
+        listen: table.string(
+            source,
+            "listen",
+            r#"listen = "unix:hook.sock" or "127.0.0.1:8009""#,
+        ),
+        secret: table.string(source, "secret", r#"secret = "keys/inside.secret""#),
+        certificate: table.optional_string(source, "certificate"),
+        key: table.optional_string(source, "key"),
+    };
+    table.close(source);
+    written
+}
+
+fn border<'t>(mut table: Table<'t>, source: &mut Source<'t>) -> WrittenBorder {
+    let written = WrittenBorder {
+        name: table.string(source, "name", r#"name = "gw.high.test""#),
+        listen: table.string(source, "listen", r#"listen = "0.0.0.0:8443""#),
+        address: table.string(source, "address", r#"address = "gw.high.test:8443""#),
+        certificate: table.string(source, "certificate", r#"certificate = "keys/border.pem""#),
+        key: table.string(source, "key", r#"key = "keys/border.key""#),
+        ca: table.string(source, "ca", r#"ca = "keys/ca.pem""#),
+    };
+    table.close(source);
+    written
+}
+
+fn keys<'t>(mut table: Table<'t>, source: &mut Source<'t>) -> WrittenKeys {
+    let written = WrittenKeys {
+        signing: table.string(source, "signing", r#"signing = "keys/signing.key""#),
+        injected: table.string(source, "injected", r#"injected = "keys/injected.key""#),
+        audit: table.string(source, "audit", r#"audit = "keys/audit.key""#),
+        bundle: table.string(source, "bundle", r#"bundle = "keys/bundle.pub""#),
+    };
+    table.close(source);
+    written
+}
+
+fn state<'t>(mut table: Table<'t>, source: &mut Source<'t>) -> WrittenState {
+    let written = WrittenState {
+        journal: table.string(source, "journal", r#"journal = "state/journal.db""#),
+        audit: table.string(source, "audit", r#"audit = "state/audit""#),
+        admin: table.string(source, "admin", r#"admin = "state/admin.sock""#),
+        peers: table.string(source, "peers", r#"peers = "peers""#),
+        bundle: table.string(source, "bundle", r#"bundle = "bundle.tar.gz""#),
+    };
+    table.close(source);
+    written
+}
+
+fn operations<'t>(mut table: Table<'t>, source: &mut Source<'t>) -> Text {
+    let listen = table.string(source, "listen", r#"listen = "127.0.0.1:9090""#);
+    table.close(source);
+    listen
+}
+
+fn log<'t>(mut table: Table<'t>, source: &mut Source<'t>) -> (Text, Text) {
+    let found = (
+        table.optional_string(source, "format"),
+        table.optional_string(source, "level"),
+    );
+    table.close(source);
+    found
+}
+
+fn danger_pause<'t>(mut table: Table<'t>, source: &mut Source<'t>) -> Option<Located<u64>> {
+    let pause = table.optional_number(source, "pause_after_record_ms");
+    table.close(source);
+    pause
+}

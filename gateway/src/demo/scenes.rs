@@ -1,0 +1,337 @@
+//! The scenes: what the demo plays and the end-to-end tests assert, one function each.
+//!
+//! A scene makes its own room, does what users do, and says what the other side saw and which rule decided. It never
+//! looks into a gateway to find out whether something crossed: only the other side's homeserver can tell that.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::error::DemoError;
+use super::world::{Crossing, World, plain};
+
+mod border;
+mod denied;
+mod ordinary;
+mod record;
+
+/// One scene. The list of all is [`SCENES`].
+#[derive(Debug, Clone, Copy)]
+pub struct Scene {
+    /// Kebab-case, listed in the docs.
+    pub name: &'static str,
+    /// What should be seen, for a reader.
+    pub expect: &'static str,
+    /// Room versions to play it in.
+    pub versions: &'static [&'static str],
+    play: fn(&Stage<'_>) -> Result<Saw, DemoError>,
+}
+
+/// Where a scene plays.
+#[derive(Debug, Clone, Copy)]
+pub struct Stage<'a> {
+    /// The two zones.
+    pub world: &'a World,
+    /// Room version.
+    pub version: &'a str,
+}
+
+/// What came of a scene. `name`, `expect`, `saw` and `ok` are a contract; keys may be added.
+#[derive(Debug, Clone, Serialize)]
+pub struct Outcome {
+    /// The scene's name.
+    pub name: &'static str,
+    /// What should have been seen.
+    pub expect: &'static str,
+    /// What was seen.
+    pub saw: String,
+    /// Whether that is what should have been.
+    pub ok: bool,
+    /// Who did what.
+    pub said: String,
+    /// The label it had.
+    pub label: String,
+    /// The rule that decided.
+    pub rule: String,
+    /// Room version.
+    pub room_version: String,
+    /// From the client's request until the other side could read it; absent where nothing was timed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub milliseconds: Option<u64>,
+    /// What both gateways together added to that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub added_milliseconds: Option<f64>,
+}
+
+/// What a scene reports.
+#[derive(Debug, Clone, Default)]
+pub struct Saw {
+    text: String,
+    ok: bool,
+    said: String,
+    label: String,
+    rule: String,
+    took: Option<Duration>,
+    added: Option<Duration>,
+}
+
+impl Saw {
+    fn new(said: &str, ok: bool, text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            ok,
+            said: said.to_owned(),
+            ..Self::default()
+        }
+    }
+
+    fn label(mut self, label: &str) -> Self {
+        label.clone_into(&mut self.label);
+        self
+    }
+
+    fn rule(mut self, rule: &str) -> Self {
+        rule.clone_into(&mut self.rule);
+        self
+    }
+
+    /// Rule and time of a crossing.
+    fn crossing(self, crossing: &Crossing) -> Self {
+        let mut saw = self.rule(crossing.rule());
+        saw.took = Some(crossing.took);
+        saw.added = crossing.added;
+        saw
+    }
+}
+
+/// Plays one scene. A failure on the way is an outcome like another: not ok, with the failure as what was seen.
+#[must_use]
+pub fn play(scene: &Scene, world: &World, version: &str) -> Outcome {
+    let saw = (scene.play)(&Stage { world, version })
+        .unwrap_or_else(|error| Saw::new("", false, error.to_string()));
+    let dash = |text: String| {
+        if text.is_empty() {
+            "-".to_owned()
+        } else {
+            text
+        }
+    };
+    Outcome {
+        name: scene.name,
+        expect: scene.expect,
+        saw: saw.text,
+        ok: saw.ok,
+        said: dash(saw.said),
+        label: dash(saw.label),
+        rule: dash(saw.rule),
+        room_version: version.to_owned(),
+        milliseconds: saw
+            .took
+            .and_then(|took| u64::try_from(took.as_millis()).ok()),
+        added_milliseconds: saw
+            .added
+            .map(|added| (added.as_secs_f64() * 10_000.0).round() / 10.0),
+    }
+}
+
+/// The scene of a name.
+#[must_use]
+pub fn named(name: &str) -> Option<&'static Scene> {
+    SCENES.iter().find(|scene| scene.name == name)
+}
+
+/// A word that must not be found on the other side, different in every scene and run.
+fn canary(stage: &Stage<'_>, what: &str) -> String {
+    let number = stage.world.next_number();
+    format!("canary-{what}-{number}-{}", std::process::id())
+}
+
+/// The next message must follow at once: a refusal never stops the link.
+fn next_follows(stage: &Stage<'_>, room: &str) -> Result<bool, DemoError> {
+    let world = stage.world;
+    let crossing = world.say(
+        room,
+        &world.alice,
+        &world.bob,
+        &super::world::labelled("und weiter", super::world::OFFEN),
+    )?;
+    Ok(crossing.content["body"] == "und weiter" && crossing.took < AT_ONCE)
+}
+
+fn body(content: &Value) -> &str {
+    content["body"].as_str().unwrap_or_default()
+}
+
+/// One ordinary message, labelled so that any link takes it.
+fn open_message(text: &str) -> Value {
+    super::world::labelled(text, super::world::OFFEN)
+}
+
+/// As [`open_message`], without a label.
+fn bare_message(text: &str) -> Value {
+    plain(text)
+}
+
+/// "At once", on a machine that runs two homeservers and a test suite beside it.
+const AT_ONCE: Duration = Duration::from_secs(5);
+const TWELVE: &[&str] = &["12"];
+const EVERY: &[&str] = &["10", "11", "12"];
+
+/// All scenes, in the order in which the demo plays them.
+pub const SCENES: &[Scene] = &[
+    Scene {
+        name: "first-contact",
+        expect: "bob finds alice's profile; both homeservers learn each other's keys through the gateways",
+        versions: TWELVE,
+        play: ordinary::first_contact,
+    },
+    Scene {
+        name: "invite-and-join",
+        expect: "bob joins, both sides see both members",
+        versions: TWELVE,
+        play: ordinary::invite_and_join,
+    },
+    Scene {
+        name: "plain-message-high-to-low",
+        expect: "bob reads it",
+        versions: TWELVE,
+        play: ordinary::message_high_to_low,
+    },
+    Scene {
+        name: "plain-message-low-to-high",
+        expect: "alice reads it",
+        versions: TWELVE,
+        play: ordinary::message_low_to_high,
+    },
+    Scene {
+        name: "reply-edit-reaction",
+        expect: "bob sees reply, edit and reaction; they take their target's label",
+        versions: TWELVE,
+        play: ordinary::reply_edit_reaction,
+    },
+    Scene {
+        name: "typing-and-receipt",
+        expect: "bob sees alice type, alice sees that bob has read",
+        versions: TWELVE,
+        play: ordinary::typing_and_receipt,
+    },
+    Scene {
+        name: "labelled-within-clearance",
+        expect: "bob reads it, with its label",
+        versions: TWELVE,
+        play: ordinary::within_clearance,
+    },
+    Scene {
+        name: "label-above-clearance",
+        expect: "an empty event with the same id; the next message follows at once",
+        versions: EVERY,
+        play: denied::above_clearance,
+    },
+    Scene {
+        name: "unlabelled-where-demanded",
+        expect: "an empty event with the same id; the same with a label is read",
+        versions: TWELVE,
+        play: denied::unlabelled,
+    },
+    Scene {
+        name: "iban",
+        expect: "an empty event with the same id",
+        versions: TWELVE,
+        play: denied::iban,
+    },
+    Scene {
+        name: "tax-id",
+        expect: "an empty event with the same id",
+        versions: TWELVE,
+        play: denied::tax_id,
+    },
+    Scene {
+        name: "marking",
+        expect: "an empty event with the same id",
+        versions: TWELVE,
+        play: denied::marking,
+    },
+    Scene {
+        name: "denied-pull",
+        expect: "asked for by event, backfill and get_missing_events: never the content",
+        versions: EVERY,
+        play: denied::pull_again,
+    },
+    Scene {
+        name: "late-joiner",
+        expect: "who joins later reads what was allowed, and never what was denied",
+        versions: EVERY,
+        play: denied::late_joiner,
+    },
+    Scene {
+        name: "room-name-with-marking",
+        expect: "bob sees no such name; the room goes on",
+        versions: TWELVE,
+        play: denied::room_name,
+    },
+    Scene {
+        name: "never-redact",
+        expect: "power levels with a marking do not cross: the room is closed for the link, leaving it is not",
+        versions: EVERY,
+        play: denied::never_redact,
+    },
+    Scene {
+        name: "display-name-across-border",
+        expect: "bob sees the new display name",
+        versions: TWELVE,
+        play: ordinary::display_name,
+    },
+    Scene {
+        name: "unlisted-third-homeserver-refused",
+        expect: "alice is told 403; who knocks without a certificate gets no answer",
+        versions: TWELVE,
+        play: border::third_homeserver,
+    },
+    Scene {
+        name: "no-back-off-after-refusals",
+        expect: "no homeserver backs off from the other",
+        versions: TWELVE,
+        play: border::no_back_off,
+    },
+    Scene {
+        name: "audit-verified",
+        expect: "both audit logs verify",
+        versions: TWELVE,
+        play: record::verified,
+    },
+    Scene {
+        name: "tampered-copy-caught",
+        expect: "a copy with one word changed does not verify, and the line is named",
+        versions: TWELVE,
+        play: record::tampered,
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_kebab_case_and_unique() {
+        for (index, scene) in SCENES.iter().enumerate() {
+            assert!(
+                scene
+                    .name
+                    .bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte == b'-'),
+                "{}",
+                scene.name
+            );
+            assert!(
+                !SCENES
+                    .iter()
+                    .skip(index + 1)
+                    .any(|other| other.name == scene.name),
+                "{} twice",
+                scene.name
+            );
+            assert!(named(scene.name).is_some());
+        }
+    }
+}

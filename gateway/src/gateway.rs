@@ -1,0 +1,588 @@
+//! The running gateway: what it holds, and the life of a request through the stages.
+//!
+//! ```text
+//! accept -> identify -> route -> parse -> collect -> judge -> record -> rebuild -> relay
+//!                                                                                    |
+//!                       log <- rebuild <- record <- judge <- collect <- parse <------+  (the answer)
+//! ```
+//!
+//! Every request ends in exactly one of: an answer that was rebuilt from judged units, an answer that the gateway made
+//! itself, or a [`Refusal`]; the last step, the audit line, always runs.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::{Response, StatusCode};
+use ruma_common::CanonicalJsonValue;
+use sluice_policy::decide::LinkContext;
+use sluice_policy::facts::Direction;
+use time::OffsetDateTime;
+
+use crate::accept::{Head, Service, Source};
+use crate::audit::entry::{Entry, RefusedEntry};
+use crate::audit::{Audit, Strangers};
+use crate::exchange::{Exchange, Face, Way};
+use crate::http::{self, BodyError, Pace};
+use crate::identify::{self, Caller};
+use crate::journal::Journal;
+use crate::judge::{self, Scene};
+use crate::keystore::KeyStore;
+use crate::operations::Metrics;
+use crate::operations::metrics::{self, Stage};
+use crate::parse;
+use crate::rebuild;
+use crate::record::{self, Cleared, Measures};
+use crate::refusal::{self, Blame, Refusal};
+use crate::route::{self, Action, Op, Route, RouteFault, Shape};
+
+mod active;
+mod admit;
+mod synthesise;
+
+pub use active::{Active, LinkKeys};
+
+/// A body up to this size, some events, is judged at once: to hand the thread's other work over takes longer than that.
+const JUDGE_AT_ONCE_BYTES: usize = 8 * 1024;
+
+/// The gateway.
+#[derive(Debug)]
+pub struct Gateway {
+    active: RwLock<Arc<Active>>,
+    /// The audit log.
+    pub audit: Audit,
+    /// The journal.
+    pub journal: Arc<Journal>,
+    /// The homeservers' keys.
+    pub keys: KeyStore,
+    /// Refusals before authentication.
+    pub strangers: Strangers,
+    /// Counters.
+    pub metrics: Metrics,
+    /// The start's random part of all references, so that they do not repeat after a restart.
+    run: String,
+    requests: AtomicU64,
+}
+
+impl Gateway {
+    /// A gateway with its first policy.
+    #[must_use]
+    pub fn new(
+        active: Active,
+        audit: Audit,
+        journal: Arc<Journal>,
+        metrics: Metrics,
+        run: String,
+    ) -> Self {
+        Self {
+            active: RwLock::new(Arc::new(active)),
+            audit,
+            journal,
+            keys: KeyStore::default(),
+            strangers: Strangers::new(),
+            metrics,
+            run,
+            requests: AtomicU64::new(0),
+        }
+    }
+
+    /// What is active now; a request keeps what it started with.
+    #[must_use]
+    pub fn active(&self) -> Arc<Active> {
+        Arc::clone(&self.active.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Replaces the active policy in one step. Keys are asked for anew: the records behind them may have changed.
+    pub fn activate(&self, active: Active) {
+        *self.active.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(active);
+        self.keys.clear();
+    }
+
+    /// A reference that no other request of this gateway has.
+    pub(crate) fn next_reference(&self) -> String {
+        format!(
+            "{}-{}",
+            self.run,
+            self.requests.fetch_add(1, Ordering::Relaxed)
+        )
+    }
+
+    /// Whether a server is ours or stands in a peer record.
+    pub(crate) fn knows_server(&self, active: &Active, exchange: &Exchange, server: &str) -> bool {
+        active.is_local(server)
+            || exchange.peer.speaks_for(server)
+            || active.peers.by_server(server).is_some()
+    }
+
+    async fn serve(
+        &self,
+        active: &Active,
+        head: &Head,
+        body: Incoming,
+        trace: &mut Trace,
+    ) -> Result<Answer, Refusal> {
+        let caller = identify::identify(active, head)?;
+        trace.caller = Some(caller.clone());
+        let route = route::route(head.method.as_str(), &head.target).map_err(unroutable)?;
+        trace.op = Some(route.endpoint.op);
+        trace.room_id = route.room_id().map(str::to_owned);
+        caller.require(route.endpoint.who)?;
+        match route.endpoint.action {
+            Action::Forbid => Err(Refusal::forbidden(
+                "protocol.route.refused",
+                "this operation is not relayed",
+            )),
+            Action::Hide => Err(Refusal::new(
+                "protocol.route.refused",
+                Blame::NotFound,
+                "this operation is not relayed",
+            )),
+            Action::Synthesise => {
+                trace.answered_here = true;
+                self.synthesise(active, head, &caller, &route, &trace.reference)
+                    .await
+            }
+            Action::Relay => self.relay(active, head, body, caller, route, trace).await,
+        }
+    }
+
+    /// The whole road of a relayed request.
+    async fn relay(
+        &self,
+        active: &Active,
+        head: &Head,
+        body: Incoming,
+        caller: Caller,
+        route: Route,
+        trace: &mut Trace,
+    ) -> Result<Answer, Refusal> {
+        let exchange = Exchange {
+            reference: trace.reference.clone(),
+            face: caller.face,
+            route,
+            local: caller.local.clone(),
+            remote: caller.remote.clone(),
+            zone: active.config.zone.clone(),
+            peer: Arc::clone(&caller.peer),
+        };
+        active.bundle()?;
+        admit::link(active, &exchange)?;
+        admit::ids(active, &exchange)?;
+        self.refuse_closed_room(&exchange)?;
+        let limit = exchange.route.endpoint.request.limit;
+        let bytes = http::read_body(body, head.content_length, limit, Pace::default())
+            .await
+            .map_err(unreadable)?;
+        self.verify(active, head, &caller, &bytes).await?;
+        let measures = Measures {
+            bytes: bytes.len(),
+            status: 0,
+        };
+        let cleared = self
+            .decide(active, &exchange, Way::Request, bytes, measures)
+            .await?;
+        active.pause_after_record().await;
+        let sent = rebuild::sent_pdus(&cleared);
+        if cleared.is_spent() && exchange.route.endpoint.op == Op::Send {
+            return Ok(Answer {
+                status: StatusCode::OK,
+                body: rebuild::send_results(&sent, None),
+            });
+        }
+        let crossing = Instant::now();
+        let answer = self.cross(active, &exchange, cleared).await;
+        trace.elsewhere = crossing.elapsed();
+        let answer = answer?;
+        if answer.status != 200 {
+            return Ok(self.far_refusal(&exchange, answer));
+        }
+        let measures = Measures {
+            bytes: answer.body.len(),
+            status: answer.status,
+        };
+        let cleared = self
+            .decide(active, &exchange, Way::Answer, answer.body, measures)
+            .await?;
+        let body = match exchange.route.endpoint.op {
+            Op::Send => rebuild::send_results(&sent, results(&cleared)),
+            _ => rebuild::answer(active, &exchange, cleared),
+        };
+        Ok(Answer {
+            status: StatusCode::OK,
+            body,
+        })
+    }
+
+    /// parse, collect, judge, record: the same for both halves.
+    async fn decide(
+        &self,
+        active: &Active,
+        exchange: &Exchange,
+        way: Way,
+        bytes: Vec<u8>,
+        measures: Measures,
+    ) -> Result<Cleared, Refusal> {
+        let parsed =
+            parse::parse(shape(exchange, way), &bytes).map_err(|fault| malformed(way, &fault))?;
+        // The tree is all that counts from here on, and a large body need not be held twice.
+        drop(bytes);
+        let collected = crate::collect::collect(self, active, exchange, way, parsed).await?;
+        let (from, to) = exchange.zones(way);
+        let name = exchange.link(way);
+        let bundle = active.bundle()?;
+        let scene = Scene {
+            exchange,
+            way,
+            bundle,
+            link: LinkContext {
+                name: &name,
+                from,
+                to,
+                direction: if exchange.outbound(way) {
+                    Direction::Outbound
+                } else {
+                    Direction::Inbound
+                },
+                clearances: active.clearances(exchange, way)?,
+            },
+            locals: active.locals(),
+            at: OffsetDateTime::now_utc(),
+        };
+        let started = Instant::now();
+        let judged = if measures.bytes <= JUDGE_AT_ONCE_BYTES {
+            judge::judge(&scene, collected)
+        } else {
+            tokio::task::block_in_place(|| judge::judge(&scene, collected))
+        };
+        let judged =
+            judged.map_err(|error| Refusal::ourselves("gateway.policy", error.to_string()))?;
+        self.metrics.stage(Stage::Judge, started.elapsed());
+        let started = Instant::now();
+        let cleared = record::record(&self.audit, exchange, way, judged, measures).await;
+        self.metrics.stage(Stage::Record, started.elapsed());
+        if let Ok(cleared) = &cleared {
+            for outcome in cleared.outcomes() {
+                self.metrics
+                    .event(&name, outcome.verdict.as_str(), &outcome.rule);
+            }
+        }
+        cleared
+    }
+
+    /// Writes the request for the far side and sends it.
+    async fn cross(
+        &self,
+        active: &Active,
+        exchange: &Exchange,
+        cleared: Cleared,
+    ) -> Result<crate::relay::Answer, Refusal> {
+        let limit = exchange.route.endpoint.response.limit;
+        let started = Instant::now();
+        let answer = match exchange.face {
+            Face::Inside => {
+                let outgoing = rebuild::request(active, exchange, cleared, &active.keys.signing)?;
+                active
+                    .peer_client(&exchange.peer)?
+                    .send(&outgoing, limit)
+                    .await
+            }
+            Face::Border => {
+                let outgoing = rebuild::request(active, exchange, cleared, &active.keys.injected)?;
+                active
+                    .homeserver(&exchange.local)?
+                    .send(&outgoing, limit)
+                    .await
+            }
+        };
+        self.metrics.stage(Stage::Relay, started.elapsed());
+        answer.map_err(|error| crate::asks::far_side(&error))
+    }
+
+    async fn verify(
+        &self,
+        active: &Active,
+        head: &Head,
+        caller: &Caller,
+        bytes: &[u8],
+    ) -> Result<(), Refusal> {
+        let key = match (caller.face, &caller.xmatrix) {
+            (Face::Border, _) => Some(caller.peer.signing_key),
+            (Face::Inside, Some(xmatrix)) => {
+                let known = self
+                    .own_keys(active, &caller.local, Some(&xmatrix.key))
+                    .await?;
+                known.document.request_key(&xmatrix.key, now_ms())
+            }
+            (Face::Inside, None) => None,
+        };
+        caller.verify(&head.method, &head.target, bytes, key)
+    }
+
+    /// Pulls of a closed room are answered as if there was none; `/send` is answered event by event.
+    fn refuse_closed_room(&self, exchange: &Exchange) -> Result<(), Refusal> {
+        let Some(room_id) = exchange.route.room_id() else {
+            return Ok(());
+        };
+        if matches!(exchange.route.endpoint.op, Op::MakeLeave | Op::SendLeave) {
+            return Ok(());
+        }
+        for way in [Way::Request, Way::Answer] {
+            let closed = self
+                .journal
+                .closed(&exchange.link(way), room_id)
+                .map_err(crate::collect::broken_journal)?;
+            if closed.is_some() {
+                return Err(Refusal::new(
+                    "protocol.room_closed",
+                    Blame::NotFound,
+                    "the room is closed on this link",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// The far side said no: its code from a closed list, our text.
+    fn far_refusal(&self, exchange: &Exchange, answer: crate::relay::Answer) -> Answer {
+        let status = rebuild::status(answer.status);
+        let errcode = rebuild::errcode(&answer.body);
+        tracing::info!(reference = %exchange.reference, far_status = answer.status, errcode, "refused by the far side");
+        let text = format!(
+            "Refused by the other side (reference {})",
+            exchange.reference
+        );
+        let mut body = serde_json::json!({"errcode": errcode, "error": text});
+        if errcode == "M_INCOMPATIBLE_ROOM_VERSION" {
+            body["room_version"] = rebuild::room_version(&answer.body).into();
+        }
+        Answer {
+            status,
+            body: body.to_string().into_bytes(),
+        }
+    }
+
+    async fn refuse(
+        &self,
+        refusal: &Refusal,
+        trace: &Trace,
+        source: Source,
+    ) -> Response<Full<Bytes>> {
+        let answer = refusal.answer(&trace.reference);
+        let Refusal {
+            rule,
+            detail,
+            blame,
+        } = refusal;
+        self.metrics.refused(rule);
+        if trace.is_strangers(rule) {
+            self.count_stranger(source, rule);
+            return answer;
+        }
+        tracing::warn!(reference = %trace.reference, rule, ?blame, detail, "request refused");
+        let line = RefusedEntry {
+            request: Some(trace.reference.as_str().into()),
+            rule: rule.as_str().into(),
+            face: record::audit_face(trace.face),
+            peer: trace
+                .caller
+                .as_ref()
+                .map(|caller| caller.peer.zone().into()),
+            origin: trace.origin(),
+            destination: trace.destination(),
+            op: trace.op.map(|op| op.as_str().into()),
+            room_id: trace.room_id.as_deref().map(Into::into),
+            status: Some(answer.status().as_u16()),
+            source: Some(source.to_string().into()),
+        };
+        if let Err(error) = self.audit.record(vec![Entry::Refused(line)]).await {
+            tracing::error!(reference = %trace.reference, %error, "a refusal could not be recorded");
+        }
+        answer
+    }
+
+    fn count_stranger(&self, source: Source, reason: &str) {
+        let address = match source {
+            Source::Tcp(address) => Some(address.ip()),
+            Source::Unix => None,
+        };
+        self.strangers
+            .count(address, reason, OffsetDateTime::now_utc());
+    }
+}
+
+impl Service for Gateway {
+    async fn handle(&self, head: Head, source: Source, body: Incoming) -> Response<Full<Bytes>> {
+        let started = Instant::now();
+        let active = self.active();
+        let mut trace = Trace::new(self.next_reference(), &head);
+        let _under_way = self.metrics.in_flight(trace.metrics_face());
+        let outcome = self.serve(&active, &head, body, &mut trace).await;
+        let op = trace.op.map_or("unknown", Op::as_str);
+        let (answer, ended) = match outcome {
+            Ok(answer) => (
+                refusal::bytes_answer(answer.status, answer.body),
+                trace.answered(),
+            ),
+            Err(refusal) => (
+                self.refuse(&refusal, &trace, source).await,
+                refusal.outcome(),
+            ),
+        };
+        self.metrics.request(trace.metrics_face(), op, ended);
+        tracing::info!(
+            reference = %trace.reference, op, face = trace.face_name(), status = answer.status().as_u16(),
+            millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            own_micros = micros(started.elapsed().saturating_sub(trace.elsewhere)), "request"
+        );
+        answer
+    }
+
+    fn stranger(&self, source: Source, reason: &'static str) {
+        self.metrics.refused(reason);
+        self.count_stranger(source, reason);
+    }
+}
+
+/// An answer for whoever asked.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) body: Vec<u8>,
+}
+
+/// What is known of a request at any moment, for its last line.
+#[derive(Debug)]
+struct Trace {
+    reference: String,
+    face: Face,
+    caller: Option<Caller>,
+    op: Option<Op>,
+    room_id: Option<String>,
+    /// Whether the gateway answers it itself.
+    answered_here: bool,
+    /// Time spent waiting for the far side.
+    elsewhere: Duration,
+}
+
+impl Trace {
+    fn new(reference: String, head: &Head) -> Self {
+        let face = match head.face {
+            crate::accept::Face::Inside { .. } => Face::Inside,
+            crate::accept::Face::Border { .. } => Face::Border,
+        };
+        Self {
+            reference,
+            face,
+            caller: None,
+            op: None,
+            room_id: None,
+            answered_here: false,
+            elsewhere: Duration::ZERO,
+        }
+    }
+
+    /// Whether a refusal is that of somebody whose certificate is no peer's: he is counted, so that he cannot fill the
+    /// disk with a line each.
+    fn is_strangers(&self, rule: &str) -> bool {
+        self.caller.is_none() && rule.starts_with("protocol.peer.")
+    }
+
+    const fn answered(&self) -> metrics::Outcome {
+        if self.answered_here {
+            metrics::Outcome::Answered
+        } else {
+            metrics::Outcome::Relayed
+        }
+    }
+
+    const fn face_name(&self) -> &'static str {
+        match self.face {
+            Face::Inside => "inside",
+            Face::Border => "border",
+        }
+    }
+
+    const fn metrics_face(&self) -> metrics::Face {
+        match self.face {
+            Face::Inside => metrics::Face::Inside,
+            Face::Border => metrics::Face::Outside,
+        }
+    }
+
+    fn origin(&self) -> Option<crate::audit::entry::Text> {
+        let caller = self.caller.as_ref()?;
+        Some(
+            if self.face == Face::Inside {
+                &caller.local
+            } else {
+                &caller.remote
+            }
+            .as_str()
+            .into(),
+        )
+    }
+
+    fn destination(&self) -> Option<crate::audit::entry::Text> {
+        let caller = self.caller.as_ref()?;
+        Some(
+            if self.face == Face::Inside {
+                &caller.remote
+            } else {
+                &caller.local
+            }
+            .as_str()
+            .into(),
+        )
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// Milliseconds since the epoch.
+pub(crate) fn now_ms() -> i64 {
+    i64::try_from(OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX)
+}
+
+const fn shape(exchange: &Exchange, way: Way) -> &'static Shape {
+    match way {
+        Way::Request => &exchange.route.endpoint.request,
+        Way::Answer => &exchange.route.endpoint.response,
+    }
+}
+
+fn results(cleared: &Cleared) -> Option<&ruma_common::CanonicalJsonObject> {
+    match cleared.fields().get("pdus") {
+        Some(CanonicalJsonValue::Object(results)) => Some(results),
+        _ => None,
+    }
+}
+
+fn unroutable(fault: RouteFault) -> Refusal {
+    let blame = match fault {
+        RouteFault::UnknownPath => Blame::UnknownEndpoint,
+        RouteFault::UnknownMethod => Blame::UnknownMethod,
+        RouteFault::PathParameter | RouteFault::QueryParameter => Blame::Malformed,
+    };
+    Refusal::new(fault.rule(), blame, fault.to_string())
+}
+
+fn unreadable(error: BodyError) -> Refusal {
+    let blame = if matches!(error, BodyError::TooLarge) {
+        Blame::TooLarge
+    } else {
+        Blame::Malformed
+    };
+    Refusal::new("protocol.body", blame, error.to_string())
+}
+
+fn malformed(way: Way, fault: &parse::BodyFault) -> Refusal {
+    let blame = match way {
+        Way::Request => Blame::Malformed,
+        Way::Answer => Blame::FarSide,
+    };
+    Refusal::new(fault.rule(), blame, fault.to_string())
+}

@@ -1,0 +1,78 @@
+//! What must hold of link and path before a body is read: the link is open, its policies hold now, and the ids in path
+//! and query belong to whom they should and carry nothing that a detector knows.
+
+use ruma_common::{CanonicalJsonObject, CanonicalJsonValue};
+use sluice_policy::dlp::Strength;
+use sluice_policy::ids::user_server;
+use time::OffsetDateTime;
+
+use super::Active;
+use crate::exchange::{Exchange, Way};
+use crate::refusal::{Blame, Refusal};
+use crate::route::Op;
+
+/// Whether anything may cross between the two zones now.
+///
+/// # Errors
+/// [`Refusal`]: the link is closed (403), or a security policy has expired, which is a failure of the gateway (503) and
+/// no verdict, because a verdict would be remembered.
+pub(super) fn link(active: &Active, exchange: &Exchange) -> Result<(), Refusal> {
+    let bundle = active.bundle()?;
+    let closed = |detail: &str| Err(Refusal::forbidden("protocol.link_closed", detail));
+    if !exchange.peer.is_open() {
+        return closed("the peer's record lacks a clearance; import it with --send and --receive");
+    }
+    for way in [Way::Request, Way::Answer] {
+        if bundle.link(&exchange.link(way)).is_none() {
+            return closed("the bundle has no policy for this link and no default");
+        }
+    }
+    let now = OffsetDateTime::now_utc();
+    match bundle.spifs.iter().find(|spif| !spif.is_valid_at(now)) {
+        None => Ok(()),
+        Some(spif) => Err(Refusal::ourselves(
+            "gateway.spif",
+            format!(
+                "the security policy {} is expired or not yet valid; build a bundle with a current one",
+                spif.name
+            ),
+        )),
+    }
+}
+
+/// Whether path and query may go to the far side.
+///
+/// # Errors
+/// [`Refusal`] where a user belongs to another server than the operation is about, or a detector knows an id's text.
+pub(super) fn ids(active: &Active, exchange: &Exchange) -> Result<(), Refusal> {
+    let params = &exchange.route.params;
+    let user = params.get("user").or_else(|| params.get("user_id"));
+    let owner = match exchange.route.endpoint.op {
+        Op::MakeJoin | Op::MakeLeave => exchange.origin(),
+        _ => exchange.destination(),
+    };
+    if user.is_some_and(|user| user_server(user) != Some(owner)) {
+        let detail = "the user in the path belongs to another server";
+        return Err(Refusal::new("protocol.user", Blame::Forbidden, detail));
+    }
+    let texts = ["room", "user", "user_id"];
+    let shown: CanonicalJsonObject = texts
+        .into_iter()
+        .filter_map(|name| {
+            let value = CanonicalJsonValue::String(params.get(name)?.to_owned());
+            Some((name.to_owned(), value))
+        })
+        .collect();
+    let found = active.bundle()?.detectors.scan_object(&shown, "");
+    let found = found.map_err(|_| Refusal::forbidden("protocol.dlp.budget", "ids too long"))?;
+    match found
+        .iter()
+        .find(|finding| finding.strength >= Strength::Medium)
+    {
+        None => Ok(()),
+        Some(finding) => Err(Refusal::forbidden(
+            format!("dlp.{}", finding.detector),
+            "an id in the path",
+        )),
+    }
+}

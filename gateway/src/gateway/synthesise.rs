@@ -1,0 +1,118 @@
+//! Answers that the gateway makes itself: key documents, delegation, version.
+
+use hyper::StatusCode;
+use sluice_policy::json;
+
+use super::{Answer, Gateway, now_ms};
+use crate::accept::Head;
+use crate::audit::entry::{Entry, RequestEntry};
+use crate::exchange::Face;
+use crate::gateway::Active;
+use crate::identify::Caller;
+use crate::record::audit_face;
+use crate::refusal::{Blame, Refusal};
+use crate::route::{Op, Route};
+
+impl Gateway {
+    pub(super) async fn synthesise(
+        &self,
+        active: &Active,
+        head: &Head,
+        caller: &Caller,
+        route: &Route,
+        reference: &str,
+    ) -> Result<Answer, Refusal> {
+        if caller.xmatrix.is_some() {
+            self.verify(active, head, caller, &[]).await?;
+        }
+        let body = match (route.endpoint.op, caller.face) {
+            (Op::ServerKeys, Face::Inside) => self.keys_of_peer(active, caller).await?,
+            (Op::ServerKeys, Face::Border) => self.keys_of_ours(active, caller).await?,
+            (Op::WellKnown, Face::Inside) => well_known(&caller.remote),
+            (Op::Version, Face::Inside) => version(),
+            _ => {
+                return Err(Refusal::new(
+                    "protocol.route.refused",
+                    Blame::NotFound,
+                    "not answered at this face",
+                ));
+            }
+        };
+        self.synthesised_line(caller, route, reference).await?;
+        Ok(Answer {
+            status: StatusCode::OK,
+            body,
+        })
+    }
+
+    /// For our homeserver: the peer homeserver's real keys and our injected one, signed by the injected one alone.
+    async fn keys_of_peer(&self, active: &Active, caller: &Caller) -> Result<Vec<u8>, Refusal> {
+        let known = self
+            .peer_keys(active, &caller.peer, &caller.local, &caller.remote, None)
+            .await?;
+        Ok(json::write(&known.document.publish(
+            &caller.remote,
+            &active.keys.injected,
+            now_ms(),
+        )))
+    }
+
+    /// For a peer's gateway: our homeserver's own document, as it signed it.
+    async fn keys_of_ours(&self, active: &Active, caller: &Caller) -> Result<Vec<u8>, Refusal> {
+        let known = self.own_keys(active, &caller.local, None).await?;
+        let signed = known.document.as_signed(&known.signed);
+        let signed = signed.map_err(|fault| {
+            let detail =
+                format!("the key document of our homeserver cannot be shown to peers: {fault}");
+            Refusal::ourselves("gateway.keys", detail)
+        })?;
+        Ok(json::write(&signed))
+    }
+
+    async fn synthesised_line(
+        &self,
+        caller: &Caller,
+        route: &Route,
+        reference: &str,
+    ) -> Result<(), Refusal> {
+        let (origin, destination) = match caller.face {
+            Face::Inside => (&caller.local, &caller.remote),
+            Face::Border => (&caller.remote, &caller.local),
+        };
+        let line = RequestEntry {
+            request: reference.into(),
+            face: audit_face(caller.face),
+            op: route.endpoint.op.as_str().into(),
+            method: route.endpoint.method.into(),
+            path: route.endpoint.path.into(),
+            origin: origin.as_str().into(),
+            destination: destination.as_str().into(),
+            peer: Some(caller.peer.zone().into()),
+            own: true,
+            ..RequestEntry::default()
+        };
+        let failed = |error| {
+            Refusal::ourselves(
+                "gateway.audit",
+                format!("the audit log cannot be written: {error}"),
+            )
+        };
+        self.audit
+            .record(vec![Entry::Request(line)])
+            .await
+            .map(drop)
+            .map_err(failed)
+    }
+}
+
+fn well_known(server: &str) -> Vec<u8> {
+    serde_json::json!({"m.server": format!("{server}:8448")})
+        .to_string()
+        .into_bytes()
+}
+
+fn version() -> Vec<u8> {
+    serde_json::json!({"server": {"name": "Sluice", "version": env!("CARGO_PKG_VERSION")}})
+        .to_string()
+        .into_bytes()
+}

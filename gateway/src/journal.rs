@@ -1,0 +1,319 @@
+//! The journal: what the gateway remembers, as a view of the audit log that can be asked.
+//!
+//! ```text
+//! audit log (durable first)  ──apply──▶  denials, rooms, labels, closed, head   (SQLite, WAL)
+//! ```
+//!
+//! The audit log is the write-ahead log; the journal holds nothing that the log does not, apart from what was pruned.
+//! Its `head` says up to which line it has taken the log over: entries and head are written in one transaction, so that
+//! a journal that was deleted, or lost its last writes with the power, is filled again from the log at the next start.
+//! For the same reason it does not sync each commit.
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params_from_iter};
+use serde_json::Value;
+use time::OffsetDateTime;
+
+use crate::audit::Head;
+use crate::audit::entry::{Line, Text, Verdict};
+
+mod schema;
+#[cfg(test)]
+mod tests;
+mod view;
+
+/// Days that a denial is remembered.
+pub const DENIAL_DAYS: i64 = 400;
+/// Denials that are remembered at most; the oldest go first.
+pub const DENIALS: u64 = 10_000_000;
+/// Days that an event's label is remembered.
+pub const LABEL_DAYS: i64 = 400;
+/// Labels that are remembered at most; the oldest go first.
+pub const LABELS: u64 = 1_000_000;
+/// Connections for reading.
+const READERS: usize = 4;
+/// How long a statement waits for another connection before it fails.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// The journal, open for writing by one gateway and for reading by all its tasks.
+pub struct Journal {
+    path: PathBuf,
+    writer: Mutex<Connection>,
+    readers: Vec<Mutex<Connection>>,
+    turn: AtomicUsize,
+    /// Device and inode of the file that was opened.
+    file: (u64, u64),
+}
+
+/// A remembered denial.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denial {
+    /// What was decided.
+    pub verdict: Verdict,
+    /// The rule that decided then.
+    pub rule: String,
+}
+
+/// What is known of a room.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Room {
+    /// Room version.
+    pub version: Option<String>,
+    /// User id that sent the create event.
+    pub creator: Option<String>,
+    /// The room's label: `None`: not known; `Some(None)`: it has none.
+    pub label: Option<Option<Value>>,
+}
+
+/// Why the journal cannot be used. Whoever gets one must let nothing cross (invariant 1).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum JournalError {
+    /// SQLite or the disk below it failed.
+    #[error(
+        "journal {path}: {error}; make the file writable and the disk not full; a damaged journal may be moved away \
+         while the gateway is stopped, it is rebuilt from the audit log"
+    )]
+    Database {
+        /// The journal's file.
+        path: String,
+        /// What was reported.
+        error: String,
+    },
+    /// Written by a newer gateway.
+    #[error(
+        "journal {path} has schema {found}, this gateway knows {known}: start the newer gateway"
+    )]
+    Schema {
+        /// The journal's file.
+        path: String,
+        /// Its schema.
+        found: i64,
+        /// The newest one that is known here.
+        known: i64,
+    },
+    /// The file was deleted or replaced while the gateway runs.
+    #[error(
+        "journal {path} was deleted or replaced underneath: restart the gateway, it rebuilds the journal"
+    )]
+    Replaced {
+        /// The journal's file.
+        path: String,
+    },
+}
+
+impl Journal {
+    /// Opens the journal, and makes one where there is none. [`crate::audit::Audit::open`] fills it.
+    ///
+    /// # Errors
+    /// [`JournalError`], with the remedy.
+    pub fn open(path: &Path) -> Result<Self, JournalError> {
+        // Made here and not by SQLite, whose files anybody may read; those beside it get the same mode.
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path);
+        drop(file.map_err(|error| disk(path, &error))?);
+        let mut writer = Connection::open(path).map_err(|error| database(path, &error))?;
+        schema::prepare(&mut writer, path)?;
+        let readers = (0..READERS)
+            .map(|_| read_only(path).map(Mutex::new))
+            .collect::<Result<Vec<_>, _>>()?;
+        let file = identity(path).map_err(|error| disk(path, &error))?;
+        Ok(Self {
+            path: path.to_owned(),
+            writer: Mutex::new(writer),
+            readers,
+            turn: AtomicUsize::new(0),
+            file,
+        })
+    }
+
+    /// The head of a journal that another process may be writing: for `sluice audit verify --head`.
+    ///
+    /// # Errors
+    /// [`JournalError::Database`]; also where the file does not exist or is no journal.
+    pub fn read_head(path: &Path) -> Result<Head, JournalError> {
+        let connection = read_only(path)?;
+        view::head(&connection).map_err(|error| database(path, &error))
+    }
+
+    /// Up to which line of the log it has been filled.
+    ///
+    /// # Errors
+    /// [`JournalError::Database`].
+    pub fn head(&self) -> Result<Head, JournalError> {
+        view::head(&self.writer()).map_err(|error| self.failed(&error))
+    }
+
+    /// Takes over `lines`, which end at `head`, in one transaction. Only the audit log calls this.
+    ///
+    /// # Errors
+    /// [`JournalError`]; then nothing was taken over.
+    pub(crate) fn apply(&self, lines: &[Line], head: &Head) -> Result<(), JournalError> {
+        self.still_ours()?;
+        let mut writer = self.writer();
+        view::apply(&mut writer, lines, head).map_err(|error| self.failed(&error))
+    }
+
+    /// Forgets denials and labels that are too old or too many. At the start and with each new segment of the log.
+    ///
+    /// # Errors
+    /// [`JournalError::Database`].
+    pub(crate) fn prune(&self, now: OffsetDateTime) -> Result<(), JournalError> {
+        let mut writer = self.writer();
+        view::prune(&mut writer, now).map_err(|error| self.failed(&error))
+    }
+
+    /// The remembered denial of an event on a link.
+    ///
+    /// # Errors
+    /// [`JournalError::Database`]: not the same as "no denial".
+    pub fn denial(&self, event_id: &str, link: &str) -> Result<Option<Denial>, JournalError> {
+        let sql = "SELECT verdict, rule FROM denials WHERE event_id = ?1 AND link = ?2";
+        self.one(sql, &[event_id, link], |row| {
+            Ok(Denial {
+                verdict: view::verdict(&row.get::<_, String>(0)?),
+                rule: row.get(1)?,
+            })
+        })
+    }
+
+    /// What is known of a room; `None`: it was never seen.
+    ///
+    /// # Errors
+    /// [`JournalError::Database`].
+    pub fn room(&self, room_id: &str) -> Result<Option<Room>, JournalError> {
+        let sql = "SELECT version, creator, label FROM rooms WHERE room_id = ?1";
+        self.one(sql, &[room_id], |row| {
+            let label: Option<String> = row.get(2)?;
+            Ok(Room {
+                version: row.get(0)?,
+                creator: row.get(1)?,
+                label: label.as_deref().map(view::label),
+            })
+        })
+    }
+
+    /// The rule that closed a room for a link; `None`: it is open.
+    ///
+    /// # Errors
+    /// [`JournalError::Database`].
+    pub fn closed(&self, link: &str, room_id: &str) -> Result<Option<String>, JournalError> {
+        let sql = "SELECT rule FROM closed WHERE link = ?1 AND room_id = ?2";
+        self.one(sql, &[link, room_id], |row| row.get(0))
+    }
+
+    /// All closed rooms, as link, room id and rule.
+    ///
+    /// # Errors
+    /// [`JournalError::Database`].
+    pub fn closed_rooms(&self) -> Result<Vec<(String, String, String)>, JournalError> {
+        let reader = self.reader();
+        view::closed_rooms(&reader).map_err(|error| self.failed(&error))
+    }
+
+    /// The remembered label of an event: `None`: not known; `Some(None)`: it has none.
+    ///
+    /// # Errors
+    /// [`JournalError::Database`].
+    pub fn label(&self, event_id: &str) -> Result<Option<Option<Value>>, JournalError> {
+        self.one(
+            "SELECT label FROM labels WHERE event_id = ?1",
+            &[event_id],
+            |row| Ok(view::label(&row.get::<_, String>(0)?)),
+        )
+    }
+
+    /// The row with this key; keys are bounded as they are in the log.
+    fn one<T>(
+        &self,
+        sql: &str,
+        key: &[&str],
+        read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>, JournalError> {
+        let key = params_from_iter(key.iter().map(|part| Text::from(*part).to_string()));
+        let reader = self.reader();
+        let found = reader
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.query_row(key, read).optional());
+        found.map_err(|error| self.failed(&error))
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Connection> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The first connection that is free, else the next in turn.
+    fn reader(&self) -> MutexGuard<'_, Connection> {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        for step in 0..READERS {
+            match self.readers[(turn.wrapping_add(step)) % READERS].try_lock() {
+                Ok(reader) => return reader,
+                Err(TryLockError::Poisoned(reader)) => return reader.into_inner(),
+                Err(TryLockError::WouldBlock) => {}
+            }
+        }
+        self.readers[turn % READERS]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// SQLite goes on writing to a file that was deleted: what it took over there would be lost at the next start.
+    fn still_ours(&self) -> Result<(), JournalError> {
+        if identity(&self.path).is_ok_and(|file| file == self.file) {
+            return Ok(());
+        }
+        Err(JournalError::Replaced {
+            path: self.path.display().to_string(),
+        })
+    }
+
+    fn failed(&self, error: &rusqlite::Error) -> JournalError {
+        database(&self.path, error)
+    }
+}
+
+impl std::fmt::Debug for Journal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Journal")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}
+
+fn read_only(path: &Path) -> Result<Connection, JournalError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection =
+        Connection::open_with_flags(path, flags).map_err(|error| database(path, &error))?;
+    connection
+        .busy_timeout(BUSY)
+        .map_err(|error| database(path, &error))?;
+    Ok(connection)
+}
+
+fn identity(path: &Path) -> std::io::Result<(u64, u64)> {
+    let file = std::fs::metadata(path)?;
+    Ok((file.dev(), file.ino()))
+}
+
+fn database(path: &Path, error: &rusqlite::Error) -> JournalError {
+    JournalError::Database {
+        path: path.display().to_string(),
+        error: error.to_string(),
+    }
+}
+
+fn disk(path: &Path, error: &std::io::Error) -> JournalError {
+    JournalError::Database {
+        path: path.display().to_string(),
+        error: error.to_string(),
+    }
+}

@@ -1,0 +1,59 @@
+//! Tables of the journal, and how an older journal becomes one of today.
+
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use super::{BUSY, JournalError, database};
+
+/// Schema of today. A new one adds its step to [`STEPS`].
+const VERSION: i64 = STEPS.len() as i64;
+
+/// Step `n` makes schema `n + 1`. Times are milliseconds since 1970; labels are JSON, `null` for "none".
+const STEPS: [&str; 1] = ["
+    CREATE TABLE denials (event_id TEXT NOT NULL, link TEXT NOT NULL, verdict TEXT NOT NULL, rule TEXT NOT NULL,
+        time INTEGER NOT NULL, PRIMARY KEY (event_id, link)) WITHOUT ROWID;
+    CREATE INDEX denials_time ON denials (time);
+    CREATE TABLE rooms (room_id TEXT PRIMARY KEY NOT NULL, version TEXT, creator TEXT, label TEXT) WITHOUT ROWID;
+    CREATE TABLE labels (event_id TEXT PRIMARY KEY NOT NULL, label TEXT NOT NULL, time INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE INDEX labels_time ON labels (time);
+    CREATE TABLE closed (link TEXT NOT NULL, room_id TEXT NOT NULL, rule TEXT NOT NULL,
+        PRIMARY KEY (link, room_id)) WITHOUT ROWID;
+    CREATE TABLE head (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, hash TEXT NOT NULL);
+"];
+
+/// Sets the connection up and brings the tables to [`VERSION`].
+pub(super) fn prepare(connection: &mut Connection, path: &Path) -> Result<(), JournalError> {
+    let fail = |error: rusqlite::Error| database(path, &error);
+    connection.busy_timeout(BUSY).map_err(fail)?;
+    connection
+        .pragma_update(None, "journal_mode", "WAL")
+        .map_err(fail)?;
+    // The audit log is the durable record; NORMAL keeps the file whole over a power cut and syncs at checkpoints only.
+    connection
+        .pragma_update(None, "synchronous", "NORMAL")
+        .map_err(fail)?;
+    let found: i64 = connection
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .map_err(fail)?;
+    if !(0..=VERSION).contains(&found) {
+        return Err(JournalError::Schema {
+            path: path.display().to_string(),
+            found,
+            known: VERSION,
+        });
+    }
+    upgrade(connection, found).map_err(fail)
+}
+
+fn upgrade(connection: &mut Connection, found: i64) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    for step in STEPS
+        .iter()
+        .skip(usize::try_from(found).unwrap_or(usize::MAX))
+    {
+        transaction.execute_batch(step)?;
+    }
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    transaction.commit()
+}

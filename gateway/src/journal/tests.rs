@@ -1,0 +1,251 @@
+//! What the journal remembers, and what it forgets.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a failing test may panic"
+)]
+
+use serde_json::json;
+use time::{Duration, OffsetDateTime};
+
+use super::{DENIAL_DAYS, Journal, JournalError};
+use crate::audit::Head;
+use crate::audit::entry::{Entry, EventEntry, LabelEntry, LabelValue, Line, RoomEntry, Verdict};
+
+const LINK: &str = "high->low";
+
+struct Book {
+    home: tempfile::TempDir,
+    journal: Journal,
+}
+
+impl Book {
+    fn new() -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let journal = Journal::open(&home.path().join("journal.db")).unwrap();
+        Self { home, journal }
+    }
+
+    fn take(&self, time: &str, entry: Entry) {
+        let line = Line {
+            seq: 1,
+            time: time.to_owned(),
+            prev: String::new(),
+            entry,
+        };
+        self.journal.apply(&[line], &Head::of(1, b"line")).unwrap();
+    }
+}
+
+const NOW: &str = "2026-02-02T02:40:00.000Z";
+
+fn now() -> OffsetDateTime {
+    OffsetDateTime::from_unix_timestamp(1_770_000_000).unwrap()
+}
+
+fn event(verdict: Verdict, rule: &str, remember: bool) -> Entry {
+    let event_id = Some("$plans".into());
+    Entry::Event(EventEntry {
+        event_id,
+        link: LINK.into(),
+        verdict,
+        rule: rule.into(),
+        remember,
+        ..Default::default()
+    })
+}
+
+#[test]
+fn only_a_denial_of_a_true_copy_is_remembered() {
+    let book = Book::new();
+    book.take(NOW, event(Verdict::Redact, "protocol.hash", false));
+    assert_eq!(
+        book.journal.denial("$plans", LINK).unwrap(),
+        None,
+        "a tampered copy stores nothing"
+    );
+    book.take(NOW, event(Verdict::Release, "label.granted", true));
+    assert_eq!(
+        book.journal.denial("$plans", LINK).unwrap(),
+        None,
+        "releases are not sticky"
+    );
+    book.take(NOW, event(Verdict::Redact, "dlp.iban", true));
+    book.take(NOW, event(Verdict::Drop, "dlp.other", true));
+    let denial = book.journal.denial("$plans", LINK).unwrap().unwrap();
+    assert_eq!(
+        (denial.verdict, denial.rule.as_str()),
+        (Verdict::Redact, "dlp.iban"),
+        "the first one stays"
+    );
+    assert_eq!(
+        book.journal.denial("$plans", "low->high").unwrap(),
+        None,
+        "another link, another verdict"
+    );
+}
+
+#[test]
+fn an_over_long_event_id_is_found_again() {
+    let book = Book::new();
+    let long = "$".repeat(1000);
+    let entry = EventEntry {
+        event_id: Some(long.as_str().into()),
+        link: LINK.into(),
+        remember: true,
+        ..Default::default()
+    };
+    book.take(NOW, Entry::Event(entry));
+    assert!(book.journal.denial(&long, LINK).unwrap().is_some());
+    assert!(
+        book.journal
+            .denial(&"$".repeat(999), LINK)
+            .unwrap()
+            .is_none()
+    );
+}
+
+#[test]
+fn room_knowledge_is_added_to() {
+    let book = Book::new();
+    let learn = |entry: RoomEntry| {
+        book.take(
+            NOW,
+            Entry::Room(RoomEntry {
+                room_id: "!plans".into(),
+                ..entry
+            }),
+        )
+    };
+    assert_eq!(book.journal.room("!plans").unwrap(), None);
+    learn(RoomEntry {
+        version: Some("11".into()),
+        creator: Some("@alice:high.test".into()),
+        ..Default::default()
+    });
+    assert_eq!(book.journal.room("!plans").unwrap().unwrap().label, None);
+    learn(RoomEntry {
+        label: Some(LabelValue::new(json!({"Classification": "OFFEN"}))),
+        ..Default::default()
+    });
+    let room = book.journal.room("!plans").unwrap().unwrap();
+    assert_eq!(
+        (room.version.as_deref(), room.creator.as_deref()),
+        (Some("11"), Some("@alice:high.test"))
+    );
+    assert_eq!(room.label, Some(Some(json!({"Classification": "OFFEN"}))));
+    learn(RoomEntry {
+        label: Some(None),
+        ..Default::default()
+    });
+    assert_eq!(
+        book.journal.room("!plans").unwrap().unwrap().label,
+        Some(None),
+        "its label was taken away"
+    );
+}
+
+#[test]
+fn labels_of_events_are_remembered() {
+    let book = Book::new();
+    assert_eq!(book.journal.label("$plans").unwrap(), None);
+    book.take(
+        NOW,
+        Entry::Label(LabelEntry {
+            event_id: "$plans".into(),
+            label: None,
+        }),
+    );
+    assert_eq!(book.journal.label("$plans").unwrap(), Some(None));
+    let label = LabelValue::new(json!({"Classification": "OFFEN"}));
+    book.take(
+        NOW,
+        Entry::Label(LabelEntry {
+            event_id: "$plans".into(),
+            label,
+        }),
+    );
+    assert_eq!(
+        book.journal.label("$plans").unwrap(),
+        Some(None),
+        "what was remembered first holds: a later word must not unlabel or relabel an event"
+    );
+}
+
+#[test]
+fn a_denial_is_forgotten_after_400_days() {
+    let book = Book::new();
+    book.take(NOW, event(Verdict::Redact, "dlp.iban", true));
+    book.journal
+        .prune(now() + Duration::days(DENIAL_DAYS))
+        .unwrap();
+    assert!(book.journal.denial("$plans", LINK).unwrap().is_some());
+    book.journal
+        .prune(now() + Duration::days(DENIAL_DAYS) + Duration::seconds(1))
+        .unwrap();
+    assert!(book.journal.denial("$plans", LINK).unwrap().is_none());
+}
+
+#[test]
+fn the_oldest_labels_go_when_there_are_too_many() {
+    let book = Book::new();
+    for second in 0..5 {
+        let entry = LabelEntry {
+            event_id: format!("${second}").into(),
+            label: None,
+        };
+        book.take(
+            &format!("2026-02-02T02:40:0{second}.000Z"),
+            Entry::Label(entry),
+        );
+    }
+    let mut writer = book.journal.writer();
+    let transaction = writer.transaction().unwrap();
+    super::view::cap(&transaction, "labels", 3).unwrap();
+    transaction.commit().unwrap();
+    drop(writer);
+    let kept = (0..5).filter(|second| book.journal.label(&format!("${second}")).unwrap().is_some());
+    assert_eq!(kept.collect::<Vec<_>>(), [2, 3, 4]);
+}
+
+#[test]
+fn a_journal_of_a_newer_gateway_is_refused() {
+    let book = Book::new();
+    book.journal
+        .writer()
+        .pragma_update(None, "user_version", 99)
+        .unwrap();
+    let error = Journal::open(&book.home.path().join("journal.db")).unwrap_err();
+    assert!(matches!(error, JournalError::Schema { found: 99, .. }));
+    assert!(error.to_string().contains("start the newer gateway"));
+}
+
+#[test]
+fn nobody_else_reads_the_journal() {
+    use std::os::unix::fs::PermissionsExt;
+    let book = Book::new();
+    let mode = std::fs::metadata(book.home.path().join("journal.db"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn a_file_that_is_no_journal_is_refused_with_the_remedy() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("journal.db");
+    std::fs::write(
+        &path,
+        "not a database, but long enough to look at: ".repeat(50),
+    )
+    .unwrap();
+    assert!(
+        Journal::open(&path)
+            .unwrap_err()
+            .to_string()
+            .contains("rebuilt from the audit log")
+    );
+    assert!(Journal::read_head(&home.path().join("nothing.db")).is_err());
+}

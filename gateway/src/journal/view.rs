@@ -1,0 +1,178 @@
+//! What each entry of the log means for the journal.
+
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use serde_json::Value;
+use time::OffsetDateTime;
+
+use super::{DENIAL_DAYS, DENIALS, LABEL_DAYS, LABELS};
+use crate::audit::Head;
+use crate::audit::entry::{
+    ClosedEntry, Entry, EventEntry, LabelEntry, LabelValue, Line, RoomEntry, Verdict,
+};
+
+/// Milliseconds of a day.
+const DAY: i64 = 86_400_000;
+
+/// Takes over the lines and the head behind them.
+pub(super) fn apply(
+    connection: &mut Connection,
+    lines: &[Line],
+    head: &Head,
+) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    for line in lines {
+        take(&transaction, line)?;
+    }
+    let seq = i64::try_from(head.seq).unwrap_or(i64::MAX);
+    transaction
+        .prepare_cached("INSERT OR REPLACE INTO head (one, seq, hash) VALUES (1, ?1, ?2)")?
+        .execute(params![seq, head.hash])?;
+    transaction.commit()
+}
+
+/// The head; that of an empty log where nothing was taken over yet.
+pub(super) fn head(connection: &Connection) -> rusqlite::Result<Head> {
+    let found = connection
+        .query_row("SELECT seq, hash FROM head", [], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
+        })
+        .optional()?;
+    Ok(found.map_or_else(Head::genesis, |(seq, hash)| Head {
+        seq: seq.cast_unsigned(),
+        hash,
+    }))
+}
+
+/// All closed rooms.
+pub(super) fn closed_rooms(
+    connection: &Connection,
+) -> rusqlite::Result<Vec<(String, String, String)>> {
+    let mut statement = connection
+        .prepare_cached("SELECT link, room_id, rule FROM closed ORDER BY link, room_id")?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    rows.collect()
+}
+
+/// Forgets what is too old or too many.
+pub(super) fn prune(connection: &mut Connection, now: OffsetDateTime) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    for (table, days, most) in [
+        ("denials", DENIAL_DAYS, DENIALS),
+        ("labels", LABEL_DAYS, LABELS),
+    ] {
+        let oldest = now
+            .unix_timestamp()
+            .saturating_mul(1000)
+            .saturating_sub(days * DAY);
+        transaction.execute(
+            &format!("DELETE FROM {table} WHERE time < ?1"),
+            params![oldest],
+        )?;
+        cap(&transaction, table, most)?;
+    }
+    transaction.commit()
+}
+
+/// Keeps at most `most` rows, the youngest ones.
+pub(super) fn cap(transaction: &Transaction<'_>, table: &str, most: u64) -> rusqlite::Result<()> {
+    let skip = i64::try_from(most).unwrap_or(i64::MAX);
+    let sql = format!("SELECT time FROM {table} ORDER BY time DESC LIMIT 1 OFFSET ?1");
+    let too_old: Option<i64> = transaction
+        .query_row(&sql, params![skip], |row| row.get(0))
+        .optional()?;
+    if let Some(too_old) = too_old {
+        transaction.execute(
+            &format!("DELETE FROM {table} WHERE time <= ?1"),
+            params![too_old],
+        )?;
+    }
+    Ok(())
+}
+
+/// Verdict of a row. A word that nobody wrote counts as the most restrictive one.
+pub(super) fn verdict(word: &str) -> Verdict {
+    serde_json::from_value(Value::from(word)).unwrap_or(Verdict::Drop)
+}
+
+/// Label of a row: `None` for "has none".
+pub(super) fn label(json: &str) -> Option<Value> {
+    serde_json::from_str(json)
+        .ok()
+        .filter(|label: &Value| !label.is_null())
+}
+
+fn take(transaction: &Transaction<'_>, line: &Line) -> rusqlite::Result<()> {
+    match &line.entry {
+        Entry::Event(event) => denial(transaction, event, crate::audit::millis(&line.time)),
+        Entry::Room(entry) => room(transaction, entry),
+        Entry::Label(entry) => remember(transaction, entry, crate::audit::millis(&line.time)),
+        Entry::Closed(entry) => closed(transaction, entry),
+        _ => Ok(()),
+    }
+}
+
+/// A denial stays as it was given first.
+fn denial(transaction: &Transaction<'_>, event: &EventEntry, time: i64) -> rusqlite::Result<()> {
+    let Some(event_id) = event.event_id.as_deref() else {
+        return Ok(());
+    };
+    if !event.remember || event.verdict == Verdict::Release {
+        return Ok(());
+    }
+    let verdict = serde_json::to_value(event.verdict)
+        .ok()
+        .and_then(|word| word.as_str().map(str::to_owned));
+    transaction
+        .prepare_cached("INSERT OR IGNORE INTO denials (event_id, link, verdict, rule, time) VALUES (?1,?2,?3,?4,?5)")?
+        .execute(params![event_id, event.link.as_str(), verdict, event.rule.as_str(), time])?;
+    Ok(())
+}
+
+/// What is absent changes nothing. A room's version and creator never change, so the first word holds.
+fn room(transaction: &Transaction<'_>, room: &RoomEntry) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO rooms (room_id, version, creator, label) VALUES (?1, ?2, ?3, ?4)
+        ON CONFLICT (room_id) DO UPDATE SET version = coalesce(version, excluded.version),
+            creator = coalesce(creator, excluded.creator),
+            label = CASE WHEN ?5 THEN NULL ELSE coalesce(excluded.label, label) END";
+    let label = room.label.as_ref().map(|label| json(label.as_ref()));
+    let (version, creator) = (room.version.as_deref(), room.creator.as_deref());
+    transaction.prepare_cached(sql)?.execute(params![
+        room.room_id.as_str(),
+        version,
+        creator,
+        label,
+        room.label_unknown
+    ])?;
+    Ok(())
+}
+
+fn remember(transaction: &Transaction<'_>, entry: &LabelEntry, time: i64) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached("INSERT OR IGNORE INTO labels (event_id, label, time) VALUES (?1, ?2, ?3)")?
+        .execute(params![
+            entry.event_id.as_str(),
+            json(entry.label.as_ref()),
+            time
+        ])?;
+    Ok(())
+}
+
+fn closed(transaction: &Transaction<'_>, entry: &ClosedEntry) -> rusqlite::Result<()> {
+    let (link, room_id) = (entry.link.as_str(), entry.room_id.as_str());
+    if entry.open {
+        let sql = "DELETE FROM closed WHERE link = ?1 AND room_id = ?2";
+        transaction
+            .prepare_cached(sql)?
+            .execute(params![link, room_id])?;
+        return Ok(());
+    }
+    let sql = "INSERT OR IGNORE INTO closed (link, room_id, rule) VALUES (?1, ?2, ?3)";
+    transaction
+        .prepare_cached(sql)?
+        .execute(params![link, room_id, entry.rule.as_str()])?;
+    Ok(())
+}
+
+fn json(label: Option<&LabelValue>) -> String {
+    label.map_or_else(|| "null".to_owned(), |label| label.as_value().to_string())
+}

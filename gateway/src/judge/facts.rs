@@ -1,0 +1,91 @@
+//! A case as the decision sees it. Cases that the protocol has decided already have none.
+
+use ruma_common::{CanonicalJsonObject as Object, CanonicalJsonValue as Value};
+use sluice_policy::decide::{Target as TargetLabel, UnitFacts};
+use sluice_policy::facts::Kind;
+use sluice_policy::pdu::Integrity;
+
+use crate::collect::{Case, Material, PduCase, Target};
+use crate::exchange::Exchange;
+use crate::route::UnitKind;
+
+pub(super) fn of<'a>(exchange: &'a Exchange, case: &'a Case) -> Option<UnitFacts<'a>> {
+    let blank = |content| UnitFacts {
+        kind: kind(case.kind),
+        content,
+        event_type: "",
+        sender: None,
+        state_key: None,
+        room_id: exchange.route.room_id(),
+        room_version: None,
+        target: TargetLabel::Absent,
+        room_label: None,
+        redacted: false,
+    };
+    match case.material.as_ref().ok()? {
+        Material::Pdu(pdu) if pdu.denial.is_some() || pdu.integrity == Integrity::Redacted => None,
+        Material::Pdu(pdu) => Some(event(pdu, case)),
+        Material::Edu(edu) => Some(UnitFacts {
+            event_type: edu.edu.kind().as_str(),
+            room_id: edu.edu.room_ids().first().copied(),
+            room_label: edu.room_label.as_ref(),
+            ..blank(edu.edu.content())
+        }),
+        Material::Plain(tree) => Some(state(tree, blank(state_content(case.kind, tree)))),
+    }
+}
+
+fn event<'a>(case: &'a PduCase, unit: &'a Case) -> UnitFacts<'a> {
+    let pdu = &case.pdu;
+    UnitFacts {
+        kind: kind(unit.kind),
+        content: pdu.content(),
+        event_type: pdu.kind(),
+        sender: Some(pdu.sender()),
+        state_key: pdu.state_key(),
+        room_id: Some(pdu.room_id()),
+        room_version: Some(pdu.version().as_str()),
+        target: match &case.target {
+            Target::None => TargetLabel::Absent,
+            Target::Known(label) => TargetLabel::Known(label.as_ref()),
+            Target::Unknown => TargetLabel::Unknown,
+        },
+        room_label: case.room_label.as_ref(),
+        redacted: false,
+    }
+}
+
+/// A stripped event or a template is shown as the event that it stands for; anything else as it is.
+fn state<'a>(tree: &'a Object, blank: UnitFacts<'a>) -> UnitFacts<'a> {
+    let text = |key: &str| tree.get(key).and_then(Value::as_str);
+    match blank.kind {
+        Kind::StrippedState | Kind::Template => UnitFacts {
+            event_type: text("type").unwrap_or_default(),
+            sender: text("sender"),
+            state_key: text("state_key"),
+            ..blank
+        },
+        _ => blank,
+    }
+}
+
+fn state_content(kind: UnitKind, tree: &Object) -> &Object {
+    match (kind, tree.get("content")) {
+        (UnitKind::StrippedState | UnitKind::Template, Some(Value::Object(content))) => content,
+        _ => tree,
+    }
+}
+
+const fn kind(kind: UnitKind) -> Kind {
+    match kind {
+        UnitKind::Pdu => Kind::Pdu,
+        UnitKind::StrippedState => Kind::StrippedState,
+        UnitKind::Template => Kind::Template,
+        UnitKind::Edu => Kind::Edu,
+        UnitKind::Profile => Kind::Profile,
+        UnitKind::DeviceList => Kind::DeviceList,
+        UnitKind::Keys => Kind::Keys,
+        UnitKind::Claim => Kind::Claim,
+        UnitKind::Ids => Kind::Ids,
+    }
+}

@@ -1,0 +1,151 @@
+//! Stage `record`: what was judged becomes durable, and only then becomes [`Cleared`].
+//!
+//! [`Cleared`] is the permission to write to the far side: it has no public constructor, `rebuild` consumes it, and
+//! there is no other way to bytes. A full disk or a read-only journal therefore lets nothing cross.
+
+use ruma_common::CanonicalJsonObject;
+
+use crate::audit::Audit;
+use crate::audit::entry::{AnswerEntry, Counts, Entry, Face as AuditFace, RequestEntry};
+use crate::exchange::{Exchange, Face, Way};
+use crate::judge::{Judged, Outcome};
+use crate::refusal::Refusal;
+use crate::route::UnitKind;
+
+/// A judged and durably recorded body.
+#[derive(Debug)]
+pub struct Cleared {
+    fields: CanonicalJsonObject,
+    outcomes: Vec<Outcome>,
+}
+
+impl Cleared {
+    /// The checked envelope fields.
+    #[must_use]
+    pub const fn fields(&self) -> &CanonicalJsonObject {
+        &self.fields
+    }
+
+    /// What became of each unit, in order.
+    #[must_use]
+    pub fn outcomes(&self) -> &[Outcome] {
+        &self.outcomes
+    }
+
+    /// Whether there were units and none may cross.
+    #[must_use]
+    pub fn is_spent(&self) -> bool {
+        !self.outcomes.is_empty() && self.outcomes.iter().all(|outcome| outcome.tree.is_none())
+    }
+
+    /// Gives the parts to `rebuild`.
+    pub(super) fn into_parts(self) -> (CanonicalJsonObject, Vec<Outcome>) {
+        (self.fields, self.outcomes)
+    }
+}
+
+/// Sizes that only the transport knows.
+#[derive(Debug, Clone, Copy)]
+pub struct Measures {
+    /// Bytes received.
+    pub bytes: usize,
+    /// Status of the answer; unused for requests.
+    pub status: u16,
+}
+
+/// Writes the lines of a judgement, and waits until they are durable.
+///
+/// # Errors
+/// The judgement's own refusal (its lines are durable then), or [`Refusal`] where the audit log cannot be written.
+pub async fn record(
+    audit: &Audit,
+    exchange: &Exchange,
+    way: Way,
+    judged: Judged,
+    measures: Measures,
+) -> Result<Cleared, Refusal> {
+    let (fields, outcomes, mut entries, refusal) = judged.into_parts();
+    match way {
+        _ if refusal.is_some() => {}
+        Way::Request => entries.push(Entry::Request(request_line(exchange, &outcomes, measures))),
+        Way::Answer if outcomes.is_empty() => {}
+        Way::Answer => entries.push(Entry::Answer(answer_line(exchange, &outcomes, measures))),
+    }
+    if !entries.is_empty() {
+        audit.record(entries).await.map_err(|error| {
+            Refusal::ourselves(
+                "gateway.audit",
+                format!("the audit log cannot be written: {error}"),
+            )
+        })?;
+    }
+    match refusal {
+        Some(refusal) => Err(refusal),
+        None => Ok(Cleared { fields, outcomes }),
+    }
+}
+
+fn request_line(exchange: &Exchange, outcomes: &[Outcome], measures: Measures) -> RequestEntry {
+    let edus = outcomes
+        .iter()
+        .filter(|outcome| outcome.kind == UnitKind::Edu && outcome.tree.is_some())
+        .count();
+    let spent = !outcomes.is_empty() && outcomes.iter().all(|outcome| outcome.tree.is_none());
+    RequestEntry {
+        pdus: count(outcomes, true),
+        edus_released: u32::try_from(edus).unwrap_or(u32::MAX),
+        bytes: measures.bytes as u64,
+        own: spent,
+        ..heading(exchange)
+    }
+}
+
+/// The request line before anything is known of its body.
+pub(crate) fn heading(exchange: &Exchange) -> RequestEntry {
+    let endpoint = exchange.route.endpoint;
+    RequestEntry {
+        request: exchange.reference.as_str().into(),
+        face: audit_face(exchange.face),
+        link: exchange.link(Way::Request).as_str().into(),
+        op: endpoint.op.as_str().into(),
+        method: endpoint.method.into(),
+        path: endpoint.path.into(),
+        room_id: exchange.route.room_id().map(Into::into),
+        event_id: exchange.route.params.get("event").map(Into::into),
+        origin: exchange.origin().into(),
+        destination: exchange.destination().into(),
+        peer: Some(exchange.peer.zone().into()),
+        ..RequestEntry::default()
+    }
+}
+
+fn answer_line(exchange: &Exchange, outcomes: &[Outcome], measures: Measures) -> AnswerEntry {
+    AnswerEntry {
+        request: exchange.reference.as_str().into(),
+        link: exchange.link(Way::Answer).as_str().into(),
+        op: exchange.route.endpoint.op.as_str().into(),
+        status: measures.status,
+        pdus: count(outcomes, true),
+        units: count(outcomes, false),
+        bytes: measures.bytes as u64,
+    }
+}
+
+fn count(outcomes: &[Outcome], pdus: bool) -> Counts {
+    let mut counts = Counts::default();
+    for outcome in outcomes
+        .iter()
+        .filter(|outcome| (outcome.kind == UnitKind::Pdu) == pdus)
+    {
+        counts.add(outcome.verdict);
+    }
+    counts
+}
+
+/// The face in the audit record's words.
+pub(crate) const fn audit_face(face: Face) -> AuditFace {
+    match face {
+        Face::Inside => AuditFace::Inside,
+        Face::Border => AuditFace::Border,
+    }
+}

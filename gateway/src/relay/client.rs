@@ -1,0 +1,216 @@
+//! A small pool of HTTP/1.1 connections to one neighbour.
+//!
+//! A request is sent at most twice, and only when its first connection had been kept and broke before any answer:
+//! then the neighbour most likely closed it while it was idle. The second attempt always opens a new connection.
+//! A request that may have been acted on is repeated only if its method allows that.
+
+use std::error::Error as StdError;
+use std::future::Future;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use http_body_util::Full;
+use hyper::Request;
+use hyper::body::Bytes;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout};
+
+use super::{Answer, Deadlines, MAX_CONNECTIONS, MAX_KEPT, RelayError, answer};
+use crate::accept::stall::Stall;
+use crate::accept::{MAX_BUFFER_BYTES, MAX_HEAD_BYTES};
+use crate::http::Outgoing;
+
+/// Most header fields of an answer: Synapse behind a reverse proxy sends more of them than a request has.
+const MAX_ANSWER_HEADERS: usize = 64;
+
+/// A connected byte stream, authenticated where the way demands it.
+pub(super) trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
+pub(super) type Stream = Box<dyn Wire>;
+
+/// How a connection is opened. Bounded in time by the caller.
+pub(super) trait Dial: Send + Sync {
+    fn dial(&self) -> impl Future<Output = Result<Stream, RelayError>> + Send;
+}
+
+type Sender = SendRequest<Full<Bytes>>;
+
+#[derive(Debug)]
+struct Kept {
+    sender: Sender,
+    since: Instant,
+}
+
+/// The pool.
+#[derive(Debug)]
+pub(super) struct Client<D> {
+    dial: D,
+    deadlines: Deadlines,
+    places: Semaphore,
+    kept: Mutex<Vec<Kept>>,
+}
+
+/// A failed attempt, and whether the neighbour can have seen the request.
+struct Failed {
+    error: RelayError,
+    seen: Seen,
+}
+
+enum Seen {
+    /// It was handed back unsent.
+    Nothing(Box<Request<Full<Bytes>>>),
+    /// The connection broke after some of it may have been sent, before any answer.
+    Perhaps,
+    /// There was an answer, or a time-out: trying again would not help.
+    Yes,
+}
+
+impl<D: Dial> Client<D> {
+    pub(super) fn new(dial: D, deadlines: Deadlines) -> Self {
+        let places = Semaphore::new(MAX_CONNECTIONS);
+        Self {
+            dial,
+            deadlines,
+            places,
+            kept: Mutex::default(),
+        }
+    }
+
+    /// Sends a request and reads the whole answer, of `cap` body bytes at most.
+    pub(super) async fn send(&self, outgoing: &Outgoing, cap: usize) -> Result<Answer, RelayError> {
+        let mut request = outgoing.request()?;
+        let waiting = timeout(self.deadlines.connect, self.places.acquire()).await;
+        // The semaphore is never closed, so that an error cannot be.
+        let _place = waiting.map_err(|_| RelayError::Timeout("a free connection"))?;
+        if let Some(sender) = self.take().await {
+            let failed = match self.attempt(sender, request, cap).await {
+                Ok(answer) => return Ok(answer),
+                Err(failed) => failed,
+            };
+            request = match failed.seen {
+                Seen::Nothing(unsent) => *unsent,
+                Seen::Perhaps if outgoing.is_repeatable() => outgoing.request()?,
+                Seen::Perhaps | Seen::Yes => return Err(failed.error),
+            };
+        }
+        let sender = self.connect().await?;
+        self.attempt(sender, request, cap)
+            .await
+            .map_err(|failed| failed.error)
+    }
+
+    async fn attempt(
+        &self,
+        mut sender: Sender,
+        request: Request<Full<Bytes>>,
+        cap: usize,
+    ) -> Result<Answer, Failed> {
+        let sent = timeout(self.deadlines.answer, sender.try_send_request(request)).await;
+        let response = match sent {
+            Err(_) => return Err(final_failure(RelayError::Timeout("an answer"))),
+            Ok(Err(mut error)) => {
+                let unsent = error.take_message();
+                return Err(unanswered(error.error(), unsent));
+            }
+            Ok(Ok(response)) => response,
+        };
+        let answer = answer::read(response, cap, self.deadlines.body).await;
+        let answer = answer.map_err(final_failure)?;
+        self.keep(sender);
+        Ok(answer)
+    }
+
+    async fn connect(&self) -> Result<Sender, RelayError> {
+        let dialled = timeout(self.deadlines.connect, self.dial.dial()).await;
+        let stream = dialled.map_err(|_| RelayError::Timeout("a connection"))??;
+        let (sender, connection) = builder()
+            // A request that was given up must not leave a connection behind that waits to write it.
+            .handshake(TokioIo::new(Stall::new(stream, self.deadlines.answer)))
+            .await
+            .map_err(|error| blame(&error))?;
+        tokio::spawn(async move {
+            // Whatever ends it is told to the request under way; an idle connection may end as it likes.
+            let _ = connection.await;
+        });
+        Ok(sender)
+    }
+
+    /// The connection used last that is still open, so that a pool shrinks when there is less to do.
+    async fn take(&self) -> Option<Sender> {
+        loop {
+            let mut kept = self.pop()?;
+            // Ready as soon as hyper has seen the end of the last answer; an error if it was closed since.
+            let ready = timeout(READY_WAIT, kept.sender.ready()).await;
+            if matches!(ready, Ok(Ok(()))) {
+                return Some(kept.sender);
+            }
+        }
+    }
+
+    fn pop(&self) -> Option<Kept> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let idle = self.deadlines.keep_idle;
+        kept.retain(|one| one.since.elapsed() < idle && !one.sender.is_closed());
+        kept.pop()
+    }
+
+    fn keep(&self, sender: Sender) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() < MAX_KEPT {
+            kept.push(Kept {
+                sender,
+                since: Instant::now(),
+            });
+        }
+    }
+}
+
+/// Time for a kept connection to become ready; a healthy one takes no longer than a turn of the scheduler.
+const READY_WAIT: Duration = Duration::from_secs(1);
+
+fn builder() -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .max_headers(MAX_ANSWER_HEADERS)
+        .max_header_size(MAX_HEAD_BYTES)
+        .max_buf_size(MAX_BUFFER_BYTES);
+    builder
+}
+
+fn final_failure(error: RelayError) -> Failed {
+    Failed {
+        error,
+        seen: Seen::Yes,
+    }
+}
+
+fn unanswered(error: &hyper::Error, unsent: Option<Request<Full<Bytes>>>) -> Failed {
+    let seen = match unsent {
+        Some(request) => Seen::Nothing(Box::new(request)),
+        None if error.is_parse() => Seen::Yes,
+        None => Seen::Perhaps,
+    };
+    Failed {
+        error: blame(error),
+        seen,
+    }
+}
+
+/// Sorts an error of hyper. A TLS 1.3 peer that refuses our certificate says so only after the handshake, in place of
+/// an answer.
+fn blame(error: &hyper::Error) -> RelayError {
+    if error.is_parse() {
+        return RelayError::BadAnswer("it is not valid HTTP/1.1");
+    }
+    let mut source: Option<&(dyn StdError + 'static)> = Some(error);
+    while let Some(cause) = source {
+        if let Some(io) = cause.downcast_ref::<std::io::Error>() {
+            return super::peer::blame(io);
+        }
+        source = cause.source();
+    }
+    RelayError::Unreachable(error.to_string())
+}

@@ -1,0 +1,581 @@
+//! The endpoint table: the 36 stable operations of the server-server API (v1.19), flat.
+
+use super::{Action, Endpoint, FieldKind, Param, Shape, UnitKind, Who};
+use crate::ids::Kind;
+
+/// The operations, in the table's order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(
+    missing_docs,
+    reason = "the table line beside each name is its documentation"
+)]
+pub enum Op {
+    Send,
+    Event,
+    Backfill,
+    MissingEvents,
+    State,
+    StateIds,
+    EventAuth,
+    TimestampToEvent,
+    MakeJoin,
+    SendJoin,
+    MakeKnock,
+    SendKnock,
+    Invite,
+    InviteV1,
+    MakeLeave,
+    SendLeave,
+    Exchange3pid,
+    Onbind3pid,
+    OpenidUserinfo,
+    Hierarchy,
+    PublicRooms,
+    PublicRoomsSearch,
+    QueryDirectory,
+    QueryProfile,
+    QueryOther,
+    UserDevices,
+    KeysQuery,
+    KeysClaim,
+    MediaDownload,
+    MediaThumbnail,
+    ServerKeys,
+    NotaryKeys,
+    NotaryKeysBatch,
+    WellKnown,
+    Version,
+    PolicySign,
+}
+
+impl Op {
+    /// The name in the audit record and in metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Send => "send",
+            Self::Event => "event",
+            Self::Backfill => "backfill",
+            Self::MissingEvents => "get_missing_events",
+            Self::State => "state",
+            Self::StateIds => "state_ids",
+            Self::EventAuth => "event_auth",
+            Self::TimestampToEvent => "timestamp_to_event",
+            Self::MakeJoin => "make_join",
+            Self::SendJoin => "send_join",
+            Self::MakeKnock => "make_knock",
+            Self::SendKnock => "send_knock",
+            Self::Invite => "invite",
+            Self::InviteV1 => "invite_v1",
+            Self::MakeLeave => "make_leave",
+            Self::SendLeave => "send_leave",
+            Self::Exchange3pid => "exchange_third_party_invite",
+            Self::Onbind3pid => "3pid_onbind",
+            Self::OpenidUserinfo => "openid_userinfo",
+            Self::Hierarchy => "hierarchy",
+            Self::PublicRooms => "public_rooms",
+            Self::PublicRoomsSearch => "public_rooms_search",
+            Self::QueryDirectory => "query_directory",
+            Self::QueryProfile => "query_profile",
+            Self::QueryOther => "query_other",
+            Self::UserDevices => "user_devices",
+            Self::KeysQuery => "keys_query",
+            Self::KeysClaim => "keys_claim",
+            Self::MediaDownload => "media_download",
+            Self::MediaThumbnail => "media_thumbnail",
+            Self::ServerKeys => "server_keys",
+            Self::NotaryKeys => "notary_keys",
+            Self::NotaryKeysBatch => "notary_keys_batch",
+            Self::WellKnown => "well_known",
+            Self::Version => "version",
+            Self::PolicySign => "policy_sign",
+        }
+    }
+}
+
+const KIB: usize = 1024;
+const MIB: usize = 1024 * 1024;
+/// 50 PDUs and 100 EDUs of 64 KiB at most: a transaction that a homeserver may send must never be too large, because it
+/// would send the same one again for ever.
+const TRANSACTION: usize = 10 * MIB;
+/// A room's state, judged in memory.
+const STATE: usize = 32 * MIB;
+/// Answers that carry at most about a hundred events.
+const EVENTS: usize = 8 * MIB;
+/// A single event with its envelope and invite state.
+const ONE_EVENT: usize = MIB;
+
+const NOTHING: Shape = Shape {
+    units: &[],
+    fields: &[],
+    limit: 0,
+};
+const EMPTY_OBJECT: Shape = Shape {
+    units: &[],
+    fields: &[],
+    limit: KIB,
+};
+const WHOLE_PDU: Shape = Shape {
+    units: &[("", UnitKind::Pdu)],
+    fields: &[],
+    limit: ONE_EVENT,
+};
+const TEMPLATE: Shape = Shape {
+    units: &[("/event", UnitKind::Template)],
+    fields: &[("room_version", FieldKind::RoomVersion)],
+    limit: ONE_EVENT,
+};
+const PDUS: Shape = Shape {
+    units: &[("/pdus/*", UnitKind::Pdu)],
+    fields: &[
+        ("origin", FieldKind::Origin),
+        ("origin_server_ts", FieldKind::Integer),
+    ],
+    limit: EVENTS,
+};
+
+const fn required(name: &'static str, kind: Kind) -> Param {
+    Param {
+        name,
+        kind,
+        required: true,
+        repeated: false,
+        drop: false,
+    }
+}
+const fn optional(name: &'static str, kind: Kind) -> Param {
+    Param {
+        name,
+        kind,
+        required: false,
+        repeated: false,
+        drop: false,
+    }
+}
+const fn several(name: &'static str, kind: Kind) -> Param {
+    Param {
+        name,
+        kind,
+        required: true,
+        repeated: true,
+        drop: false,
+    }
+}
+
+/// A line that is never relayed.
+const fn closed(
+    op: Op,
+    method: &'static str,
+    path: &'static str,
+    who: Who,
+    action: Action,
+) -> Endpoint {
+    Endpoint {
+        op,
+        method,
+        path,
+        query: &[],
+        who,
+        action,
+        request: NOTHING,
+        response: NOTHING,
+    }
+}
+
+use Who::{Anyone, Homeserver};
+
+/// The table. Order: as in the specification's chapters.
+pub const ENDPOINTS: &[Endpoint] = &[
+    Endpoint {
+        op: Op::Send,
+        method: "PUT",
+        path: "/_matrix/federation/v1/send/{txn}",
+        query: &[],
+        who: Homeserver,
+        action: Action::Relay,
+        request: Shape {
+            units: &[("/pdus/*", UnitKind::Pdu), ("/edus/*", UnitKind::Edu)],
+            fields: &[
+                ("origin", FieldKind::Origin),
+                ("origin_server_ts", FieldKind::Integer),
+            ],
+            limit: TRANSACTION,
+        },
+        response: Shape {
+            units: &[],
+            fields: &[("pdus", FieldKind::Results)],
+            limit: 256 * KIB,
+        },
+    },
+    Endpoint {
+        op: Op::Event,
+        method: "GET",
+        path: "/_matrix/federation/v1/event/{event}",
+        query: &[],
+        who: Homeserver,
+        action: Action::Relay,
+        request: NOTHING,
+        response: PDUS,
+    },
+    Endpoint {
+        op: Op::Backfill,
+        method: "GET",
+        path: "/_matrix/federation/v1/backfill/{room}",
+        query: &[
+            several("v", Kind::EventId),
+            required("limit", Kind::Integer),
+        ],
+        who: Homeserver,
+        action: Action::Relay,
+        request: NOTHING,
+        response: PDUS,
+    },
+    Endpoint {
+        op: Op::MissingEvents,
+        method: "POST",
+        path: "/_matrix/federation/v1/get_missing_events/{room}",
+        query: &[],
+        who: Homeserver,
+        action: Action::Relay,
+        request: Shape {
+            units: &[],
+            fields: &[
+                ("earliest_events", FieldKind::EventIds),
+                ("latest_events", FieldKind::EventIds),
+                ("limit", FieldKind::Integer),
+                ("min_depth", FieldKind::Integer),
+            ],
+            limit: 64 * KIB,
+        },
+        response: Shape {
+            units: &[("/events/*", UnitKind::Pdu)],
+            fields: &[],
+            limit: EVENTS,
+        },
+    },
+    Endpoint {
+        op: Op::State,
+        method: "GET",
+        path: "/_matrix/federation/v1/state/{room}",
+        query: &[required("event_id", Kind::EventId)],
+        who: Homeserver,
+        action: Action::Relay,
+        request: NOTHING,
+        response: Shape {
+            units: &[("/pdus/*", UnitKind::Pdu), ("/auth_chain/*", UnitKind::Pdu)],
+            fields: &[],
+            limit: STATE,
+        },
+    },
+    Endpoint {
+        op: Op::StateIds,
+        method: "GET",
+        path: "/_matrix/federation/v1/state_ids/{room}",
+        query: &[required("event_id", Kind::EventId)],
+        who: Homeserver,
+        action: Action::Relay,
+        request: NOTHING,
+        response: Shape {
+            units: &[],
+            fields: &[
+                ("pdu_ids", FieldKind::EventIds),
+                ("auth_chain_ids", FieldKind::EventIds),
+            ],
+            limit: EVENTS,
+        },
+    },
+    Endpoint {
+        op: Op::EventAuth,
+        method: "GET",
+        path: "/_matrix/federation/v1/event_auth/{room}/{event}",
+        query: &[],
+        who: Homeserver,
+        action: Action::Relay,
+        request: NOTHING,
+        response: Shape {
+            units: &[("/auth_chain/*", UnitKind::Pdu)],
+            fields: &[],
+            limit: STATE,
+        },
+    },
+    closed(
+        Op::TimestampToEvent,
+        "GET",
+        "/_matrix/federation/v1/timestamp_to_event/{room}",
+        Homeserver,
+        Action::Hide,
+    ),
+    Endpoint {
+        op: Op::MakeJoin,
+        method: "GET",
+        path: "/_matrix/federation/v1/make_join/{room}/{user}",
+        query: &[several("ver", Kind::RoomVersion)],
+        who: Homeserver,
+        action: Action::Relay,
+        request: NOTHING,
+        response: TEMPLATE,
+    },
+    Endpoint {
+        op: Op::SendJoin,
+        method: "PUT",
+        path: "/_matrix/federation/v2/send_join/{room}/{event}",
+        query: &[optional("omit_members", Kind::Boolean)],
+        who: Homeserver,
+        action: Action::Relay,
+        request: WHOLE_PDU,
+        response: Shape {
+            units: &[
+                ("/event", UnitKind::Pdu),
+                ("/state/*", UnitKind::Pdu),
+                ("/auth_chain/*", UnitKind::Pdu),
+            ],
+            fields: &[
+                ("origin", FieldKind::Origin),
+                ("members_omitted", FieldKind::Boolean),
+                ("servers_in_room", FieldKind::ServerNames),
+            ],
+            limit: STATE,
+        },
+    },
+    closed(
+        Op::MakeKnock,
+        "GET",
+        "/_matrix/federation/v1/make_knock/{room}/{user}",
+        Homeserver,
+        Action::Forbid,
+    ),
+    closed(
+        Op::SendKnock,
+        "PUT",
+        "/_matrix/federation/v1/send_knock/{room}/{event}",
+        Homeserver,
+        Action::Forbid,
+    ),
+    Endpoint {
+        op: Op::Invite,
+        method: "PUT",
+        path: "/_matrix/federation/v2/invite/{room}/{event}",
+        query: &[],
+        who: Homeserver,
+        action: Action::Relay,
+        request: Shape {
+            units: &[
+                ("/event", UnitKind::Pdu),
+                ("/invite_room_state/*", UnitKind::StrippedState),
+            ],
+            fields: &[("room_version", FieldKind::RoomVersion)],
+            limit: ONE_EVENT,
+        },
+        response: Shape {
+            units: &[("/event", UnitKind::Pdu)],
+            fields: &[],
+            limit: ONE_EVENT,
+        },
+    },
+    closed(
+        Op::InviteV1,
+        "PUT",
+        "/_matrix/federation/v1/invite/{room}/{event}",
+        Homeserver,
+        Action::Hide,
+    ),
+    Endpoint {
+        op: Op::MakeLeave,
+        method: "GET",
+        path: "/_matrix/federation/v1/make_leave/{room}/{user}",
+        query: &[],
+        who: Homeserver,
+        action: Action::Relay,
+        request: NOTHING,
+        response: TEMPLATE,
+    },
+    Endpoint {
+        op: Op::SendLeave,
+        method: "PUT",
+        path: "/_matrix/federation/v2/send_leave/{room}/{event}",
+        query: &[],
+        who: Homeserver,
+        action: Action::Relay,
+        request: WHOLE_PDU,
+        response: EMPTY_OBJECT,
+    },
+    closed(
+        Op::Exchange3pid,
+        "PUT",
+        "/_matrix/federation/v1/exchange_third_party_invite/{room}",
+        Homeserver,
+        Action::Hide,
+    ),
+    closed(
+        Op::Onbind3pid,
+        "PUT",
+        "/_matrix/federation/v1/3pid/onbind",
+        Anyone,
+        Action::Hide,
+    ),
+    closed(
+        Op::OpenidUserinfo,
+        "GET",
+        "/_matrix/federation/v1/openid/userinfo",
+        Anyone,
+        Action::Hide,
+    ),
+    closed(
+        Op::Hierarchy,
+        "GET",
+        "/_matrix/federation/v1/hierarchy/{room}",
+        Homeserver,
+        Action::Hide,
+    ),
+    closed(
+        Op::PublicRooms,
+        "GET",
+        "/_matrix/federation/v1/publicRooms",
+        Homeserver,
+        Action::Forbid,
+    ),
+    closed(
+        Op::PublicRoomsSearch,
+        "POST",
+        "/_matrix/federation/v1/publicRooms",
+        Homeserver,
+        Action::Forbid,
+    ),
+    closed(
+        Op::QueryDirectory,
+        "GET",
+        "/_matrix/federation/v1/query/directory",
+        Homeserver,
+        Action::Hide,
+    ),
+    Endpoint {
+        op: Op::QueryProfile,
+        method: "GET",
+        path: "/_matrix/federation/v1/query/profile",
+        query: &[
+            required("user_id", Kind::UserId),
+            optional("field", Kind::ProfileField),
+        ],
+        who: Homeserver,
+        action: Action::Relay,
+        request: NOTHING,
+        response: Shape {
+            units: &[("", UnitKind::Profile)],
+            fields: &[],
+            limit: 64 * KIB,
+        },
+    },
+    closed(
+        Op::QueryOther,
+        "GET",
+        "/_matrix/federation/v1/query/{other}",
+        Homeserver,
+        Action::Hide,
+    ),
+    Endpoint {
+        op: Op::UserDevices,
+        method: "GET",
+        path: "/_matrix/federation/v1/user/devices/{user}",
+        query: &[],
+        who: Homeserver,
+        action: Action::Relay,
+        request: NOTHING,
+        response: Shape {
+            units: &[("", UnitKind::DeviceList)],
+            fields: &[],
+            limit: MIB,
+        },
+    },
+    Endpoint {
+        op: Op::KeysQuery,
+        method: "POST",
+        path: "/_matrix/federation/v1/user/keys/query",
+        query: &[],
+        who: Homeserver,
+        action: Action::Relay,
+        request: Shape {
+            units: &[("", UnitKind::Ids)],
+            fields: &[],
+            limit: MIB,
+        },
+        response: Shape {
+            units: &[("", UnitKind::Keys)],
+            fields: &[],
+            limit: 4 * MIB,
+        },
+    },
+    Endpoint {
+        op: Op::KeysClaim,
+        method: "POST",
+        path: "/_matrix/federation/v1/user/keys/claim",
+        query: &[],
+        who: Homeserver,
+        action: Action::Relay,
+        request: Shape {
+            units: &[("", UnitKind::Ids)],
+            fields: &[],
+            limit: MIB,
+        },
+        response: Shape {
+            units: &[("", UnitKind::Claim)],
+            fields: &[],
+            limit: 4 * MIB,
+        },
+    },
+    closed(
+        Op::MediaDownload,
+        "GET",
+        "/_matrix/federation/v1/media/download/{media}",
+        Homeserver,
+        Action::Hide,
+    ),
+    closed(
+        Op::MediaThumbnail,
+        "GET",
+        "/_matrix/federation/v1/media/thumbnail/{media}",
+        Homeserver,
+        Action::Hide,
+    ),
+    closed(
+        Op::ServerKeys,
+        "GET",
+        "/_matrix/key/v2/server",
+        Anyone,
+        Action::Synthesise,
+    ),
+    closed(
+        Op::NotaryKeys,
+        "GET",
+        "/_matrix/key/v2/query/{server}",
+        Anyone,
+        Action::Hide,
+    ),
+    closed(
+        Op::NotaryKeysBatch,
+        "POST",
+        "/_matrix/key/v2/query",
+        Anyone,
+        Action::Hide,
+    ),
+    closed(
+        Op::WellKnown,
+        "GET",
+        "/.well-known/matrix/server",
+        Anyone,
+        Action::Synthesise,
+    ),
+    closed(
+        Op::Version,
+        "GET",
+        "/_matrix/federation/v1/version",
+        Anyone,
+        Action::Synthesise,
+    ),
+    closed(
+        Op::PolicySign,
+        "POST",
+        "/_matrix/policy/v1/sign",
+        Homeserver,
+        Action::Hide,
+    ),
+];

@@ -1,0 +1,111 @@
+//! The table checks itself.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+use std::collections::BTreeSet;
+
+use super::*;
+
+const EVENT: &str = "%24V8LEfOw78wseB9PIBVfxK3sgrHQ_56ACTuchJxBgp0w";
+const ROOM: &str = "%214h8mOMTHYK4Ow-JZZR1nofCR1CKZNXD-s7cXlOD164I";
+
+#[test]
+fn all_36_stable_operations_stand_in_the_table_once() {
+    let lines: BTreeSet<_> = ENDPOINTS
+        .iter()
+        .map(|line| (line.method, line.path))
+        .collect();
+    let ops: BTreeSet<_> = ENDPOINTS.iter().map(|line| line.op).collect();
+    let names: BTreeSet<_> = ENDPOINTS.iter().map(|line| line.op.as_str()).collect();
+    assert_eq!(
+        (lines.len(), ops.len(), names.len(), ENDPOINTS.len()),
+        (36, 36, 36, 36)
+    );
+}
+
+#[test]
+fn a_relayed_line_says_what_its_answer_carries_and_how_large_it_may_be() {
+    for line in ENDPOINTS.iter().filter(|line| line.action == Action::Relay) {
+        assert!(line.response.limit > 0, "{}", line.path);
+        assert_eq!(line.who, Who::Homeserver, "{}", line.path);
+        let has_body = matches!(line.method, "PUT" | "POST");
+        assert_eq!(line.request.limit > 0, has_body, "{}", line.path);
+    }
+}
+
+#[test]
+fn a_target_is_rebuilt_from_its_typed_values() {
+    for target in [
+        "/_matrix/federation/v1/send/1795297425814".to_owned(),
+        format!("/_matrix/federation/v1/event/{EVENT}"),
+        format!("/_matrix/federation/v1/backfill/{ROOM}?v={EVENT}&limit=100"),
+        format!("/_matrix/federation/v2/send_join/{ROOM}/{EVENT}?omit_members=true"),
+        "/_matrix/federation/v1/query/profile?user_id=%40bob%3Alow.test".to_owned(),
+    ] {
+        let method = if target.contains("send") {
+            "PUT"
+        } else {
+            "GET"
+        };
+        assert_eq!(route(method, &target).unwrap().target(), target);
+    }
+    let odd = format!(
+        "/_matrix/federation/v1/backfill/{ROOM}?limit=100&v=$V8LEfOw78wseB9PIBVfxK3sgrHQ_56ACTuchJxBgp0w"
+    );
+    let canonical = format!("/_matrix/federation/v1/backfill/{ROOM}?v={EVENT}&limit=100");
+    assert_eq!(route("GET", &odd).unwrap().target(), canonical);
+}
+
+#[test]
+fn what_is_not_in_the_table_is_refused() {
+    use RouteFault::{PathParameter, QueryParameter, UnknownMethod, UnknownPath};
+    for (method, target, fault) in [
+        ("GET", "/", UnknownPath),
+        ("GET", "/_matrix/client/v3/sync", UnknownPath),
+        ("PUT", "/_matrix/federation/v1/send/1/", UnknownPath),
+        ("PUT", "//_matrix/federation/v1/send/1", UnknownPath),
+        ("PUT", "/_matrix/federation/v1/../v1/send/1", UnknownPath),
+        ("PUT", "/_matrix/federation/v1/send%2F1", UnknownPath),
+        ("PUT", "/_matrix/federation/v1/send/a%2Fb", PathParameter),
+        ("PUT", "/_matrix/federation/v1/send/", PathParameter),
+        ("PUT", "/_matrix/federation/v1/send/%zz", PathParameter),
+        ("PUT", "/_matrix/federation/v1/send/%2561", PathParameter),
+        ("DELETE", "/_matrix/federation/v1/send/1", UnknownMethod),
+        (
+            "PUT",
+            "/_matrix/federation/v1/send/1?access_token=x",
+            QueryParameter,
+        ),
+        (
+            "GET",
+            "/_matrix/federation/v1/query/profile",
+            QueryParameter,
+        ),
+        (
+            "GET",
+            "/_matrix/federation/v1/query/profile?user_id=%40b%3Alow.test&user_id=%40b%3Alow.test",
+            QueryParameter,
+        ),
+        (
+            "GET",
+            "/_matrix/federation/v1/query/profile?user_id=bob",
+            QueryParameter,
+        ),
+        (
+            "GET",
+            "/_matrix/federation/unstable/rooms/x/complexity",
+            UnknownPath,
+        ),
+    ] {
+        assert_eq!(
+            route(method, target).unwrap_err(),
+            fault,
+            "{method} {target}"
+        );
+    }
+}
+
+#[test]
+fn a_fixed_path_is_matched_before_a_template() {
+    let route = route("GET", "/_matrix/federation/v1/query/directory").unwrap();
+    assert_eq!(route.endpoint.op, Op::QueryDirectory);
+}
