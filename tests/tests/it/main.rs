@@ -1,0 +1,26 @@
+//! End-to-end tests of the whole program: one binary, so that worlds are shared and linked once.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests may stop at the first surprise"
+)]
+
+mod bypass;
+mod canary;
+mod canary_real;
+mod chaos;
+mod client_nio;
+mod denials;
+mod failures;
+mod figures;
+mod homeserver;
+mod hostile;
+mod house;
+mod identity;
+mod journal_lost;
+mod labels;
+mod outage;
+mod processes;
+mod room_versions;
+mod scenes;

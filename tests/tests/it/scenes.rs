@@ -1,0 +1,74 @@
+//! Every scene of the demo, on both ways out; those about denial in room versions 10, 11 and 12.
+
+use sluice::demo::scenes::{self, SCENES};
+use sluice::demo::zone::Way;
+use sluice_tests::world;
+
+/// Plays a scene in the shared world of a way out and demands that it goes as expected.
+fn plays(name: &str, way: Way, version: &str) {
+    let scene = scenes::named(name).unwrap_or_else(|| panic!("no scene is called {name}"));
+    assert!(
+        scene.versions.contains(&version),
+        "{name} is not played in room version {version}"
+    );
+    let outcome = scenes::play(scene, world(way), version);
+    assert!(
+        outcome.ok,
+        "{name}: expected {}; saw {} (rule {})",
+        outcome.expect, outcome.saw, outcome.rule
+    );
+}
+
+/// One test a scene, way out and room version; and a test that no scene is missing here.
+macro_rules! scenes {
+    ($($test:ident: $name:literal in [$($version:ident = $number:literal),+];)+) => {
+        $(mod $test {
+            $(mod $version {
+                use super::super::*;
+
+                #[test]
+                fn by_the_hook() {
+                    plays($name, Way::Hook, $number);
+                }
+
+                #[test]
+                fn by_connect() {
+                    plays($name, Way::Connect, $number);
+                }
+            })+
+        })+
+
+        #[test]
+        fn every_scene_is_played_in_every_version_it_names() {
+            let played: Vec<(&str, Vec<&str>)> = vec![$(($name, vec![$($number),+])),+];
+            for scene in SCENES {
+                let found = played.iter().find(|(name, _)| *name == scene.name);
+                assert!(found.is_some_and(|(_, versions)| versions == scene.versions), "{} is not played in full", scene.name);
+            }
+        }
+    };
+}
+
+scenes! {
+    first_contact: "first-contact" in [v12 = "12"];
+    invite_and_join: "invite-and-join" in [v12 = "12"];
+    plain_message_high_to_low: "plain-message-high-to-low" in [v12 = "12"];
+    plain_message_low_to_high: "plain-message-low-to-high" in [v12 = "12"];
+    reply_edit_reaction: "reply-edit-reaction" in [v12 = "12"];
+    typing_and_receipt: "typing-and-receipt" in [v12 = "12"];
+    labelled_within_clearance: "labelled-within-clearance" in [v12 = "12"];
+    label_above_clearance: "label-above-clearance" in [v10 = "10", v11 = "11", v12 = "12"];
+    unlabelled_where_demanded: "unlabelled-where-demanded" in [v12 = "12"];
+    iban: "iban" in [v12 = "12"];
+    tax_id: "tax-id" in [v12 = "12"];
+    marking: "marking" in [v12 = "12"];
+    denied_pull: "denied-pull" in [v10 = "10", v11 = "11", v12 = "12"];
+    late_joiner: "late-joiner" in [v10 = "10", v11 = "11", v12 = "12"];
+    room_name_with_marking: "room-name-with-marking" in [v12 = "12"];
+    never_redact: "never-redact" in [v10 = "10", v11 = "11", v12 = "12"];
+    display_name_across_border: "display-name-across-border" in [v12 = "12"];
+    unlisted_third_homeserver_refused: "unlisted-third-homeserver-refused" in [v12 = "12"];
+    no_back_off_after_refusals: "no-back-off-after-refusals" in [v12 = "12"];
+    audit_verified: "audit-verified" in [v12 = "12"];
+    tampered_copy_caught: "tampered-copy-caught" in [v12 = "12"];
+}
