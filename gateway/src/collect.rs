@@ -17,6 +17,7 @@ use sluice_policy::pdu::{Integrity, Pdu, RoomStateElement, RoomVersion, Template
 
 use crate::exchange::{Exchange, Way};
 use crate::gateway::{Active, Gateway};
+use crate::joins::Patience;
 use crate::journal::Denial;
 use crate::parse::{Parsed, Unit};
 use crate::refusal::Refusal;
@@ -95,6 +96,9 @@ pub struct Condemned {
     pub event_id: Option<String>,
     /// Room, type and sender as far as they were well-formed.
     pub room_id: Option<String>,
+    /// Whether it makes a user of a server that nobody here knows a member of its room, or nearly one. It cannot be
+    /// verified, and so it can refuse and never release.
+    pub stranger: bool,
 }
 
 impl Condemned {
@@ -104,6 +108,7 @@ impl Condemned {
             rule: rule.to_owned(),
             event_id: None,
             room_id: None,
+            stranger: false,
         }
     }
 
@@ -112,6 +117,7 @@ impl Condemned {
             rule: rule.to_owned(),
             event_id: Some(pdu.event_id().to_owned()),
             room_id: Some(pdu.room_id().to_owned()),
+            stranger: false,
         }
     }
 }
@@ -149,6 +155,8 @@ pub async fn collect(
         versions: announced_versions(gateway, active, exchange, way, &parsed)?,
         shown_label: None,
         asked: BTreeMap::new(),
+        answered: BTreeMap::new(),
+        patience: Patience::default(),
     };
     collector.shown_label = collector.label_shown(&parsed.units).await?;
     let announced = announced_field(exchange, &parsed).filter(|(room, version)| {
@@ -265,6 +273,10 @@ struct Collector<'a> {
     shown_label: Option<Label>,
     /// How often our homeserver was asked about a room for this body.
     asked: BTreeMap<String, usize>,
+    /// What was last known of a room's label for this body.
+    answered: BTreeMap<String, Option<Label>>,
+    /// How long this body may wait for joins of our homeserver, for all its events together.
+    patience: Patience,
 }
 
 /// Our homeserver is asked so often about a room for one body: the first events may stand where it knows nothing, but
@@ -310,7 +322,7 @@ impl Collector<'_> {
                 .gateway
                 .knows_server(self.active, self.exchange, server)
             {
-                return Ok(Err(Condemned::of("protocol.third_server", &pdu)));
+                return Ok(Err(self.of_a_stranger(&pdu)));
             }
             let key_id = pdu.key_id_of(server);
             self.gateway
@@ -327,6 +339,20 @@ impl Collector<'_> {
         Ok(Ok(Material::Pdu(Box::new(
             self.surround(pdu, integrity).await?,
         ))))
+    }
+
+    /// Condemned because a server that we do not know had to sign it.
+    fn of_a_stranger(&self, pdu: &Pdu) -> Condemned {
+        let member = pdu.state_key().and_then(ids::user_server);
+        let unknown = member.is_none_or(|server| {
+            !self
+                .gateway
+                .knows_server(self.active, self.exchange, server)
+        });
+        Condemned {
+            stranger: pdu.brings_a_member() && unknown,
+            ..Condemned::of("protocol.third_server", pdu)
+        }
     }
 
     /// The rule that closed a room for this half's link. A pull by event id names no room, so that only here it can be
@@ -377,17 +403,20 @@ impl Collector<'_> {
         let outbound = self.exchange.outbound(self.way);
         let room_label = match demanded {
             true if self.shown_label.is_some() => self.shown_label.clone(),
-            true if self.may_ask(pdu.room_id()) => {
-                self.gateway
-                    .room_label(self.active, self.exchange, &pdu, outbound)
-                    .await?
-            }
-            _ => self.gateway.known_room_label(pdu.room_id())?,
+            true => self.room_label(&pdu, outbound).await?,
+            false => self.gateway.known_room_label(pdu.room_id())?,
         };
         let target = match (demanded, pdu.target()) {
             (true, Some(event_id)) => {
                 self.gateway
-                    .target_label(self.active, self.exchange, &pdu, event_id, outbound)
+                    .target_label(
+                        self.active,
+                        self.exchange,
+                        &pdu,
+                        event_id,
+                        outbound,
+                        &mut self.patience,
+                    )
                     .await?
             }
             _ => Target::None,
@@ -400,6 +429,36 @@ impl Collector<'_> {
             target,
             room_label,
         })
+    }
+
+    /// The label of the room of an event: known, or asked for. Where enough was asked for one body, it is what our
+    /// homeserver answered for an event before, so that a burst of events is not denied for its length. Not in a pull,
+    /// whose events lie far apart, and not after an event that changes the label.
+    async fn room_label(&mut self, pdu: &Pdu, outbound: bool) -> Result<Option<Label>, Refusal> {
+        let room_id = pdu.room_id();
+        if self.may_ask(room_id) {
+            let label = self
+                .gateway
+                .room_label(
+                    self.active,
+                    self.exchange,
+                    pdu,
+                    outbound,
+                    &mut self.patience,
+                )
+                .await?;
+            let holds = self.exchange.route.endpoint.op == Op::Send && !pdu.is_label_state();
+            let answered = label.clone().filter(|_| holds);
+            self.answered.insert(room_id.to_owned(), answered);
+            return Ok(label);
+        }
+        if self.gateway.knows_room_label(room_id)? {
+            return self.gateway.known_room_label(room_id);
+        }
+        if pdu.is_label_state() {
+            self.answered.remove(room_id);
+        }
+        Ok(self.answered.get(room_id).cloned().flatten())
     }
 
     /// The label in a whole, signed event of `invite_room_state` or of the state that answers a join: our homeserver
@@ -466,7 +525,14 @@ impl Collector<'_> {
         let outbound = self.exchange.outbound(self.way);
         let version = self
             .gateway
-            .room_version(self.active, self.exchange, room_id, object, outbound)
+            .room_version(
+                self.active,
+                self.exchange,
+                room_id,
+                object,
+                outbound,
+                &mut self.patience,
+            )
             .await?;
         if let Some(version) = version {
             self.versions.insert(room_id.to_owned(), version);

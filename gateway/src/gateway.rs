@@ -27,6 +27,7 @@ use crate::audit::{Audit, Strangers};
 use crate::exchange::{Exchange, Face, Way};
 use crate::http::{self, BodyError, Pace};
 use crate::identify::{self, Caller};
+use crate::joins::Joins;
 use crate::journal::Journal;
 use crate::judge::{self, Scene};
 use crate::keystore::KeyStore;
@@ -57,6 +58,8 @@ pub struct Gateway {
     pub journal: Arc<Journal>,
     /// The homeservers' keys.
     pub keys: KeyStore,
+    /// The joins of our homeservers that are under way.
+    pub(crate) joins: Joins,
     /// Refusals before authentication.
     pub strangers: Strangers,
     /// Counters.
@@ -81,6 +84,7 @@ impl Gateway {
             audit,
             journal,
             keys: KeyStore::default(),
+            joins: Joins::default(),
             strangers: Strangers::new(),
             metrics,
             run,
@@ -192,6 +196,8 @@ impl Gateway {
             });
         }
         let crossing = Instant::now();
+        // From here on the far homeserver may have accepted a join, and its users may speak to ours.
+        self.joins.note(&exchange, crossing);
         let answer = self.cross(active, &exchange, cleared).await;
         trace.elsewhere = crossing.elapsed();
         let answer = answer?;
@@ -205,6 +211,7 @@ impl Gateway {
         let cleared = self
             .decide(active, &exchange, Way::Answer, answer.body, measures)
             .await?;
+        self.joins.note(&exchange, Instant::now());
         let body = match exchange.route.endpoint.op {
             Op::Send => rebuild::send_results(&sent, results(&cleared)),
             _ => rebuild::answer(active, &exchange, cleared),

@@ -106,6 +106,7 @@ pub fn judge(scene: &Scene<'_>, collected: Collected) -> Result<Judged, EngineEr
     bench.refuse_what_lost_its_only_unit(&outcomes);
     bench.refuse_without_its_event(&outcomes);
     bench.refuse_a_room_with_strangers(&collected.fields);
+    bench.refuse_omitted_members(&collected.fields);
     if let (Some((room_id, version)), None) = (collected.announced, &bench.refusal) {
         bench.entries.push(lines::announced(&room_id, version));
     }
@@ -139,6 +140,8 @@ fn decide_all(
 const UNDECIDED: &str = "protocol.undecided";
 /// The rule of a unit whose room is closed on the link.
 const ROOM_CLOSED: &str = "protocol.room_closed";
+/// The present state in the answer to a join; what stands in its auth chain alone may be long past.
+const JOINED_STATE: &str = "/state/*";
 
 /// The state of one judgement: what was written down, and which rooms it closed.
 struct Bench<'a> {
@@ -186,6 +189,9 @@ impl Bench<'_> {
                 room_id: condemned.room_id.as_deref().map(Into::into),
                 ..AlarmEntry::default()
             }));
+        }
+        if condemned.stranger && outcome.pattern == JOINED_STATE {
+            self.refuse(&condemned.rule);
         }
         self.entries.push(match outcome.kind {
             UnitKind::Edu => self.edu_line(None, index, &condemned.rule),
@@ -450,6 +456,14 @@ impl Bench<'_> {
         }
     }
 
+    /// The gateway asks for all members. An answer that leaves some out all the same hides whether a third server's are
+    /// among them, and would keep our homeserver from answering for the room until it has fetched them.
+    fn refuse_omitted_members(&mut self, fields: &CanonicalJsonObject) {
+        if fields.get("members_omitted") == Some(&CanonicalJsonValue::Bool(true)) {
+            self.refuse("protocol.members_omitted");
+        }
+    }
+
     /// In `/send` a closed room costs its own events only; elsewhere the whole answer would be of that room.
     fn refuse_closed_room(&mut self, rule: &str) {
         match (self.scene.exchange.route.endpoint.op, self.scene.way) {
@@ -516,9 +530,7 @@ fn leaves_the_room(pdu: &Pdu) -> bool {
 
 /// A member of a server that neither zone of the link knows.
 fn gains_a_stranger(scene: &Scene<'_>, pdu: &Pdu) -> bool {
-    if pdu.kind() != "m.room.member"
-        || !matches!(pdu.membership(), Some("join" | "invite" | "knock"))
-    {
+    if !pdu.brings_a_member() {
         return false;
     }
     let member = pdu.state_key().and_then(sluice_policy::ids::user_server);

@@ -20,6 +20,7 @@ pub mod http;
 pub mod identify;
 pub mod ids;
 pub mod init;
+mod joins;
 pub mod journal;
 pub mod judge;
 pub mod keystore;

@@ -3,6 +3,8 @@
 //!
 //! Part of stage `collect`. What is learned is an audit entry first, so that a lost journal finds it again.
 
+use std::time::Instant;
+
 use ruma_common::{CanonicalJsonObject as Object, CanonicalJsonValue as Value};
 use sluice_policy::bundle::Bundle;
 use sluice_policy::ids::is_hash_room_id;
@@ -15,6 +17,8 @@ use crate::audit::entry::{Entry, LabelEntry, LabelValue, RoomEntry};
 use crate::collect::{Target, broken_journal, read_create};
 use crate::exchange::Exchange;
 use crate::gateway::{Active, Gateway};
+use crate::joins::Patience;
+use crate::parse::Parsed;
 use crate::refusal::Refusal;
 use crate::route::{Op, UnitKind, encode};
 
@@ -38,6 +42,7 @@ impl Gateway {
         room_id: &str,
         event: &Object,
         outbound: bool,
+        patience: &mut Patience,
     ) -> Result<Option<RoomVersion>, Refusal> {
         let known = self.journal.room(room_id).map_err(broken_journal)?;
         if let Some(version) = known.and_then(|room| room.version) {
@@ -47,7 +52,7 @@ impl Gateway {
             return Ok(Some(RoomVersion::V12));
         }
         let state = self
-            .ask_room(active, exchange, room_id, event, outbound)
+            .ask_room(active, exchange, room_id, event, outbound, patience)
             .await?;
         Ok(state.and_then(|state| state.version))
     }
@@ -83,13 +88,21 @@ impl Gateway {
         exchange: &Exchange,
         pdu: &Pdu,
         outbound: bool,
+        patience: &mut Patience,
     ) -> Result<Option<Label>, Refusal> {
         let room = self.journal.room(pdu.room_id()).map_err(broken_journal)?;
         if let Some(label) = room.and_then(|room| room.label) {
             return Ok(label.and_then(|label| read_label(&label)));
         }
         let state = self
-            .ask_room(active, exchange, pdu.room_id(), pdu.object(), outbound)
+            .ask_room(
+                active,
+                exchange,
+                pdu.room_id(),
+                pdu.object(),
+                outbound,
+                patience,
+            )
             .await?;
         Ok(state.and_then(|state| state.label))
     }
@@ -105,12 +118,15 @@ impl Gateway {
         pdu: &Pdu,
         event_id: &str,
         outbound: bool,
+        patience: &mut Patience,
     ) -> Result<Target, Refusal> {
         if let Some(label) = self.journal.label(event_id).map_err(broken_journal)? {
             return Ok(Target::Known(label.and_then(|label| read_label(&label))));
         }
-        let target = format!("/_matrix/federation/v1/event/{}", encode(event_id));
-        let Some(answer) = self.ask(active, exchange, &target).await? else {
+        let answer = self
+            .ask_event(active, exchange, pdu, event_id, outbound, patience)
+            .await?;
+        let Some(answer) = answer else {
             return Ok(Target::Unknown);
         };
         let Some(found) = answer.units.into_iter().find_map(|unit| unit.value.ok()) else {
@@ -128,7 +144,10 @@ impl Gateway {
         let label = match Label::from_content(found.content()) {
             Err(_) => return Ok(Target::Unknown),
             Ok(Some(label)) => Some(label),
-            Ok(None) => self.room_label(active, exchange, pdu, outbound).await?,
+            Ok(None) => {
+                self.room_label(active, exchange, pdu, outbound, patience)
+                    .await?
+            }
         };
         let written = remembered(
             active.bundle()?,
@@ -163,9 +182,72 @@ impl Gateway {
         Ok(integrity == Ok(Integrity::Whole))
     }
 
+    /// Asks our homeserver for an event of the room of `pdu`; once more where it has come into that room meanwhile. That
+    /// it lacks the event is no reason to wait: it lacks all that was said before it joined.
+    async fn ask_event(
+        &self,
+        active: &Active,
+        exchange: &Exchange,
+        pdu: &Pdu,
+        event_id: &str,
+        outbound: bool,
+        patience: &mut Patience,
+    ) -> Result<Option<Parsed>, Refusal> {
+        let target = format!("/_matrix/federation/v1/event/{}", encode(event_id));
+        let joining = self.is_joining(exchange, pdu.room_id());
+        let answer = self.ask(active, exchange, &target).await?;
+        if answer.is_some() || !joining {
+            return Ok(answer);
+        }
+        self.ask_room(
+            active,
+            exchange,
+            pdu.room_id(),
+            pdu.object(),
+            outbound,
+            patience,
+        )
+        .await?;
+        self.ask(active, exchange, &target).await
+    }
+
+    /// Whether our homeserver is joining the room, so that what it does not know it may know soon. What it pulls itself is
+    /// never waited for: it may need just that answer to finish the join.
+    fn is_joining(&self, exchange: &Exchange, room_id: &str) -> bool {
+        exchange.route.endpoint.op == Op::Send
+            && self
+                .joins
+                .is_under_way(&exchange.local, room_id, Instant::now())
+    }
+
+    /// Asks our homeserver about a room until it knows it, as long as it is joining it and patience lasts.
+    async fn ask_room(
+        &self,
+        active: &Active,
+        exchange: &Exchange,
+        room_id: &str,
+        event: &Object,
+        outbound: bool,
+        patience: &mut Patience,
+    ) -> Result<Option<RoomState>, Refusal> {
+        loop {
+            // Looked up before the question: another request may learn meanwhile that the join has ended.
+            let joining = self.is_joining(exchange, room_id);
+            let state = self
+                .ask_room_now(active, exchange, room_id, event, outbound)
+                .await?;
+            if state.is_some() {
+                self.joins.end(&exchange.local, room_id);
+            }
+            if state.is_some() || !joining || !patience.pause().await {
+                return Ok(state);
+            }
+        }
+    }
+
     /// Asks our homeserver for a room's state before `event`; or, where it lacks what stands before, at the room's
     /// present end: a homeserver that catches up after an outage sends only the newest event of each room.
-    async fn ask_room(
+    async fn ask_room_now(
         &self,
         active: &Active,
         exchange: &Exchange,

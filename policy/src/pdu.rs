@@ -252,6 +252,12 @@ impl Pdu {
             .flatten()
     }
 
+    /// Whether it makes somebody a member of the room, or may soon.
+    #[must_use]
+    pub fn brings_a_member(&self) -> bool {
+        matches!(self.membership(), Some("join" | "invite" | "knock"))
+    }
+
     /// The event that this one redacts, if it is an `m.room.redaction`.
     #[must_use]
     pub fn redaction_target(&self) -> Option<&str> {

@@ -152,6 +152,16 @@ const fn optional(name: &'static str, kind: Kind) -> Param {
         drop: false,
     }
 }
+/// Read, checked, and left behind.
+const fn dropped(name: &'static str, kind: Kind) -> Param {
+    Param {
+        name,
+        kind,
+        required: false,
+        repeated: false,
+        drop: true,
+    }
+}
 const fn several(name: &'static str, kind: Kind) -> Param {
     Param {
         name,
@@ -319,7 +329,9 @@ pub const ENDPOINTS: &[Endpoint] = &[
         op: Op::SendJoin,
         method: "PUT",
         path: "/_matrix/federation/v2/send_join/{room}/{event}",
-        query: &[optional("omit_members", Kind::Boolean)],
+        // Joined without its members a room could hide a third server's, and our homeserver could not answer for it
+        // until it had fetched them.
+        query: &[dropped("omit_members", Kind::Boolean)],
         who: Homeserver,
         action: Action::Relay,
         request: WHOLE_PDU,

@@ -38,7 +38,7 @@ fn a_target_is_rebuilt_from_its_typed_values() {
         "/_matrix/federation/v1/send/1795297425814".to_owned(),
         format!("/_matrix/federation/v1/event/{EVENT}"),
         format!("/_matrix/federation/v1/backfill/{ROOM}?v={EVENT}&limit=100"),
-        format!("/_matrix/federation/v2/send_join/{ROOM}/{EVENT}?omit_members=true"),
+        format!("/_matrix/federation/v2/send_join/{ROOM}/{EVENT}"),
         "/_matrix/federation/v1/query/profile?user_id=%40bob%3Alow.test".to_owned(),
     ] {
         let method = if target.contains("send") {
@@ -53,6 +53,20 @@ fn a_target_is_rebuilt_from_its_typed_values() {
     );
     let canonical = format!("/_matrix/federation/v1/backfill/{ROOM}?v={EVENT}&limit=100");
     assert_eq!(route("GET", &odd).unwrap().target(), canonical);
+}
+
+#[test]
+fn no_join_that_leaves_members_out_is_asked_for() {
+    let canonical = format!("/_matrix/federation/v2/send_join/{ROOM}/{EVENT}");
+    for value in ["true", "false"] {
+        let asked = format!("{canonical}?omit_members={value}");
+        assert_eq!(route("PUT", &asked).unwrap().target(), canonical);
+    }
+    let malformed = format!("{canonical}?omit_members=maybe");
+    assert_eq!(
+        route("PUT", &malformed).unwrap_err(),
+        RouteFault::QueryParameter
+    );
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod homeserver;
 mod hostile;
 mod house;
 mod identity;
+mod joins;
 mod journal_lost;
 mod labels;
 mod outage;
