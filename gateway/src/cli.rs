@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::admin::{AdminRequest, ask};
 use crate::audit::AuditPublicKey;
 use crate::config::{Config, Mistakes, material};
-use crate::{audit_cli, check, doctor, init, peers, policy_cli};
+use crate::{audit_cli, check, doctor, init, label_cli, peers, policy_cli};
 
 /// What the exit code of a command says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +53,12 @@ enum Command {
     /// Build policies, and ask them.
     #[command(subcommand)]
     Policy(policy_cli::PolicyCommand),
+    /// Security policies, labels and clearances in files: check, decide, combine, translate, convert.
+    #[command(subcommand)]
+    Label(label_cli::LabelCommand),
+    /// Rooms and their labels.
+    #[command(subcommand)]
+    Room(label_cli::RoomCommand),
     /// Look into the audit log.
     #[command(subcommand)]
     Audit(audit_cli::AuditCommand),
@@ -99,6 +105,10 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Reload(args) => reload(&args).into(),
         Command::Peer(command) => peers::cli::command(&command).into(),
         Command::Policy(command) => ExitCode::from(policy_cli::run(&command)),
+        Command::Label(command) => with_streams(|streams| label_cli::run(&command, streams)).into(),
+        Command::Room(command) => {
+            with_streams(|streams| label_cli::run_room(&command, streams)).into()
+        }
         Command::Audit(command) => audit(&command),
     }
 }
@@ -181,6 +191,14 @@ fn reload_at(socket: &Path, json: bool) -> Exit {
             .for_each(|detail| eprintln!("{detail}"));
     }
     if answer.ok { Exit::Done } else { Exit::No }
+}
+
+fn with_streams(command: impl FnOnce(&mut label_cli::Streams<'_>) -> Exit) -> Exit {
+    command(&mut label_cli::Streams {
+        input: &mut std::io::stdin().lock(),
+        out: &mut std::io::stdout().lock(),
+        err: &mut std::io::stderr().lock(),
+    })
 }
 
 /// `audit verify -c FILE` takes the key from the configuration; `audit show` needs none.

@@ -12,8 +12,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ruma_common::{CanonicalJsonObject, CanonicalJsonValue};
 use sluice_policy::edu::Edu;
-use sluice_policy::label::Label;
-use sluice_policy::pdu::{Integrity, Pdu, RoomStateElement, RoomVersion, Template};
+use sluice_policy::label::{Label, RoomLabel};
+use sluice_policy::pdu::{Integrity, Pdu, Relation, RoomStateElement, RoomVersion, Template};
+use time::OffsetDateTime;
 
 use crate::exchange::{Exchange, Way};
 use crate::gateway::{Active, Gateway};
@@ -21,8 +22,14 @@ use crate::joins::Patience;
 use crate::journal::Denial;
 use crate::parse::{Parsed, Unit};
 use crate::refusal::Refusal;
+use crate::rooms::truthful;
 use crate::route::{Op, UnitKind};
 use sluice_policy::ids;
+
+mod said;
+mod targets;
+
+pub(crate) use targets::facts as target_facts;
 
 /// One unit with all that is known of it.
 #[derive(Debug)]
@@ -38,6 +45,10 @@ pub struct Case {
 }
 
 /// A unit that passed the protocol checks.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one a unit, made once and moved twice"
+)]
 #[derive(Debug)]
 pub enum Material {
     /// An event.
@@ -55,8 +66,8 @@ pub struct EduCase {
     pub edu: Edu,
     /// Its closed rooms.
     pub closed: Vec<String>,
-    /// The label of its first labelled room; rooms with other labels are taken out of it.
-    pub room_label: Option<Label>,
+    /// What its first labelled room says; rooms with other labels are taken out of it.
+    pub room: Option<RoomLabel>,
 }
 
 /// An event with its surroundings.
@@ -70,20 +81,28 @@ pub struct PduCase {
     pub denial: Option<Denial>,
     /// The rule that closed its room for this link, if it is closed.
     pub closed: Option<String>,
-    /// The label of the event that it aims at; `Unknown` where that event cannot be found.
-    pub target: Target,
-    /// The label of its room, where known.
-    pub room_label: Option<Label>,
+    /// The events that it relates to, with what is known of their labels.
+    pub targets: Vec<(Relation, Target)>,
+    /// What its room's label state says, where known.
+    pub room: Option<RoomLabel>,
+    /// Whether it labels its room and was denied on any link because it lowers, so that it never becomes what is known.
+    pub lowering_refused: bool,
+    /// Whether it is sent now, and not part of what a room's history or state already holds.
+    pub is_news: bool,
+    /// Whether nobody was asked what its room says, because enough was asked for the body.
+    pub unasked: bool,
 }
 
-/// What is known of the event that a reaction, edit or redaction aims at.
+/// What is known of an event that another one relates to.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "few events relate to others, and then a label is known"
+)]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Target {
-    /// It aims at none.
-    None,
-    /// At one whose label (or lack of one) is known.
+    /// Its label, or that it has none.
     Known(Option<Label>),
-    /// At one that nobody here knows.
+    /// Nobody here knows it.
     Unknown,
 }
 
@@ -131,6 +150,10 @@ pub struct Collected {
     pub cases: Vec<Case>,
     /// The room version that the envelope announces, where it is news.
     pub announced: Option<(String, RoomVersion)>,
+    /// What the room in the path says, where that is known.
+    pub room: Option<RoomLabel>,
+    /// The labels of what crossed lately, by room, where the link keeps a high-water mark.
+    pub water: BTreeMap<String, Vec<Label>>,
 }
 
 /// Signatures checked before other requests have their turn on this thread; about 3 ms.
@@ -153,12 +176,15 @@ pub async fn collect(
         exchange,
         way,
         versions: announced_versions(gateway, active, exchange, way, &parsed)?,
-        shown_label: None,
+        shown: None,
+        demanded: active.demands_labels(&exchange.link(way)),
         asked: BTreeMap::new(),
         answered: BTreeMap::new(),
+        said: BTreeMap::new(),
+        water: BTreeMap::new(),
         patience: Patience::default(),
     };
-    collector.shown_label = collector.label_shown(&parsed.units).await?;
+    collector.shown = collector.label_shown(&parsed.units).await?;
     let announced = announced_field(exchange, &parsed).filter(|(room, version)| {
         if !may_announce(active, exchange, way, room, *version) {
             return false;
@@ -183,10 +209,24 @@ pub async fn collect(
             material,
         });
     }
+    let found = targets::Search::new(&mut collector, &cases).all().await?;
+    for (at, targets) in found {
+        if let Some(Ok(Material::Pdu(case))) = cases.get_mut(at).map(|case| case.material.as_mut())
+        {
+            case.targets = targets;
+        }
+    }
+    let room = match (collector.shown.take(), exchange.route.room_id()) {
+        (Some(shown), _) => Some(shown),
+        (None, Some(room_id)) => Some(gateway.known_room(room_id)?),
+        (None, None) => None,
+    };
     Ok(Collected {
         fields: parsed.fields,
         cases,
         announced,
+        room,
+        water: collector.water,
     })
 }
 
@@ -269,12 +309,18 @@ struct Collector<'a> {
     exchange: &'a Exchange,
     way: Way,
     versions: BTreeMap<String, RoomVersion>,
-    /// The room's label as an invite or the answer to a join proves it.
-    shown_label: Option<Label>,
+    /// What the room's label state says as an invite or the answer to a join proves it.
+    shown: Option<RoomLabel>,
+    /// Whether the link demands labels, so that those of rooms and targets must be known.
+    demanded: bool,
     /// How often our homeserver was asked about a room for this body.
     asked: BTreeMap<String, usize>,
     /// What was last known of a room's label for this body.
-    answered: BTreeMap<String, Option<Label>>,
+    answered: BTreeMap<String, RoomLabel>,
+    /// What this body itself says of its rooms' labels, for the events behind it.
+    said: BTreeMap<String, RoomLabel>,
+    /// The labels of what crossed lately, by room, where the link keeps a high-water mark.
+    water: BTreeMap<String, Vec<Label>>,
     /// How long this body may wait for joins of our homeserver, for all its events together.
     patience: Patience,
 }
@@ -393,48 +439,60 @@ impl Collector<'_> {
 
     /// Adds what journal and rooms know.
     async fn surround(&mut self, pdu: Pdu, integrity: Integrity) -> Result<PduCase, Refusal> {
+        let (active, exchange) = (self.active, self.exchange);
+        self.gateway
+            .refuse_event_of_hidden_room(active, exchange, self.way, pdu.room_id())?;
         let link = self.exchange.link(self.way);
         let journal = &self.gateway.journal;
         let denial = journal
             .denial(pdu.event_id(), &link)
             .map_err(broken_journal)?;
         let closed = self.closed(pdu.room_id())?;
-        let demanded = self.active.demands_labels(&link);
         let outbound = self.exchange.outbound(self.way);
-        let room_label = match demanded {
-            true if self.shown_label.is_some() => self.shown_label.clone(),
-            true => self.room_label(&pdu, outbound).await?,
-            false => self.gateway.known_room_label(pdu.room_id())?,
+        let room = if let Some(said) = self.said.get(pdu.room_id()) {
+            Some(said.clone())
+        } else if let Some(shown) = self.shown.clone().filter(|_| self.demanded) {
+            Some(shown)
+        } else if self.demanded {
+            self.room_label(&pdu, outbound).await?
+        } else {
+            Some(self.gateway.known_room(pdu.room_id())?)
         };
-        let target = match (demanded, pdu.target()) {
-            (true, Some(event_id)) => {
-                self.gateway
-                    .target_label(
-                        self.active,
-                        self.exchange,
-                        &pdu,
-                        event_id,
-                        outbound,
-                        &mut self.patience,
-                    )
-                    .await?
-            }
-            _ => Target::None,
-        };
-        Ok(PduCase {
+        if !self.water.contains_key(pdu.room_id()) {
+            let water = self.gateway.water(self.active, &link, pdu.room_id())?;
+            self.water.insert(pdu.room_id().to_owned(), water);
+        }
+        let lowering_refused =
+            pdu.is_label_state() && self.gateway.is_refused_lowering(pdu.event_id())?;
+        // A label that the peer's gateway kept back stands here in its redacted form: anything may follow it.
+        let kept_back = !outbound && room.as_ref().is_some_and(RoomLabel::is_nobodys);
+        let is_news = self.exchange.route.endpoint.op == Op::Send && !kept_back;
+        let asked = self.asked.get(pdu.room_id());
+        let unasked = room.is_none() && asked.is_some_and(|asked| *asked > ASKS_A_ROOM);
+        let mut case = PduCase {
             pdu,
             integrity,
             denial,
             closed,
-            target,
-            room_label,
-        })
+            targets: Vec::new(),
+            room,
+            lowering_refused,
+            is_news,
+            unasked,
+        };
+        self.as_first_seen(&mut case)?;
+        self.hear(&case)?;
+        Ok(case)
     }
 
-    /// The label of the room of an event: known, or asked for. Where enough was asked for one body, it is what our
-    /// homeserver answered for an event before, so that a burst of events is not denied for its length. Not in a pull,
-    /// whose events lie far apart, and not after an event that changes the label.
-    async fn room_label(&mut self, pdu: &Pdu, outbound: bool) -> Result<Option<Label>, Refusal> {
+    /// What the room of an event says: known, or asked for; `None` where nobody knows. Where enough was asked for one body,
+    /// it is what our homeserver answered for an event before, so that a burst of events is not denied for its length. Not
+    /// in a pull, whose events lie far apart, and not after an event that changes the label.
+    async fn room_label(
+        &mut self,
+        pdu: &Pdu,
+        outbound: bool,
+    ) -> Result<Option<RoomLabel>, Refusal> {
         let room_id = pdu.room_id();
         if self.may_ask(room_id) {
             let label = self
@@ -448,36 +506,38 @@ impl Collector<'_> {
                 )
                 .await?;
             let holds = self.exchange.route.endpoint.op == Op::Send && !pdu.is_label_state();
-            let answered = label.clone().filter(|_| holds);
-            self.answered.insert(room_id.to_owned(), answered);
+            match label.clone().filter(|_| holds) {
+                Some(answered) => self.answered.insert(room_id.to_owned(), answered),
+                None => self.answered.remove(room_id),
+            };
             return Ok(label);
         }
         if self.gateway.knows_room_label(room_id)? {
-            return self.gateway.known_room_label(room_id);
+            return self.gateway.known_room(room_id).map(Some);
         }
         if pdu.is_label_state() {
             self.answered.remove(room_id);
         }
-        Ok(self.answered.get(room_id).cloned().flatten())
+        Ok(self.answered.get(room_id).cloned())
     }
 
     /// The label in a whole, signed event of `invite_room_state` or of the state that answers a join: our homeserver
     /// gives no state of a room to a peer that is only invited, and has none of a room that it is joining. A stripped
     /// event proves nothing and is not looked at.
-    async fn label_shown(&self, units: &[Unit]) -> Result<Option<Label>, Refusal> {
+    async fn label_shown(&self, units: &[Unit]) -> Result<Option<RoomLabel>, Refusal> {
         let room = self.exchange.route.room_id().unwrap_or_default();
         let Some(version) = self.versions.get(room) else {
             return Ok(None);
         };
-        if self.way == Way::Answer && self.gateway.knows_room_label(room)? {
-            return Ok(None);
-        }
         let shown = units
             .iter()
             .filter(|unit| self.shows_state(unit))
             .filter_map(|unit| Pdu::read(unit.value.as_ref().ok()?.clone(), *version).ok())
             .find(|pdu| pdu.is_label_state() && pdu.room_id() == room);
         let Some(pdu) = shown else { return Ok(None) };
+        if self.gateway.is_refused_lowering(pdu.event_id())? {
+            return self.gateway.known_room(room).map(Some);
+        }
         let servers = pdu.required_servers();
         for server in &servers {
             if !self
@@ -491,10 +551,18 @@ impl Collector<'_> {
                 .ensure_keys(self.active, self.exchange, server, key_id)
                 .await?;
         }
-        match pdu.verify(&self.gateway.keys.view(&servers)) {
-            Ok(Integrity::Whole) => Ok(Label::from_room_state(pdu.content()).ok().flatten()),
-            Ok(Integrity::Redacted) | Err(_) => Ok(None),
+        if pdu.verify(&self.gateway.keys.view(&servers)) != Ok(Integrity::Whole) {
+            return Ok(None);
         }
+        let at = OffsetDateTime::now_utc();
+        let read = RoomLabel::from_content(pdu.content());
+        let said = truthful(self.active.bundle()?, read, at);
+        // A peer's word may raise what is known here, and never lower it.
+        let sender = self.exchange.outbound(self.way).then(|| pdu.sender());
+        let (gateway, active) = (self.gateway, self.active);
+        gateway
+            .in_force(active, self.exchange, room, said, sender)
+            .map(Some)
     }
 
     fn shows_state(&self, unit: &Unit) -> bool {
@@ -581,7 +649,7 @@ impl Collector<'_> {
             return Ok(Err(Condemned::new("protocol.edu.user")));
         }
         let link = self.exchange.link(self.way);
-        let (mut closed, mut room_label) = (Vec::new(), None);
+        let (mut closed, mut first) = (Vec::new(), None);
         for room in edu.room_ids() {
             if self
                 .gateway
@@ -592,17 +660,15 @@ impl Collector<'_> {
             {
                 closed.push(room.to_owned());
             }
-            let label = self.gateway.known_room_label(room)?;
-            if room_label.is_none() {
-                room_label = label;
-            } else if label.is_some() && label != room_label {
+            let said = self.gateway.known_room(room)?;
+            if *first.get_or_insert_with(|| said.clone()) != said {
                 closed.push(room.to_owned());
             }
         }
         Ok(Ok(Material::Edu(EduCase {
             edu,
             closed,
-            room_label,
+            room: first,
         })))
     }
 

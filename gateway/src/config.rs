@@ -33,6 +33,9 @@ pub const MAX_CONFIG_BYTES: u64 = 1024 * 1024;
 pub struct Config {
     /// Our zone's name: a word of `a-z`, `0-9` and `-`.
     pub zone: String,
+    /// File with the zone's own clearance: what it may originate and receive, on every link. Without one only the
+    /// clearances of the links count.
+    pub clearance: Option<PathBuf>,
     /// The homeservers of the zone; at least one, no name twice.
     pub homeservers: Vec<Homeserver>,
     /// The way in from the homeservers.

@@ -73,6 +73,7 @@ fn run(args: &DemoArgs) -> Result<bool, DemoError> {
         python: &python,
         high: Way::Hook,
         low: Way::Connect,
+        high_clearance: None,
         keep: args.keep.as_deref(),
     };
     let mut world = World::build(&options, &progress)?;

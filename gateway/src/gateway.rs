@@ -17,8 +17,6 @@ use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::{Response, StatusCode};
 use ruma_common::CanonicalJsonValue;
-use sluice_policy::decide::LinkContext;
-use sluice_policy::facts::Direction;
 use time::OffsetDateTime;
 
 use crate::accept::{Head, Service, Source};
@@ -41,6 +39,7 @@ use crate::route::{self, Action, Op, Route, RouteFault, Shape};
 
 mod active;
 mod admit;
+mod hidden;
 mod synthesise;
 
 pub use active::{Active, LinkKeys};
@@ -67,6 +66,7 @@ pub struct Gateway {
     /// The start's random part of all references, so that they do not repeat after a restart.
     run: String,
     requests: AtomicU64,
+    refused_rooms: hidden::RefusedRooms,
 }
 
 impl Gateway {
@@ -89,6 +89,7 @@ impl Gateway {
             metrics,
             run,
             requests: AtomicU64::new(0),
+            refused_rooms: hidden::RefusedRooms::default(),
         }
     }
 
@@ -174,19 +175,23 @@ impl Gateway {
         active.bundle()?;
         admit::link(active, &exchange)?;
         admit::ids(active, &exchange)?;
-        self.refuse_closed_room(&exchange)?;
         let limit = exchange.route.endpoint.request.limit;
         let bytes = http::read_body(body, head.content_length, limit, Pace::default())
             .await
             .map_err(unreadable)?;
         self.verify(active, head, &caller, &bytes).await?;
+        // Behind everything that could tell a hidden room from none.
+        let sight = self.sight(active, &exchange)?;
+        self.refuse_hidden_room(&exchange, sight)?;
+        self.refuse_closed_room(&exchange)?;
         let measures = Measures {
             bytes: bytes.len(),
             status: 0,
         };
         let cleared = self
             .decide(active, &exchange, Way::Request, bytes, measures)
-            .await?;
+            .await
+            .map_err(|refusal| self.hide_own_refusal(&exchange, sight, refusal))?;
         active.pause_after_record().await;
         let sent = rebuild::sent_pdus(&cleared);
         if cleared.is_spent() && exchange.route.endpoint.op == Op::Send {
@@ -202,6 +207,7 @@ impl Gateway {
         trace.elsewhere = crossing.elapsed();
         let answer = answer?;
         if answer.status != 200 {
+            self.hide_refusal(&exchange, sight, answer.status)?;
             return Ok(self.far_refusal(&exchange, answer));
         }
         let measures = Measures {
@@ -236,27 +242,18 @@ impl Gateway {
         // The tree is all that counts from here on, and a large body need not be held twice.
         drop(bytes);
         let collected = crate::collect::collect(self, active, exchange, way, parsed).await?;
-        let (from, to) = exchange.zones(way);
         let name = exchange.link(way);
-        let bundle = active.bundle()?;
         let scene = Scene {
             exchange,
             way,
-            bundle,
-            link: LinkContext {
-                name: &name,
-                from,
-                to,
-                direction: if exchange.outbound(way) {
-                    Direction::Outbound
-                } else {
-                    Direction::Inbound
-                },
-                clearances: active.clearances(exchange, way)?,
-            },
+            bundle: active.bundle()?,
+            link: active.link_context(exchange, way, &name)?,
+            links: active.links(),
             locals: active.locals(),
             at: OffsetDateTime::now_utc(),
         };
+        // Asking and waiting takes time, and a verdict of an expired policy would be remembered.
+        admit::policies(scene.bundle, scene.at)?;
         let started = Instant::now();
         let judged = if measures.bytes <= JUDGE_AT_ONCE_BYTES {
             judge::judge(&scene, collected)

@@ -54,6 +54,9 @@ pub struct InitArgs {
     /// The gateway's name in its certificate. Default: gw. and the first homeserver's name.
     #[arg(long, value_name = "NAME")]
     pub gateway: Option<String>,
+    /// The zone's own clearance, XML or JSON: what it may originate and receive, on every link. It is copied.
+    #[arg(long, value_name = "FILE")]
+    pub clearance: Option<PathBuf>,
     /// Answer as JSON: {"ok","config","fragments","written"}.
     #[arg(long)]
     pub json: bool,
@@ -130,6 +133,9 @@ pub fn init(args: &InitArgs, now: UnixTime) -> Result<Made, InitError> {
     }
     keys.write(&mut files)?;
     files.bytes("bundle.tar.gz", &bundle::shipped(&keys.bundle_key_pem)?)?;
+    if let Some(clearance) = &plan.clearance {
+        files.public(plan::CLEARANCE_FILE, clearance)?;
+    }
     files.public("sluice.toml", &plan.text)?;
     let fragments = write_fragments(&plan, &keys, &mut files)?;
     Ok(Made {

@@ -36,6 +36,10 @@ pub const DENIALS: u64 = 10_000_000;
 pub const LABEL_DAYS: i64 = 400;
 /// Labels that are remembered at most; the oldest go first.
 pub const LABELS: u64 = 1_000_000;
+/// Days that the labels of what crossed are kept for a room's high-water mark.
+pub const WATER_DAYS: i64 = 31;
+/// Labels that are kept for high-water marks at most; the oldest go first.
+pub const WATERS: u64 = 1_000_000;
 /// Connections for reading.
 const READERS: usize = 4;
 /// How long a statement waits for another connection before it fails.
@@ -69,6 +73,31 @@ pub struct Room {
     pub creator: Option<String>,
     /// The room's label: `None`: not known; `Some(None)`: it has none.
     pub label: Option<Option<Value>>,
+    /// True where `label` may have changed meanwhile: it still counts until our homeserver has been asked.
+    pub stale: bool,
+    /// What may be said in it, where its label's state says so; known where `label` is.
+    pub clearance: Option<Value>,
+    /// User ids of those who may label lower than what they answer; known where `label` is.
+    pub may_lower: Vec<String>,
+}
+
+/// What is remembered of an event's label.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Remembered {
+    /// The event's room, where an older gateway did not leave it out.
+    pub room_id: Option<String>,
+    /// The label; `None`: the event has none.
+    pub label: Option<Value>,
+}
+
+impl Remembered {
+    /// Whether the event is, as far as is known, one of this room.
+    #[must_use]
+    pub fn is_of(&self, room_id: &str) -> bool {
+        let bounded = Text::from(room_id);
+        let known = self.room_id.as_deref();
+        known.is_none_or(|known| known == bounded.as_str())
+    }
 }
 
 /// Why the journal cannot be used. Whoever gets one must let nothing cross (invariant 1).
@@ -191,13 +220,18 @@ impl Journal {
     /// # Errors
     /// [`JournalError::Database`].
     pub fn room(&self, room_id: &str) -> Result<Option<Room>, JournalError> {
-        let sql = "SELECT version, creator, label FROM rooms WHERE room_id = ?1";
+        let sql = "SELECT version, creator, label, clearance, may_lower, stale FROM rooms WHERE room_id = ?1";
         self.one(sql, &[room_id], |row| {
             let label: Option<String> = row.get(2)?;
+            let clearance: Option<String> = row.get(3)?;
+            let may_lower: Option<String> = row.get(4)?;
             Ok(Room {
                 version: row.get(0)?,
                 creator: row.get(1)?,
                 label: label.as_deref().map(view::label),
+                clearance: clearance.as_deref().and_then(view::label),
+                may_lower: may_lower.as_deref().map(view::users).unwrap_or_default(),
+                stale: row.get(5)?,
             })
         })
     }
@@ -220,16 +254,46 @@ impl Journal {
         view::closed_rooms(&reader).map_err(|error| self.failed(&error))
     }
 
-    /// The remembered label of an event: `None`: not known; `Some(None)`: it has none.
+    /// What is remembered of an event's label on a link, whose own word comes before what counts on all; `None`: it is not
+    /// known.
     ///
     /// # Errors
     /// [`JournalError::Database`].
-    pub fn label(&self, event_id: &str) -> Result<Option<Option<Value>>, JournalError> {
-        self.one(
-            "SELECT label FROM labels WHERE event_id = ?1",
-            &[event_id],
-            |row| Ok(view::label(&row.get::<_, String>(0)?)),
-        )
+    pub fn label(&self, event_id: &str, link: &str) -> Result<Option<Remembered>, JournalError> {
+        let sql = "SELECT room_id, label FROM labels WHERE event_id = ?1 AND link IN (?2, '')
+            ORDER BY link DESC LIMIT 1";
+        self.one(sql, &[event_id, link], |row| {
+            Ok(Remembered {
+                room_id: row.get(0)?,
+                label: view::label(&row.get::<_, String>(1)?),
+            })
+        })
+    }
+
+    /// Whether an event was denied by this rule, on whichever link.
+    ///
+    /// # Errors
+    /// [`JournalError::Database`].
+    pub fn was_denied_by(&self, event_id: &str, rule: &str) -> Result<bool, JournalError> {
+        let sql = "SELECT 1 FROM denials WHERE event_id = ?1 AND rule = ?2 LIMIT 1";
+        Ok(self.one(sql, &[event_id, rule], |_| Ok(()))?.is_some())
+    }
+
+    /// The different labels of what crossed in a room on a link: of the newest `most` events, and of all since `since`
+    /// (milliseconds since 1970).
+    ///
+    /// # Errors
+    /// [`JournalError::Database`].
+    pub fn water(
+        &self,
+        link: &str,
+        room_id: &str,
+        since: i64,
+        most: u32,
+    ) -> Result<Vec<Value>, JournalError> {
+        let key = (Text::from(link), Text::from(room_id));
+        let reader = self.reader();
+        view::water(&reader, &key.0, &key.1, since, most).map_err(|error| self.failed(&error))
     }
 
     /// The row with this key; keys are bounded as they are in the log.

@@ -15,6 +15,7 @@ use sluice_policy::decide::{self, LinkContext, UnitDecision, UnitFacts};
 use sluice_policy::dlp::{Finding, Strength};
 use sluice_policy::edu::Edu;
 use sluice_policy::engine::EngineError;
+use sluice_policy::label::Label;
 use sluice_policy::pdu::{Integrity, Pdu};
 use sluice_policy::verdict::{Decision, Verdict};
 use time::OffsetDateTime;
@@ -28,6 +29,8 @@ use crate::route::{Op, UnitKind};
 mod facts;
 mod lines;
 
+pub(crate) use facts::event as event_facts;
+
 /// What the judgement of one body depends on, beside the body.
 #[derive(Debug)]
 pub struct Scene<'a> {
@@ -39,6 +42,8 @@ pub struct Scene<'a> {
     pub bundle: &'a Bundle,
     /// The link, with what it is cleared for.
     pub link: LinkContext<'a>,
+    /// Every link of this gateway: what is known of a room counts on all of them.
+    pub links: Vec<String>,
     /// The homeservers of our own zone.
     pub locals: Vec<&'a str>,
     /// The moment of the decision, for validity periods.
@@ -90,12 +95,13 @@ impl Judged {
 /// # Errors
 /// [`EngineError`] where the policy cannot run at all: a failure of the gateway, no verdict.
 pub fn judge(scene: &Scene<'_>, collected: Collected) -> Result<Judged, EngineError> {
-    let decisions = decide_all(scene, &collected.cases)?;
+    let decisions = decide_all(scene, &collected)?;
     let mut bench = Bench {
         scene,
         entries: Vec::new(),
         refusal: None,
         closed: BTreeSet::new(),
+        water: collected.water,
     };
     let outcomes: Vec<Outcome> = collected
         .cases
@@ -121,12 +127,14 @@ pub fn judge(scene: &Scene<'_>, collected: Collected) -> Result<Judged, EngineEr
 /// Label, DLP and policy decide on every unit that the protocol leaves open, in one call.
 fn decide_all(
     scene: &Scene<'_>,
-    cases: &[Case],
+    collected: &Collected,
 ) -> Result<BTreeMap<usize, UnitDecision>, EngineError> {
-    let open: Vec<(usize, UnitFacts<'_>)> = cases
+    let room = collected.room.as_ref();
+    let open: Vec<(usize, UnitFacts<'_>)> = collected
+        .cases
         .iter()
         .enumerate()
-        .filter_map(|(at, case)| Some((at, facts::of(scene.exchange, case)?)))
+        .filter_map(|(at, case)| Some((at, facts::of(scene.exchange, case, room)?)))
         .collect();
     let (places, units): (Vec<usize>, Vec<UnitFacts<'_>>) = open.into_iter().unzip();
     if units.is_empty() {
@@ -138,6 +146,14 @@ fn decide_all(
 
 /// The rule of a unit that nothing decided: it does not cross.
 const UNDECIDED: &str = "protocol.undecided";
+/// Different labels that a room's high-water mark is made of; with more of them the room freezes.
+const WATER_LABELS: usize = 64;
+/// The rule of a peer's word about a room's label where our homeserver was asked enough for one body.
+const ROOM_UNKNOWN: &str = "label.room_unknown";
+/// The rule of an event that would raise what crossed of its room above the link's clearance.
+const HIGH_WATER: &str = "label.high_water";
+/// The label rule of a unit whose label every clearance grants.
+const GRANTED: &str = "label.granted";
 /// The rule of a unit whose room is closed on the link.
 const ROOM_CLOSED: &str = "protocol.room_closed";
 /// The present state in the answer to a join; what stands in its auth chain alone may be long past.
@@ -149,6 +165,8 @@ struct Bench<'a> {
     entries: Vec<Entry>,
     refusal: Option<Refusal>,
     closed: BTreeSet<String>,
+    /// Labels of what crossed lately, this judgement's own with them, by room, where the link keeps a high-water mark.
+    water: BTreeMap<String, Vec<Label>>,
 }
 
 impl Bench<'_> {
@@ -209,7 +227,7 @@ impl Bench<'_> {
         case: &PduCase,
         decision: Option<&UnitDecision>,
     ) -> Outcome {
-        let ruling = self.ruling(case, decision);
+        let ruling = self.below_the_mark(case, decision, self.ruling(case, decision));
         let link = &self.scene.link;
         self.entries
             .push(lines::event(self.scene, index, case, decision, &ruling));
@@ -271,6 +289,11 @@ impl Bench<'_> {
         let Some(decision) = decision else {
             return Ruling::drop(UNDECIDED);
         };
+        // Whether a peer's word lowers cannot be told where nobody was asked what the room says.
+        let inbound = !self.scene.exchange.outbound(self.scene.way);
+        if inbound && case.is_news && case.unasked && case.pdu.is_label_state() {
+            return Ruling::redact(ROOM_UNKNOWN);
+        }
         if decision.decision.verdict != Verdict::Release && self.residue_tells(case, decision) {
             return Ruling::drop("protocol.residue.finding");
         }
@@ -278,6 +301,7 @@ impl Bench<'_> {
         match decision.decision.verdict {
             Verdict::Release => Ruling::release(rule),
             _ if must_not_exist_unlabelled(&case.pdu, rule) => Ruling::drop(rule),
+            _ if self.invites_above_the_clearance(decision) => Ruling::drop(rule),
             _ if case.pdu.never_redact() => Ruling {
                 closes: true,
                 ..Ruling::drop(rule)
@@ -288,9 +312,56 @@ impl Bench<'_> {
                 ..Ruling::redact(rule)
             },
             Verdict::Redact | Verdict::Drop => Ruling {
-                remember: true,
+                // What nobody knows yet may be known tomorrow.
+                remember: rule != decide::LABEL_TARGET_UNKNOWN,
                 ..Ruling::redact(rule)
             },
+        }
+    }
+
+    /// MX-9: an invitation into a room that the other side may not know of would tell of it also in its redacted form.
+    fn invites_above_the_clearance(&self, decision: &UnitDecision) -> bool {
+        let granted = decision
+            .label_rule
+            .as_deref()
+            .is_none_or(|rule| rule == GRANTED);
+        self.scene.exchange.route.endpoint.op == Op::Invite && !granted
+    }
+
+    /// MX-12: a room freezes where what crossed of it lately is, together, more than the link is cleared for.
+    fn below_the_mark(
+        &mut self,
+        case: &PduCase,
+        decision: Option<&UnitDecision>,
+        ruling: Ruling,
+    ) -> Ruling {
+        let Scene {
+            bundle, link, at, ..
+        } = self.scene;
+        let keeps = bundle
+            .link(link.name)
+            .is_some_and(|policy| policy.high_water.is_some());
+        let label = decision.filter(|_| keeps).and_then(lines::weighed);
+        let (Verdict::Release, Some(label)) = (ruling.verdict, label) else {
+            return ruling;
+        };
+        if leaves_the_room(&case.pdu) {
+            return ruling;
+        }
+        let labels = self.water.entry(case.pdu.room_id().to_owned()).or_default();
+        let label = label.timeless();
+        if labels.contains(&label) {
+            return ruling;
+        }
+        labels.push(label);
+        let few = labels.len() <= WATER_LABELS;
+        if labels.len() < 2 || (few && decide::grants_together(bundle, link, labels, *at)) {
+            return ruling;
+        }
+        labels.pop();
+        Ruling {
+            closes: true,
+            ..Ruling::drop(HIGH_WATER)
         }
     }
 

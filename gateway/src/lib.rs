@@ -24,6 +24,7 @@ mod joins;
 pub mod journal;
 pub mod judge;
 pub mod keystore;
+pub mod label_cli;
 pub mod opa;
 pub mod operations;
 pub mod parse;

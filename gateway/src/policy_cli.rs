@@ -1,8 +1,10 @@
-//! `sluice policy build` and `sluice policy decide`: a profile's sources become a signed bundle, and a bundle is asked
-//! about events without a gateway.
+//! `sluice policy build`, `decide` and `explain`: a profile's sources become a signed bundle, and a bundle is asked about
+//! events without a gateway.
 
 mod build;
 mod decide;
+mod explain;
+mod line;
 pub mod profile;
 
 use std::{
@@ -29,7 +31,15 @@ pub enum PolicyCommand {
     /// Check, test, compile and sign a profile.
     Build(BuildArgs),
     /// Ask a bundle about events, one JSON object a line.
-    Decide(DecideArgs),
+    #[command(
+        after_help = "Example: sluice policy decide --bundle bundle.tar.gz --link 'high->low' --json < events.jsonl"
+    )]
+    Decide(AskArgs),
+    /// Ask a bundle about one event, and say every step of the decision.
+    #[command(
+        after_help = "Example: sluice policy explain --bundle bundle.tar.gz --link 'high->low' --json event.json"
+    )]
+    Explain(AskArgs),
 }
 
 /// Arguments of `sluice policy build`.
@@ -55,12 +65,9 @@ pub struct BuildArgs {
     pub json: bool,
 }
 
-/// Arguments of `sluice policy decide`.
+/// Arguments of `sluice policy decide` and `sluice policy explain`.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Example: sluice policy decide --bundle bundle.tar.gz --link 'high->low' --json < events.jsonl"
-)]
-pub struct DecideArgs {
+pub struct AskArgs {
     /// The bundle.
     #[arg(long, value_name = "FILE")]
     pub bundle: PathBuf,
@@ -73,10 +80,13 @@ pub struct DecideArgs {
     /// The instant that labels are judged at, RFC 3339; without it now.
     #[arg(long, value_name = "RFC3339")]
     pub at: Option<String>,
-    /// Answer as JSON lines: {"id","verdict","rule","label","findings","protocol"}.
+    /// Judge as the gateway by which the events enter a zone; without it as the one by which they leave.
+    #[arg(long)]
+    pub inbound: bool,
+    /// Answer as JSON lines: {"id","verdict","rule","label","findings","protocol"}; `explain` adds "steps".
     #[arg(long)]
     pub json: bool,
-    /// The events; `-` is stdin.
+    /// The events, or for `explain` the one: {"id","room_version","event","room","targets"}; `-` is stdin.
     #[arg(value_name = "FILE", default_value = "-")]
     pub input: PathBuf,
 }
@@ -110,6 +120,7 @@ pub fn run(command: &PolicyCommand) -> u8 {
     let done = match command {
         PolicyCommand::Build(arguments) => build::run(arguments),
         PolicyCommand::Decide(arguments) => decide::run(arguments),
+        PolicyCommand::Explain(arguments) => explain::run(arguments),
     };
     done.unwrap_or_else(|failure| {
         eprintln!("sluice: {}", failure.message);

@@ -78,9 +78,14 @@ impl Refusal {
     #[must_use]
     pub fn answer(&self, reference: &str) -> Response<Full<Bytes>> {
         let (status, errcode, text) = self.blame.wire();
+        let error = match self.blame {
+            // What a peer may not know of answers byte for byte as what is not there (MX-9).
+            Blame::NotFound => text.to_owned(),
+            _ => format!("{text} (reference {reference})"),
+        };
         json_answer(
             status,
-            &serde_json::json!({"errcode": errcode, "error": format!("{text} (reference {reference})")}),
+            &serde_json::json!({"errcode": errcode, "error": error}),
         )
     }
 }

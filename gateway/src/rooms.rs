@@ -7,27 +7,62 @@ use std::time::Instant;
 
 use ruma_common::{CanonicalJsonObject as Object, CanonicalJsonValue as Value};
 use sluice_policy::bundle::Bundle;
+use sluice_policy::decide;
 use sluice_policy::ids::is_hash_room_id;
-use sluice_policy::label::{Label, LabelError, ROOM_LABEL_TYPE};
+use sluice_policy::label::{Clearance, Label, LabelError, ROOM_LABEL_TYPE, RoomLabel};
+use sluice_policy::link::HighWater;
 use sluice_policy::pdu::{Integrity, Pdu, RoomVersion};
 use time::OffsetDateTime;
 
 use crate::asks::HOMESERVER_FAILED;
-use crate::audit::entry::{Entry, LabelEntry, LabelValue, RoomEntry};
-use crate::collect::{Target, broken_journal, read_create};
-use crate::exchange::Exchange;
+use crate::audit::entry::{Entry, LabelValue, RoomEntry, Text};
+use crate::collect::{broken_journal, read_create};
+use crate::exchange::{Exchange, Way};
 use crate::gateway::{Active, Gateway};
 use crate::joins::Patience;
+use crate::journal::Room;
 use crate::parse::Parsed;
 use crate::refusal::Refusal;
 use crate::route::{Op, UnitKind, encode};
+
+/// Milliseconds of an hour.
+const HOUR_MS: i64 = 3_600_000;
 
 /// What a room's state says.
 #[derive(Debug, Clone, Default, PartialEq)]
 struct RoomState {
     version: Option<RoomVersion>,
     creator: Option<String>,
-    label: Option<Label>,
+    label: RoomLabel,
+    /// Id of the event that labels it, where its version is known.
+    label_event: Option<String>,
+    /// Who sent that event.
+    labelled_by: Option<String>,
+    /// Whether that event stands there in its redacted form.
+    kept_back: bool,
+}
+
+/// What is asked about a room.
+#[derive(Debug)]
+struct Question<'a> {
+    room_id: &'a str,
+    /// The event that the answer is for.
+    event: &'a Object,
+    /// Its id; `None` while the room's version is not known, because that makes the id.
+    event_id: Option<&'a str>,
+    /// Whether our homeserver gives the event out, and so has it.
+    outbound: bool,
+}
+
+impl<'a> Question<'a> {
+    fn about(pdu: &'a Pdu, outbound: bool) -> Self {
+        Self {
+            room_id: pdu.room_id(),
+            event: pdu.object(),
+            event_id: Some(pdu.event_id()),
+            outbound,
+        }
+    }
 }
 
 impl Gateway {
@@ -51,22 +86,23 @@ impl Gateway {
         if is_hash_room_id(room_id) {
             return Ok(Some(RoomVersion::V12));
         }
-        let state = self
-            .ask_room(active, exchange, room_id, event, outbound, patience)
-            .await?;
+        let question = Question {
+            room_id,
+            event,
+            event_id: None,
+            outbound,
+        };
+        let state = self.ask_room(active, exchange, &question, patience).await?;
         Ok(state.and_then(|state| state.version))
     }
 
-    /// The label of a room as far as the journal knows it.
+    /// What the journal knows of a room's label.
     ///
     /// # Errors
     /// [`Refusal`] where the journal cannot be read.
-    pub(crate) fn known_room_label(&self, room_id: &str) -> Result<Option<Label>, Refusal> {
+    pub(crate) fn known_room(&self, room_id: &str) -> Result<RoomLabel, Refusal> {
         let room = self.journal.room(room_id).map_err(broken_journal)?;
-        Ok(room
-            .and_then(|room| room.label)
-            .flatten()
-            .and_then(|label| read_label(&label)))
+        Ok(room.map(read_room).unwrap_or_default())
     }
 
     /// Whether the journal knows if a room has a label, and which.
@@ -78,7 +114,8 @@ impl Gateway {
         Ok(room.is_some_and(|room| room.label.is_some()))
     }
 
-    /// The label of the room of an event, asked for where the journal does not know whether there is one.
+    /// What the room of an event says, asked for where the journal does not know it, or no longer for sure; `None` where
+    /// nobody knows. What was known counts until our homeserver answers.
     ///
     /// # Errors
     /// [`Refusal`] where journal or homeserver cannot answer now.
@@ -89,82 +126,23 @@ impl Gateway {
         pdu: &Pdu,
         outbound: bool,
         patience: &mut Patience,
-    ) -> Result<Option<Label>, Refusal> {
+    ) -> Result<Option<RoomLabel>, Refusal> {
         let room = self.journal.room(pdu.room_id()).map_err(broken_journal)?;
-        if let Some(label) = room.and_then(|room| room.label) {
-            return Ok(label.and_then(|label| read_label(&label)));
+        let stale = room.as_ref().is_some_and(|room| room.stale);
+        let known = room.filter(|room| room.label.is_some()).map(read_room);
+        // What no loaded policy knew may be known under another bundle.
+        let is_nobodys = known.as_ref().is_some_and(RoomLabel::is_nobodys);
+        if known.is_some() && !stale && !is_nobodys {
+            return Ok(known);
         }
-        let state = self
-            .ask_room(
-                active,
-                exchange,
-                pdu.room_id(),
-                pdu.object(),
-                outbound,
-                patience,
-            )
-            .await?;
-        Ok(state.and_then(|state| state.label))
-    }
-
-    /// The effective label of the event that `pdu` aims at, fetched from our homeserver where it is not remembered.
-    ///
-    /// # Errors
-    /// [`Refusal`] where journal or homeserver cannot answer now.
-    pub(crate) async fn target_label(
-        &self,
-        active: &Active,
-        exchange: &Exchange,
-        pdu: &Pdu,
-        event_id: &str,
-        outbound: bool,
-        patience: &mut Patience,
-    ) -> Result<Target, Refusal> {
-        if let Some(label) = self.journal.label(event_id).map_err(broken_journal)? {
-            return Ok(Target::Known(label.and_then(|label| read_label(&label))));
-        }
-        let answer = self
-            .ask_event(active, exchange, pdu, event_id, outbound, patience)
-            .await?;
-        let Some(answer) = answer else {
-            return Ok(Target::Unknown);
-        };
-        let Some(found) = answer.units.into_iter().find_map(|unit| unit.value.ok()) else {
-            return Ok(Target::Unknown);
-        };
-        let Ok(found) = Pdu::read(found, pdu.version()) else {
-            return Ok(Target::Unknown);
-        };
-        if found.event_id() != event_id || found.room_id() != pdu.room_id() {
-            return Ok(Target::Unknown);
-        }
-        if !self.is_whole(active, exchange, &found).await? {
-            return Ok(Target::Unknown);
-        }
-        let label = match Label::from_content(found.content()) {
-            Err(_) => return Ok(Target::Unknown),
-            Ok(Some(label)) => Some(label),
-            Ok(None) => {
-                self.room_label(active, exchange, pdu, outbound, patience)
-                    .await?
-            }
-        };
-        let written = remembered(
-            active.bundle()?,
-            Ok(label.clone()),
-            OffsetDateTime::now_utc(),
-        );
-        self.learn(Entry::Label(LabelEntry {
-            event_id: event_id.into(),
-            label: written,
-        }))
-        .await?;
-        Ok(Target::Known(label))
+        let question = Question::about(pdu, outbound);
+        let state = self.ask_room(active, exchange, &question, patience).await?;
+        Ok(state.map(|state| state.label).or(known))
     }
 
     /// Whether a copy of an event is the whole of it: our homeserver gives a peer the redacted form of what the peer may
     /// not see, and that says nothing about the label.
-    async fn is_whole(
+    pub(crate) async fn is_whole(
         &self,
         active: &Active,
         exchange: &Exchange,
@@ -184,7 +162,7 @@ impl Gateway {
 
     /// Asks our homeserver for an event of the room of `pdu`; once more where it has come into that room meanwhile. That
     /// it lacks the event is no reason to wait: it lacks all that was said before it joined.
-    async fn ask_event(
+    pub(crate) async fn ask_event(
         &self,
         active: &Active,
         exchange: &Exchange,
@@ -199,15 +177,8 @@ impl Gateway {
         if answer.is_some() || !joining {
             return Ok(answer);
         }
-        self.ask_room(
-            active,
-            exchange,
-            pdu.room_id(),
-            pdu.object(),
-            outbound,
-            patience,
-        )
-        .await?;
+        let question = Question::about(pdu, outbound);
+        self.ask_room(active, exchange, &question, patience).await?;
         self.ask(active, exchange, &target).await
     }
 
@@ -225,19 +196,15 @@ impl Gateway {
         &self,
         active: &Active,
         exchange: &Exchange,
-        room_id: &str,
-        event: &Object,
-        outbound: bool,
+        question: &Question<'_>,
         patience: &mut Patience,
     ) -> Result<Option<RoomState>, Refusal> {
         loop {
             // Looked up before the question: another request may learn meanwhile that the join has ended.
-            let joining = self.is_joining(exchange, room_id);
-            let state = self
-                .ask_room_now(active, exchange, room_id, event, outbound)
-                .await?;
+            let joining = self.is_joining(exchange, question.room_id);
+            let state = self.ask_room_now(active, exchange, question).await?;
             if state.is_some() {
-                self.joins.end(&exchange.local, room_id);
+                self.joins.end(&exchange.local, question.room_id);
             }
             if state.is_some() || !joining || !patience.pause().await {
                 return Ok(state);
@@ -245,31 +212,60 @@ impl Gateway {
         }
     }
 
-    /// Asks our homeserver for a room's state before `event`; or, where it lacks what stands before, at the room's
-    /// present end: a homeserver that catches up after an outage sends only the newest event of each room.
+    /// Asks our homeserver for a room's state before an event. The answer is the state before the event that is named, so
+    /// an event of its own is named itself: the one before it may be the very state that labels the room. Where it lacks
+    /// the event, the one before is named; where it lacks that too, one at the room's present end: a homeserver that
+    /// catches up after an outage sends only the newest event of each room.
     async fn ask_room_now(
         &self,
         active: &Active,
         exchange: &Exchange,
-        room_id: &str,
-        event: &Object,
-        outbound: bool,
+        question: &Question<'_>,
     ) -> Result<Option<RoomState>, Refusal> {
-        if let Some(before) = first_previous(event) {
+        let Question { room_id, event, .. } = *question;
+        let sent = exchange.route.endpoint.op == Op::Send;
+        if let Some(event_id) = question.event_id.filter(|_| question.outbound) {
+            // A peer chooses what it pulls; only what our homeserver sends stands at the room's present end.
             let state = self
-                .ask_state(active, exchange, room_id, &before, outbound)
+                .ask_state(active, exchange, room_id, event_id, sent)
                 .await?;
             if state.is_some() {
                 return Ok(state);
             }
         }
-        if exchange.route.endpoint.op != Op::Send {
+        // A peer chooses what its event stands behind, too: its word about the room's label is held against the present.
+        let before = first_previous(event).filter(|_| question.outbound || !is_label_state(event));
+        if let Some(before) = before {
+            let state = self
+                .ask_state(active, exchange, room_id, &before, false)
+                .await?;
+            if state.is_some() {
+                return Ok(state);
+            }
+        }
+        if !sent {
             return Ok(None);
         }
-        match self.ask_end(active, exchange, room_id, event).await? {
-            Some(end) => self.ask_state(active, exchange, room_id, &end, true).await,
-            None => Ok(None),
-        }
+        let Some(end) = self.ask_end(active, exchange, room_id, event).await? else {
+            return Ok(None);
+        };
+        let is_present = !self.labels_room(active, exchange, &end).await?;
+        self.ask_state(active, exchange, room_id, &end, is_present)
+            .await
+    }
+
+    /// Whether an event of our homeserver labels its room, so that the state before it is not the room's present one.
+    async fn labels_room(
+        &self,
+        active: &Active,
+        exchange: &Exchange,
+        event_id: &str,
+    ) -> Result<bool, Refusal> {
+        let target = format!("/_matrix/federation/v1/event/{}", encode(event_id));
+        let answer = self.ask(active, exchange, &target).await?;
+        let found =
+            answer.and_then(|answer| answer.units.into_iter().find_map(|unit| unit.value.ok()));
+        Ok(found.is_none_or(|event| is_label_state(&event)))
     }
 
     /// An event at the room's present end, out of the template by which the sender of `event` could leave.
@@ -301,8 +297,8 @@ impl Gateway {
             .find_map(|template| first_previous(&template)))
     }
 
-    /// Asks our homeserver for a room's state at an event, in the name of the peer's homeserver. Where `is_present`, that
-    /// is the room's present state and its label is kept; a peer could choose an old event.
+    /// Asks our homeserver for a room's state before an event, in the name of the peer's homeserver. Where `is_present`,
+    /// that is the room's present state and its label is kept; a peer could choose an old event.
     async fn ask_state(
         &self,
         active: &Active,
@@ -324,22 +320,102 @@ impl Gateway {
             .into_iter()
             .filter(|unit| unit.kind == UnitKind::Pdu);
         let (mut state, label) = read_state(room_id, events.filter_map(|unit| unit.value.ok()));
-        let label = remembered(active.bundle()?, label, OffsetDateTime::now_utc());
-        state.label = label
-            .as_ref()
-            .and_then(|label| read_label(label.as_value()));
-        self.learn(Entry::Room(RoomEntry {
+        let bundle = active.bundle()?;
+        // What the room said before the refused event is no longer known then, so that nobody is cleared for the room
+        // until somebody with authority labels it.
+        let refused = match &state.label_event {
+            Some(event_id) => self.is_refused_lowering(event_id)?,
+            None => false,
+        };
+        let at = OffsetDateTime::now_utc();
+        // What was redacted is not known. Here somebody took a label away, and nobody is cleared until there is another;
+        // of a peer's room, its gateway kept the label back, and its events are judged by what they say themselves.
+        let ours = exchange.outbound(Way::Request) && exchange.route.endpoint.op == Op::Send;
+        state.label = match refused || (state.kept_back && ours) {
+            true => RoomLabel::from(Label::nobody()),
+            false => truthful(bundle, label, at),
+        };
+        let sender = state.labelled_by.as_deref();
+        state.label = self.in_force(active, exchange, room_id, state.label, sender)?;
+        let known = RoomEntry {
             room_id: room_id.into(),
             version: state.version.map(|version| version.as_str().into()),
             creator: state.creator.as_deref().map(Into::into),
-            label: is_present.then_some(label),
             ..RoomEntry::default()
-        }))
-        .await?;
+        };
+        let entry = match is_present && (ours || !state.kept_back) {
+            true => labelled(known, &state.label),
+            false => known,
+        };
+        self.learn(Entry::Room(entry)).await?;
         Ok(Some(state))
     }
 
-    async fn learn(&self, entry: Entry) -> Result<(), Refusal> {
+    /// What counts for a room that is now said to say `said`: that, or what was known before, where it lowers that and
+    /// `sender` may not (MX-7).
+    ///
+    /// # Errors
+    /// [`Refusal`] where the journal cannot be read.
+    pub(crate) fn in_force(
+        &self,
+        active: &Active,
+        exchange: &Exchange,
+        room_id: &str,
+        said: RoomLabel,
+        sender: Option<&str>,
+    ) -> Result<RoomLabel, Refusal> {
+        if !self.knows_room_label(room_id)? {
+            return Ok(said);
+        }
+        let known = self.known_room(room_id)?;
+        if known.is_nobodys() {
+            return Ok(said);
+        }
+        let name = exchange.link(Way::Request);
+        let link = active.link_context(exchange, Way::Request, &name)?;
+        let (bundle, at) = (active.bundle()?, OffsetDateTime::now_utc());
+        let links = active.links();
+        let (before, after) = (&known, &said);
+        match decide::may_replace(bundle, &link, &links, (before, after), sender, at) {
+            true => Ok(said),
+            false => Ok(known),
+        }
+    }
+
+    /// Whether an event that labels a room was denied because it lowers (MX-7), on whichever link.
+    ///
+    /// # Errors
+    /// [`Refusal`] where the journal cannot be read.
+    pub(crate) fn is_refused_lowering(&self, event_id: &str) -> Result<bool, Refusal> {
+        let denied = self
+            .journal
+            .was_denied_by(event_id, decide::LABEL_ROOM_LOWERED);
+        denied.map_err(broken_journal)
+    }
+
+    /// The labels of what crossed lately in a room, where the link keeps a high-water mark (MX-12).
+    ///
+    /// # Errors
+    /// [`Refusal`] where the journal cannot be read.
+    pub(crate) fn water(
+        &self,
+        active: &Active,
+        link: &str,
+        room_id: &str,
+    ) -> Result<Vec<Label>, Refusal> {
+        let Some(HighWater { events, hours }) =
+            active.bundle()?.link(link).and_then(|link| link.high_water)
+        else {
+            return Ok(Vec::new());
+        };
+        let since = crate::gateway::now_ms().saturating_sub(i64::from(hours) * HOUR_MS);
+        let labels = self.journal.water(link, room_id, since, events);
+        let labels = labels.map_err(broken_journal)?;
+        let read = |label| read_label(label).unwrap_or_else(Label::nobody);
+        Ok(labels.iter().map(read).collect())
+    }
+
+    pub(crate) async fn learn(&self, entry: Entry) -> Result<(), Refusal> {
         let failed = |error| {
             Refusal::ourselves(
                 "gateway.audit",
@@ -358,29 +434,41 @@ impl Gateway {
 fn read_state(
     room_id: &str,
     events: impl Iterator<Item = Object>,
-) -> (RoomState, Result<Option<Label>, LabelError>) {
-    let (mut state, mut label) = (RoomState::default(), Ok(None));
+) -> (RoomState, Result<RoomLabel, LabelError>) {
+    let (mut state, mut label) = (RoomState::default(), Ok(RoomLabel::default()));
+    let mut labelling = None;
     for event in events {
         if let Some((_, version)) = read_create(&event).filter(|(room, _)| room == room_id) {
             state.version = Some(version);
             state.creator = text(&event, "sender").map(str::to_owned);
         }
-        if text(&event, "type") == Some(ROOM_LABEL_TYPE) && text(&event, "state_key") == Some("") {
+        if is_label_state(&event) {
             label = match event.get("content") {
-                Some(Value::Object(content)) => Label::from_room_state(content),
-                _ => Ok(None),
+                Some(Value::Object(content)) => RoomLabel::from_content(content),
+                _ => Ok(RoomLabel::default()),
             };
+            state.labelled_by = text(&event, "sender").map(str::to_owned);
+            state.kept_back =
+                matches!(event.get("content"), Some(Value::Object(content)) if content.is_empty());
+            labelling = Some(event);
         }
     }
+    let pdu = state.version.zip(labelling);
+    let pdu = pdu.and_then(|(version, event)| Pdu::read(event, version).ok());
+    state.label_event = pdu.map(|pdu| pdu.event_id().to_owned());
     (state, label)
 }
 
-fn read_label(value: &serde_json::Value) -> Option<Label> {
+fn is_label_state(event: &Object) -> bool {
+    text(event, "type") == Some(ROOM_LABEL_TYPE) && text(event, "state_key") == Some("")
+}
+
+pub(crate) fn read_label(value: &serde_json::Value) -> Option<Label> {
     serde_json::from_value(value.clone()).ok()
 }
 
-/// A label as the record keeps it: a valid one as it is. Of any other only that there was one, by a label that nobody is
-/// cleared for, because its names could be content.
+/// A label as the record keeps it: a valid one in its policy's words, without free text. Of any other only that there was
+/// one, by a label that nobody is cleared for, because its names could be content.
 pub(crate) fn remembered(
     bundle: &Bundle,
     label: Result<Option<Label>, LabelError>,
@@ -388,17 +476,83 @@ pub(crate) fn remembered(
 ) -> Option<LabelValue> {
     match label {
         Ok(None) => None,
-        Ok(Some(label)) if bundle.spifs.is_valid(&label, at) => {
-            LabelValue::new(label.to_json()).or_else(invalid_label)
+        Ok(Some(label)) => {
+            let kept = bundle.spifs.recordable(&label, at);
+            kept.and_then(|label| LabelValue::new(label.to_record()))
+                .or_else(invalid_label)
         }
-        Ok(Some(_)) | Err(_) => invalid_label(),
+        Err(_) => invalid_label(),
     }
 }
 
+/// What a room's label state says, as it may be kept and held against, in the words of its policy: names that a loaded
+/// policy does not know and free texts could be content. Of a label or clearance with such names, or of a label that a
+/// free text decides, only remains that nobody is cleared for the room.
+pub(crate) fn truthful(
+    bundle: &Bundle,
+    read: Result<RoomLabel, LabelError>,
+    at: OffsetDateTime,
+) -> RoomLabel {
+    let nobody = || RoomLabel::from(Label::nobody());
+    let Ok(RoomLabel {
+        label,
+        clearance,
+        may_lower,
+    }) = read
+    else {
+        return nobody();
+    };
+    let spifs = &bundle.spifs;
+    let kept_label = label.as_ref().map(|label| spifs.recordable(label, at));
+    let fits = |clearance: &Clearance| LabelValue::new(clearance.to_json()).is_some();
+    let kept_clearance = clearance
+        .as_ref()
+        .map(|clearance| spifs.recordable_clearance(clearance).filter(fits));
+    if kept_label == Some(None) || kept_clearance == Some(None) {
+        return nobody();
+    }
+    RoomLabel {
+        label: kept_label.flatten(),
+        clearance: kept_clearance.flatten(),
+        may_lower,
+    }
+}
+
+/// The entry with what a room's label state says, which [`truthful`] has seen.
+pub(crate) fn labelled(entry: RoomEntry, room: &RoomLabel) -> RoomEntry {
+    let label = room.label.as_ref().map(Label::to_record);
+    let clearance = room.clearance.as_ref().map(serde_json::to_value);
+    RoomEntry {
+        label: Some(label.and_then(|label| LabelValue::new(label).or_else(invalid_label))),
+        clearance: clearance.and_then(Result::ok).and_then(LabelValue::new),
+        may_lower: room
+            .may_lower
+            .iter()
+            .map(|user| Text::from(user.as_str()))
+            .collect(),
+        ..entry
+    }
+}
+
+/// What the journal keeps of a room's label; a clearance that is no longer one clears nobody.
+fn read_room(room: Room) -> RoomLabel {
+    let clearance = room.clearance.map(serde_json::from_value::<Clearance>);
+    let label = room.label.flatten();
+    RoomLabel {
+        label: match &clearance {
+            Some(Err(_)) => Some(Label::nobody()),
+            Some(Ok(_)) | None => {
+                label.map(|label| read_label(&label).unwrap_or_else(Label::nobody))
+            }
+        },
+        clearance: clearance.and_then(Result::ok),
+        may_lower: room.may_lower,
+    }
+}
+
+/// Stands where there was a label whose names could be content.
 fn invalid_label() -> Option<LabelValue> {
-    LabelValue::new(serde_json::json!({
-        "PolicyIdentifier": {"name": "sluice:invalid"}, "Classification": "invalid", "Category": []
-    }))
+    LabelValue::new(Label::nobody().to_json())
 }
 
 fn first_previous(event: &Object) -> Option<String> {

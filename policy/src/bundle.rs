@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! .manifest  .signatures.json  data.json  policy.wasm          OPA's
-//! sluice/profile.json  sluice/links.json                       name, version; the policy of each link
+//! sluice/profile.json  sluice/links.json  sluice/labels.json   name, version; the policy of each link; switches
 //! sluice/spif/*.xml    sluice/dlp/*.toml                       security policies, detectors
 //! ```
 //!
@@ -15,6 +15,7 @@
 mod archive;
 mod hash;
 mod key;
+mod labels;
 mod signature;
 
 use std::collections::BTreeMap;
@@ -28,7 +29,7 @@ use self::{archive::Files, signature::SIGNATURES};
 use crate::{
     dlp::Detectors,
     engine::{ENTRYPOINT, Engine, EngineError},
-    label::{Spif, Spifs},
+    label::{Discard, Spif, SpifOptions, Spifs},
     link::{DEFAULT_LINK, LinkPolicy, zones},
 };
 
@@ -46,6 +47,7 @@ const DATA: &str = "data.json";
 const POLICY: &str = "policy.wasm";
 const PROFILE: &str = "sluice/profile.json";
 const LINKS: &str = "sluice/links.json";
+const LABELS: &str = "sluice/labels.json";
 const SPIF_DIR: &str = "sluice/spif/";
 const DLP_DIR: &str = "sluice/dlp/";
 
@@ -76,6 +78,21 @@ pub struct Profile {
     pub version: String,
 }
 
+/// What an operator has switched on in the label stage, in `[labels]` of `bundle.toml`.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct LabelSettings {
+    /// Pairs of policies, by name, between which a label may lose restriction on its way there and back.
+    #[serde(default)]
+    pub lossy_round_trips: Vec<(String, String)>,
+    /// What a translation may leave out where an equivalence says `action="discard"` (LB-9).
+    #[serde(default)]
+    pub discard: Discard,
+    /// Compatibility switches for reading all security policies, of [`SpifOptions::NAMES`].
+    #[serde(default)]
+    pub spif_compat: Vec<String>,
+}
+
 /// What a bundle is built from.
 #[derive(Clone, Debug)]
 pub struct BundleParts {
@@ -87,6 +104,8 @@ pub struct BundleParts {
     pub dlp: Vec<(String, String)>,
     /// The policy of each link.
     pub links: BTreeMap<String, LinkPolicy>,
+    /// Switches of the label stage.
+    pub labels: LabelSettings,
     /// The compiled policy.
     pub wasm: Vec<u8>,
     /// The data of the policy, as `opa build` wrote it.
@@ -206,8 +225,15 @@ impl BundleParts {
     fn load(&self) -> Result<(Spifs, Detectors), BundleError> {
         let mut mistakes = Vec::new();
         let mut spifs = Vec::new();
+        let options = SpifOptions::named(&self.labels.spif_compat).unwrap_or_else(|unknown| {
+            mistakes.push(format!(
+                "labels.spif_compat: {unknown:?} is no switch; write one of {:?}",
+                SpifOptions::NAMES
+            ));
+            SpifOptions::default()
+        });
         for (name, xml) in &self.spifs {
-            match Spif::parse(xml) {
+            match Spif::parse_with(xml, options) {
                 Ok(spif) => spifs.push(spif),
                 Err(errors) => mistakes.extend(errors.iter().map(|error| {
                     format!(
@@ -225,6 +251,11 @@ impl BundleParts {
         let spifs = Spifs::new(spifs).map_err(|errors| {
             BundleError::Parts(errors.into_iter().map(|error| error.message).collect())
         })?;
+        let spifs = spifs.discarding(self.labels.discard);
+        let mistakes = labels::mistakes(&self.links, &self.labels, &spifs);
+        if !mistakes.is_empty() {
+            return Err(BundleError::Parts(mistakes));
+        }
         let detectors = Detectors::parse(&self.dlp, &spifs).map_err(BundleError::Parts)?;
         Ok((spifs, detectors))
     }
@@ -252,6 +283,7 @@ impl BundleParts {
             (POLICY.to_owned(), self.wasm.clone()),
             (PROFILE.to_owned(), json(&self.profile)?),
             (LINKS.to_owned(), json(&self.links)?),
+            (LABELS.to_owned(), json(&self.labels)?),
         ]);
         let texts = [(SPIF_DIR, &self.spifs), (DLP_DIR, &self.dlp)];
         for (directory, (name, text)) in texts
@@ -275,6 +307,7 @@ impl BundleParts {
         take(MANIFEST)?;
         let (wasm, data) = (take(POLICY)?, take(DATA)?);
         let (profile, links) = (read(PROFILE, &take(PROFILE)?)?, read(LINKS, &take(LINKS)?)?);
+        let labels = read(LABELS, &take(LABELS)?)?;
         let (mut spifs, mut dlp) = (Vec::new(), Vec::new());
         for (path, bytes) in files {
             let text = String::from_utf8(bytes)
@@ -294,6 +327,7 @@ impl BundleParts {
             spifs,
             dlp,
             links,
+            labels,
             wasm,
             data,
         })

@@ -9,21 +9,36 @@
 //!
 //! Invariant: as many decisions as units, in their order, and none is `Release` that label or detectors objected to.
 
+mod bearing;
+mod effective;
+mod explain;
+mod grant;
 mod need;
+mod prepared;
+mod scan;
 
+use serde::Serialize;
 use time::OffsetDateTime;
 
+pub use self::effective::{Effective, effective_label, grants, grants_together, may_replace};
+pub use self::explain::{
+    BearingStep, ClearanceStep, Explanation, PolicyStep, SourceStep, explain_unit,
+};
+use self::grant::LabelFound;
 pub use self::need::{NEEDS, Need};
+use self::prepared::Prepared;
+pub use crate::facts::ClearanceOf;
+pub use crate::pdu::{Relation, relations};
 use crate::{
     bundle::Bundle,
     dlp::{Finding, ScanError},
     engine::{EngineError, EventFailure},
     facts::{
-        Direction, EventFacts, Facts, FindingFacts, Kind, LabelFacts, LabelSource, LinkFacts,
-        RoomFacts,
+        Direction, EncryptionMode, EventFacts, Facts, FindingFacts, Kind, LabelFacts, LabelSource,
+        LinkFacts, RoomFacts,
     },
-    json::{Object, Tree},
-    label::{self, Clearance, Label, LabelDecision, ROOM_LABEL_TYPE},
+    json::Object,
+    label::{Clearance, Label, RoomLabel, Spifs, Use},
     link::{Encryption, LinkPolicy},
     verdict::{Decision, Verdict},
 };
@@ -36,6 +51,18 @@ pub const LABEL_TARGET_UNKNOWN: &str = "label.target_unknown";
 pub const LABEL_MALFORMED: &str = "label.label-invalid";
 /// Rule: a label is there, but nothing says what may cross.
 pub const LABEL_NO_CLEARANCE: &str = "label.clearance-missing";
+/// Rule: its own label is lower than that of an event that it relates to (MX-4, MX-5).
+pub const LABEL_LOWER_THAN_TARGET: &str = "label.lower_than_target";
+/// Rule: the label is above what its room permits (MX-3).
+pub const LABEL_ABOVE_ROOM: &str = "label.above_room";
+/// Rule: it lowers a room's label, and its sender has no authority for that on the link (MX-7).
+pub const LABEL_ROOM_LOWERED: &str = "label.room_lowered";
+/// Rule: what is typed at the start reads like a marking and is none.
+pub const LABEL_MARKING_INVALID: &str = "label.marking_invalid";
+/// Note: a typed marking is lower than the label that counts, and changes nothing.
+pub const LABEL_MARKING_LOWER: &str = "label.marking_lower";
+/// Note: the label uses what its policy no longer gives to new labels (LB-11).
+pub const LABEL_OBSOLETE: &str = "label.obsolete";
 /// Rule: ciphertext on a link that refuses it.
 pub const ENCRYPTION_REFUSED: &str = "protocol.encryption_refused";
 /// Rule: the detectors could not look at all of the unit.
@@ -44,6 +71,13 @@ pub const SCAN_BUDGET: &str = "protocol.dlp.budget";
 pub const ALREADY_REDACTED: &str = "protocol.already_redacted";
 /// Rule: the bundle says nothing about this link, not even by its default.
 pub const LINK_UNKNOWN: &str = "protocol.link_unknown";
+
+/// What every label rule begins with.
+const LABEL_PREFIX: &str = "label.";
+/// Type of an event that is ciphertext.
+const ENCRYPTED: &str = "m.room.encrypted";
+/// Type of the EDU that carries the keys of ciphertext.
+const TO_DEVICE: &str = "m.direct_to_device";
 
 /// The link that the units cross.
 #[derive(Clone, Debug)]
@@ -56,8 +90,17 @@ pub struct LinkContext<'a> {
     pub to: &'a str,
     /// Which way it crosses this gateway.
     pub direction: Direction,
-    /// The clearances of the peer's record; the bundle's own for this link counts beside them.
-    pub clearances: Vec<&'a Clearance>,
+    /// The zone's own clearance and those of the peer's record; the bundle's for this link counts beside them.
+    pub clearances: Vec<LinkClearance<'a>>,
+}
+
+/// A clearance that every label on a link must be within.
+#[derive(Clone, Copy, Debug)]
+pub struct LinkClearance<'a> {
+    /// Whose it is.
+    pub of: ClearanceOf,
+    /// The clearance.
+    pub clearance: &'a Clearance,
 }
 
 /// One unit, as `judge` knows it after the protocol checks.
@@ -77,22 +120,31 @@ pub struct UnitFacts<'a> {
     pub room_version: Option<&'a str>,
     /// Its content; for units without a content of their own the whole object.
     pub content: &'a Object,
-    /// What is known about the label of the event that this one relates to.
-    pub target: Target<'a>,
-    /// The label of its room.
-    pub room_label: Option<&'a Label>,
+    /// The events that this one relates to; empty where it relates to none, or is judged without history.
+    pub targets: Vec<TargetFacts<'a>>,
+    /// What its room's label state says, `None` where the room has none.
+    pub room: Option<&'a RoomLabel>,
+    /// For an event that labels a room: what the room's label state says without it, `None` where there was none.
+    pub previous_room: Option<&'a RoomLabel>,
     /// True for an event that has exactly the redacted shape.
     pub redacted: bool,
 }
 
-/// The event that a reaction, an edit or a redaction relates to.
+/// An event that a unit relates to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct TargetFacts<'a> {
+    /// How the unit relates to it.
+    pub relation: Relation,
+    /// What is known about its label.
+    pub label: Target<'a>,
+}
+
+/// The label of an event that another one relates to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Target<'a> {
-    /// Not asked for: the unit relates to nothing, or it is judged without history.
-    Absent,
-    /// It relates to an event that is not known here.
+    /// The event is not known here, so neither is its label.
     Unknown,
-    /// It relates to an event with this label, or without one.
+    /// The event's effective label, or that it has none.
     Known(Option<&'a Label>),
 }
 
@@ -101,16 +153,47 @@ pub enum Target<'a> {
 pub struct UnitDecision {
     /// The most restrictive answer and its rule. The caller maps `Drop` on a PDU, and `Hold`.
     pub decision: Decision,
-    /// The label that decided, as its originator wrote it.
+    /// The label that decided, as its originator wrote it: the one that was denied, else the highest
+    /// that bears.
     pub label: Option<Label>,
     /// Where that label stands.
     pub label_source: LabelSource,
+    /// That label in the policy of the deciding clearance, where it had to be translated. Decided on, never sent.
+    pub translated: Option<Label>,
     /// The label rule with its prefix, `None` where no label is there and none is demanded.
     pub label_rule: Option<String>,
+    /// The security policy under which the label was decided.
+    pub policy: Option<PolicyUsed>,
+    /// The clearance that denied the label, else the first that granted it.
+    pub clearance: Option<ClearanceUsed>,
+    /// Rules that record and deny nothing, such as [`LABEL_MARKING_LOWER`].
+    pub notes: Vec<&'static str>,
+    /// By what it was judged, as far as encryption goes.
+    pub encryption: EncryptionMode,
     /// What detectors saw.
     pub findings: Vec<Finding>,
     /// For the operator, without any of the unit's text.
     pub reason: Option<String>,
+}
+
+/// A security policy in a decision.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct PolicyUsed {
+    /// Its object identifier, dotted.
+    pub oid: String,
+    /// Its version.
+    pub version: String,
+    /// SHA-256 of its file, hex.
+    pub sha256: String,
+}
+
+/// A clearance in a decision.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct ClearanceUsed {
+    /// Whose it is.
+    pub of: ClearanceOf,
+    /// SHA-256 of its JSON, hex.
+    pub id: String,
 }
 
 /// Decides every unit: as many results as `units`, in their order. `at` is the instant that labels are judged at.
@@ -123,17 +206,11 @@ pub fn decide_units(
     units: &[UnitFacts<'_>],
     at: OffsetDateTime,
 ) -> Result<Vec<UnitDecision>, EngineError> {
-    let Some(policy) = bundle.link(link.name) else {
+    let Some(scene) = Scene::new(bundle, link, at) else {
         let refused = |unit: &UnitFacts<'_>| {
             without_label(Decision::new(denied_verdict(unit.kind), LINK_UNKNOWN))
         };
         return Ok(units.iter().map(refused).collect());
-    };
-    let scene = Scene {
-        bundle,
-        link,
-        policy,
-        at,
     };
     let found: Vec<Found<'_>> = units.iter().map(|unit| scene.look(unit)).collect();
     let facts: Vec<serde_json::Value> = units
@@ -153,6 +230,8 @@ struct Scene<'a> {
     bundle: &'a Bundle,
     link: &'a LinkContext<'a>,
     policy: &'a LinkPolicy,
+    /// Every clearance that a label must be within, in the order in which they are asked.
+    clearances: Vec<Prepared<'a>>,
     at: OffsetDateTime,
 }
 
@@ -163,118 +242,73 @@ struct Found<'a> {
     classification: Option<&'a str>,
 }
 
-/// The effective label and what was decided about it.
-struct LabelFound {
-    label: Option<Label>,
-    source: LabelSource,
-    /// `None` where no label is there and none is demanded.
-    outcome: Option<LabelDecision>,
+/// Those of the link and, last, the bundle's.
+fn clearances<'a>(
+    link: &'a LinkContext<'a>,
+    policy: &'a LinkPolicy,
+    spifs: &'a Spifs,
+) -> Vec<Prepared<'a>> {
+    let bundle = policy.clearance.iter().map(|clearance| LinkClearance {
+        of: ClearanceOf::Bundle,
+        clearance,
+    });
+    let all = link.clearances.iter().copied().chain(bundle);
+    all.map(|clearance| Prepared::new(clearance, spifs))
+        .collect()
 }
 
 impl<'a> Scene<'a> {
+    /// `None` where the bundle says nothing about the link.
+    fn new(bundle: &'a Bundle, link: &'a LinkContext<'a>, at: OffsetDateTime) -> Option<Self> {
+        let policy = bundle.link(link.name)?;
+        Some(Self::under(bundle, link, policy, at))
+    }
+
+    fn under(
+        bundle: &'a Bundle,
+        link: &'a LinkContext<'a>,
+        policy: &'a LinkPolicy,
+        at: OffsetDateTime,
+    ) -> Self {
+        Self {
+            bundle,
+            link,
+            policy,
+            clearances: clearances(link, policy, &bundle.spifs),
+            at,
+        }
+    }
+
     fn look(&self, unit: &UnitFacts<'_>) -> Found<'a> {
-        let label = if unit.redacted {
-            LabelFound::nothing()
-        } else {
-            self.label(unit)
-        };
-        let findings = if unit.redacted {
-            Ok(Vec::new())
-        } else {
-            self.scan(unit)
-        };
+        if unit.redacted {
+            return Found {
+                label: LabelFound::nothing(),
+                findings: Ok(Vec::new()),
+                classification: None,
+            };
+        }
+        let label = self.judge_label(unit);
         let level = label
             .label
             .as_ref()
             .and_then(|label| self.bundle.spifs.classification(label));
         Found {
             label,
-            findings,
+            findings: self.scan(unit),
             classification: level.map(|level| level.name.as_str()),
         }
     }
 
-    /// Every label that bears on the unit must be granted; the first of them is the one that is reported.
-    fn label(&self, unit: &UnitFacts<'_>) -> LabelFound {
-        let need = need::of(
-            unit.kind,
-            unit.event_type,
-            unit.state_key.is_some(),
-            unit.target,
-            unit.content,
-        );
-        let own = match own_label(unit) {
-            Ok(own) => own,
-            Err(reason) => return LabelFound::denied(LabelSource::Event, "label-invalid", reason),
-        };
-        let demanded = need.demands(self.policy.require_label);
-        if need == Need::Target && unit.target == Target::Unknown && demanded {
-            return LabelFound::denied(
-                LabelSource::None,
-                "target_unknown",
-                "the event that it relates to is not known",
-            );
+    /// Which way a label is translated here: what leaves as its originator's side maps it, what enters as ours does.
+    fn usage(&self) -> Use {
+        match self.link.direction {
+            Direction::Outbound => Use::Encrypt,
+            Direction::Inbound => Use::Decrypt,
         }
-        let bearing = bearing_labels(unit, own, need);
-        match bearing.first() {
-            Some((source, label)) => LabelFound {
-                source: *source,
-                outcome: Some(self.grant(bearing.iter().map(|(_, label)| label))),
-                label: Some(label.clone()),
-            },
-            None if demanded => LabelFound::denied(
-                LabelSource::None,
-                "missing",
-                "a label is demanded and there is none",
-            ),
-            None => LabelFound::nothing(),
-        }
-    }
-
-    /// Granted only if every clearance grants every label.
-    fn grant<'l>(&self, labels: impl Iterator<Item = &'l Label>) -> LabelDecision {
-        let mut granted = denial(
-            "clearance-missing",
-            "the link has no clearance; give one in the peer's record",
-        );
-        for label in labels {
-            for clearance in self
-                .link
-                .clearances
-                .iter()
-                .copied()
-                .chain(&self.policy.clearance)
-            {
-                let decision = label::decide(label, clearance, &self.bundle.spifs, self.at);
-                if !decision.grant {
-                    return decision;
-                }
-                granted = decision;
-            }
-        }
-        granted
-    }
-
-    /// The whole unit is scanned: names and ids can carry text as well as the content can.
-    fn scan(&self, unit: &UnitFacts<'_>) -> Result<Vec<Finding>, ScanError> {
-        let detectors = &self.bundle.detectors;
-        let mut findings = detectors.scan_object(unit.content, "/event/content")?;
-        let fields = [
-            ("/event/type", Some(unit.event_type)),
-            ("/event/sender", unit.sender),
-            ("/event/state_key", unit.state_key),
-            ("/event/room_id", unit.room_id),
-        ];
-        for (pointer, text) in fields {
-            if let Some(text) = text {
-                findings.extend(detectors.scan(&Tree::String(text.to_owned()), pointer)?);
-            }
-        }
-        Ok(findings)
     }
 
     fn facts(&self, unit: &UnitFacts<'_>, found: &Found<'_>) -> serde_json::Value {
-        let outcome = found.label.outcome.as_ref();
+        let (outcome, room) = (found.label.outcome.as_ref(), unit.room);
         let facts = Facts {
             kind: unit.kind,
             link: LinkFacts {
@@ -284,6 +318,11 @@ impl<'a> Scene<'a> {
                 direction: self.link.direction,
                 edus: &self.policy.edus,
                 require_label: self.policy.require_label,
+                clearances: self
+                    .clearances
+                    .iter()
+                    .map(|clearance| clearance.by.into())
+                    .collect(),
             },
             event: EventFacts {
                 kind: unit.event_type,
@@ -294,13 +333,21 @@ impl<'a> Scene<'a> {
             },
             room: RoomFacts {
                 version: unit.room_version,
-                label: unit.room_label.map(Label::to_json),
+                label: room
+                    .and_then(|room| room.label.as_ref())
+                    .map(Label::to_json),
+                clearance: room.and_then(|room| room.clearance.as_ref()),
             },
             label: LabelFacts {
                 source: found.label.source,
                 classification: found.classification,
                 granted: outcome.map(|outcome| outcome.grant),
                 rule: outcome.map(|outcome| outcome.rule),
+                label: found.label.label.as_ref().map(Label::to_json),
+                translated: outcome
+                    .and_then(|outcome| outcome.translated.as_ref())
+                    .map(Label::to_json),
+                notes: &found.label.notes,
             },
             findings: found
                 .findings
@@ -338,7 +385,7 @@ impl<'a> Scene<'a> {
             .filter(|outcome| !outcome.grant)
         {
             objections.push((
-                Decision::new(denied, format!("label.{}", outcome.rule)),
+                Decision::new(denied, format!("{LABEL_PREFIX}{}", outcome.rule)),
                 outcome.reason.clone(),
             ));
         }
@@ -357,90 +404,47 @@ impl<'a> Scene<'a> {
                 (decision, reason) = (objection, Some(why));
             }
         }
-        UnitDecision {
+        let LabelFound {
+            label,
+            source,
+            outcome,
+            notes,
+            ..
+        } = found.label;
+        let mut concluded = UnitDecision {
             decision,
-            label_rule: found
-                .label
-                .outcome
-                .map(|outcome| format!("label.{}", outcome.rule)),
-            label: found.label.label,
-            label_source: found.label.source,
+            label,
+            label_source: source,
+            notes,
+            encryption: self.encryption(unit),
             findings: found.findings.unwrap_or_default(),
             reason,
+            ..without_label(Decision::new(denied, LINK_UNKNOWN))
+        };
+        if let Some(outcome) = outcome {
+            concluded.label_rule = Some(format!("{LABEL_PREFIX}{}", outcome.rule));
+            concluded.translated = outcome.translated;
+            concluded.policy = outcome.policy;
+            concluded.clearance = outcome.clearance;
         }
+        concluded
     }
 
     /// `m.room.encryption` is relayed, so that the room's state stays whole; what is encrypted, and what carries its
-    /// keys, is not.
+    /// keys, is not where the link refuses it.
     fn refuses_ciphertext(&self, unit: &UnitFacts<'_>) -> bool {
+        self.encryption(unit) == EncryptionMode::Refuse
+            || (self.policy.encryption == Encryption::Refuse
+                && unit.kind == Kind::Edu
+                && unit.event_type == TO_DEVICE)
+    }
+
+    fn encryption(&self, unit: &UnitFacts<'_>) -> EncryptionMode {
         match self.policy.encryption {
-            Encryption::Refuse => {
-                unit.event_type == "m.room.encrypted"
-                    || (unit.kind == Kind::Edu && unit.event_type == "m.direct_to_device")
-            }
+            _ if unit.event_type != ENCRYPTED => EncryptionMode::Clear,
+            Encryption::Refuse => EncryptionMode::Refuse,
+            Encryption::LabelOnly => EncryptionMode::LabelOnly,
         }
-    }
-}
-
-impl LabelFound {
-    fn nothing() -> Self {
-        Self {
-            label: None,
-            source: LabelSource::None,
-            outcome: None,
-        }
-    }
-
-    fn denied(source: LabelSource, rule: &'static str, reason: impl Into<String>) -> Self {
-        Self {
-            label: None,
-            source,
-            outcome: Some(denial(rule, reason)),
-        }
-    }
-}
-
-fn denial(rule: &'static str, reason: impl Into<String>) -> LabelDecision {
-    LabelDecision {
-        grant: false,
-        rule,
-        reason: reason.into(),
-    }
-}
-
-/// The label that the unit carries itself; the state event that labels a room carries that label.
-fn own_label(unit: &UnitFacts<'_>) -> Result<Option<Label>, String> {
-    let own = match (unit.event_type, unit.state_key) {
-        (ROOM_LABEL_TYPE, Some(_)) => Label::from_room_state(unit.content),
-        _ => Label::from_content(unit.content),
-    };
-    own.map_err(|error| error.to_string())
-}
-
-/// The labels that bear on a unit, the one to report first.
-fn bearing_labels(
-    unit: &UnitFacts<'_>,
-    own: Option<Label>,
-    need: Need,
-) -> Vec<(LabelSource, Label)> {
-    let own = own.map(|label| (LabelSource::Event, label));
-    let target = match unit.target {
-        Target::Known(label) => label.cloned().map(|label| (LabelSource::Target, label)),
-        Target::Absent | Target::Unknown => None,
-    };
-    let room = unit
-        .room_label
-        .cloned()
-        .map(|label| (LabelSource::Room, label));
-    match need {
-        Need::Nothing => own.into_iter().collect(),
-        Need::Own => own.or(room).into_iter().collect(),
-        // What relates to an event is judged by that event's label, whatever it says of itself.
-        Need::Target => {
-            let bearing = target.or_else(|| own.is_none().then_some(room).flatten());
-            bearing.into_iter().chain(own).collect()
-        }
-        Need::RoomText | Need::Room => room.into_iter().chain(own).collect(),
     }
 }
 
@@ -457,7 +461,12 @@ fn without_label(decision: Decision) -> UnitDecision {
         decision,
         label: None,
         label_source: LabelSource::None,
+        translated: None,
         label_rule: None,
+        policy: None,
+        clearance: None,
+        notes: Vec::new(),
+        encryption: EncryptionMode::Clear,
         findings: Vec::new(),
         reason: None,
     }

@@ -6,8 +6,10 @@
 use serde::Serialize;
 
 use crate::{
+    decide::LinkClearance,
     dlp::{Finding, Strength},
     json::Object,
+    label::Clearance,
     link::RequireLabel,
 };
 
@@ -57,12 +59,55 @@ pub enum Direction {
 pub enum LabelSource {
     /// In the unit itself.
     Event,
-    /// In the event that it relates to.
+    /// In the event that starts its thread.
+    Thread,
+    /// In the event that it relates to otherwise.
     Target,
     /// In the state of its room.
     Room,
+    /// In the link's policy, as its default.
+    Link,
+    /// At the start of its text, as a marking.
+    Marking,
     /// Nowhere.
     None,
+}
+
+/// Whose clearance it is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClearanceOf {
+    /// Our own zone's: what it may send, or what it may receive.
+    Zone,
+    /// The peer's, for this direction, from its record.
+    Peer,
+    /// The bundle's own for the link.
+    Bundle,
+}
+
+impl ClearanceOf {
+    /// The word used in facts and records.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Zone => "zone",
+            Self::Peer => "peer",
+            Self::Bundle => "bundle",
+        }
+    }
+}
+
+/// By what an event was judged, as far as encryption goes.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EncryptionMode {
+    /// It is not encrypted.
+    #[default]
+    Clear,
+    /// It is encrypted, and the link refuses that.
+    Refuse,
+    /// It is encrypted, and was judged by the label that it carries in clear.
+    LabelOnly,
 }
 
 /// All facts about one unit.
@@ -83,7 +128,7 @@ pub struct Facts<'a> {
 }
 
 /// The link in the facts.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct LinkFacts<'a> {
     /// `high->low`.
     pub name: &'a str,
@@ -97,6 +142,26 @@ pub struct LinkFacts<'a> {
     pub edus: &'a [String],
     /// What the link demands of labels.
     pub require_label: RequireLabel,
+    /// Every clearance that a label on the link must be within.
+    pub clearances: Vec<ClearanceFacts<'a>>,
+}
+
+/// A clearance in the facts.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct ClearanceFacts<'a> {
+    /// Whose it is.
+    pub of: ClearanceOf,
+    /// The clearance: `PolicyIdentifier`, `ClassificationList`, `Category`.
+    pub clearance: &'a Clearance,
+}
+
+impl<'a> From<LinkClearance<'a>> for ClearanceFacts<'a> {
+    fn from(clearance: LinkClearance<'a>) -> Self {
+        Self {
+            of: clearance.of,
+            clearance: clearance.clearance,
+        }
+    }
 }
 
 /// The unit in the facts.
@@ -122,10 +187,12 @@ pub struct RoomFacts<'a> {
     pub version: Option<&'a str>,
     /// The room's own label, the inner object of the wire form.
     pub label: Option<serde_json::Value>,
+    /// What may be said in the room, where it says so.
+    pub clearance: Option<&'a Clearance>,
 }
 
 /// The label decision in the facts.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct LabelFacts<'a> {
     /// Where the deciding label stands.
     pub source: LabelSource,
@@ -135,6 +202,12 @@ pub struct LabelFacts<'a> {
     pub granted: Option<bool>,
     /// The rule of the label decision without its prefix, such as `classification`.
     pub rule: Option<&'a str>,
+    /// The deciding label, the inner object of the wire form.
+    pub label: Option<serde_json::Value>,
+    /// That label in the policy of the deciding clearance, where it had to be translated.
+    pub translated: Option<serde_json::Value>,
+    /// Rules that recorded something and denied nothing.
+    pub notes: &'a [&'static str],
 }
 
 /// One finding in the facts; never the text.

@@ -11,18 +11,49 @@
 //! of category is a denial, and a clearance is a list of classifications, never a maximum. No error or reason quotes a
 //! label's own text, only names of the loaded policy, because a label is written by the sender and reasons are logged.
 
+mod bits;
 mod clearance;
+mod combine;
+mod compare;
 mod decide;
+mod index;
+mod lint;
 mod name;
+mod record;
 mod resolve;
+mod room;
+mod spell;
 mod spif;
+#[cfg(test)]
+mod test_kit;
+#[cfg(test)]
+mod test_policy;
+mod translate;
+mod typed;
 mod valid;
 mod wire;
+mod xml;
 
-pub use clearance::{Clearance, ClearanceError};
-pub use decide::{LabelDecision, decide};
-pub use spif::{Classification, Spif, SpifError, Spifs, Tag, TagKind, TagSet, TagValue};
-pub use wire::{Category, Label, LabelError, PolicyIdentifier};
+pub use clearance::{Clearance, ClearanceError, MAX_CLEARANCE_BYTES};
+pub use combine::Combined;
+pub use decide::{Cleared, LabelDecision, decide};
+pub use lint::{LintFinding, LintReport, LossyRoundTrip, lint, lint_at};
+pub use name::OID_PREFIX;
+pub(crate) use room::clearance_within;
+pub use room::{MAX_MAY_LOWER, RoomLabel};
+pub use spif::{
+    Applied, Classification, DateFormat, EquivalentClassification, EquivalentPolicy,
+    EquivalentTagSet, EquivalentValue, Marking, MarkingCode, Markings, Operation, PrivacyMark,
+    Qualifier, QualifierKind, Spif, SpifError, SpifOptions, Spifs, Tag, TagKind, TagSet, TagValue,
+    UserInput, Wanted, WantedGroup,
+};
+pub use translate::{Discard, TranslateError, Use, decide_across};
+pub use typed::{Typed, typed_marking};
+pub use valid::LabelFault;
+pub use wire::{
+    Category, Label, LabelError, MAX_LABEL_BYTES, Mode, OriginatorId, PolicyIdentifier, Reading,
+    Role, Succession,
+};
 
 /// Key in an event's content under which its label stands.
 pub const LABEL_KEY: &str = "org.sluice.confidentiality";

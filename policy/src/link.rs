@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::label::Clearance;
+use crate::label::{Clearance, Label};
 
 /// The name under which a bundle keeps the policy of all links that it does not name.
 pub const DEFAULT_LINK: &str = "*";
@@ -22,9 +22,53 @@ pub struct LinkPolicy {
     /// A clearance beside those of the peer's record: a label must be granted by each.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clearance: Option<Clearance>,
+    /// The label of what has none by itself, by what it relates to or by its room; without it there is none (LB-6).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_label: Option<Label>,
+    /// Policies, by name or object identifier, whose markings typed at the start of a text are believed; empty for none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub typed_markings: Vec<String>,
+    /// User ids and server names that may lower the label of a room (MX-7); empty for nobody.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub room_label_authorities: Vec<String>,
+    /// Freezes a room whose latest released events were labelled above what the link is cleared for (MX-12).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub high_water: Option<HighWater>,
+}
+
+/// How far back the highest label of a room is remembered; what either window holds counts.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct HighWater {
+    /// So many released events.
+    pub events: u32,
+    /// So many hours.
+    pub hours: u32,
+}
+
+impl HighWater {
+    /// Events that a mark may look back at most.
+    pub const MAX_EVENTS: u32 = 10_000;
+    /// Hours that a mark may look back at most: 31 days.
+    pub const MAX_HOURS: u32 = 744;
 }
 
 impl LinkPolicy {
+    /// A link that makes this demand, and otherwise lets nothing pass that is not plainly permitted.
+    #[must_use]
+    pub fn new(require_label: RequireLabel) -> Self {
+        Self {
+            require_label,
+            edus: Vec::new(),
+            encryption: Encryption::Refuse,
+            clearance: None,
+            default_label: None,
+            typed_markings: Vec::new(),
+            room_label_authorities: Vec::new(),
+            high_water: None,
+        }
+    }
+
     /// Whether anything that crosses must have a label, so that labels of rooms and targets must be known.
     #[must_use]
     pub fn demands_labels(&self) -> bool {
@@ -46,11 +90,13 @@ pub enum RequireLabel {
 
 /// What a link does with ciphertext.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Encryption {
     /// Encrypted events are redacted.
     #[default]
     Refuse,
+    /// Encrypted events pass by the label that they carry in clear, uninspected (MX-8).
+    LabelOnly,
 }
 
 /// The two zones of a link's name, `None` where it is none.

@@ -11,10 +11,12 @@ use ruma_common::{RoomVersionId, room_version_rules::RoomVersionRules};
 
 use crate::json::{Fault, Object, Tree};
 
+pub use self::relations::{Relation, relations};
 pub use self::stripped::{RoomStateElement, StrippedState};
 pub use self::template::Template;
 pub use self::verify::{Integrity, Keys, NoKeys};
 
+mod relations;
 mod residue;
 mod shape;
 mod signers;
@@ -270,26 +272,6 @@ impl Pdu {
             &self.object
         };
         place.get("redacts")?.as_str()
-    }
-
-    /// The event that this one relates to, with the kind of relation (`m.replace`, `m.annotation`, `m.thread`,
-    /// `m.in_reply_to`, ...). A reply inside a thread relates to the thread.
-    #[must_use]
-    pub fn relates_to(&self) -> Option<(&str, &str)> {
-        let relation = self.content().get("m.relates_to")?.as_object()?;
-        let kind = relation.get("rel_type").and_then(Tree::as_str);
-        let event = relation.get("event_id").and_then(Tree::as_str);
-        if let Some(pair) = kind.zip(event) {
-            return Some(pair);
-        }
-        Some((
-            "m.in_reply_to",
-            relation
-                .get("m.in_reply_to")?
-                .as_object()?
-                .get("event_id")?
-                .as_str()?,
-        ))
     }
 
     fn text(&self, key: &str) -> Option<&str> {

@@ -19,6 +19,8 @@ decision := {"verdict": denial, "rule": worst_finding} if {
 # What is missing makes the rules above undefined, that is, silent. So nothing is released on facts with a gap.
 facts_complete if {
 	input.label.granted in {true, null}
+	is_array(input.label.notes)
+	is_array(input.link.clearances)
 	is_array(settings.dlp)
 	is_array(input.findings)
 	every finding in input.findings {
@@ -79,6 +81,12 @@ rank(strength) := object.get({"low": 1, "medium": 2, "high": 3}, strength, 3)
 # What a kind of unit may not carry
 
 objections contains "label_not_granted" if input.label.granted == false
+
+# What grants a label is a clearance, so one that was granted without any was not decided at all.
+objections contains "label_without_clearance" if {
+	input.label.granted == true
+	count(input.link.clearances) == 0
+}
 
 objections contains "edu_not_allowed" if {
 	input.kind == "edu"

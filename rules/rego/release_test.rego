@@ -23,12 +23,30 @@ settings := {"links": {
 	},
 }}
 
+open_clearance := {"PolicyIdentifier": {"name": "SAMPLE"}, "ClassificationList": ["OPEN"], "Category": []}
+
 message := {
 	"kind": "pdu",
-	"link": {"name": "high->low", "from": "high", "to": "low", "direction": "outbound", "edus": ["m.typing"]},
+	"link": {
+		"name": "high->low",
+		"from": "high",
+		"to": "low",
+		"direction": "outbound",
+		"edus": ["m.typing"],
+		"require_label": "event",
+		"clearances": [{"of": "peer", "clearance": open_clearance}],
+	},
 	"event": {"type": "m.room.message", "sender": "@alice:high.test", "content": {"body": "hello bob"}},
-	"room": {"version": "12", "label": null},
-	"label": {"source": "event", "classification": "OPEN", "granted": true, "rule": "granted"},
+	"room": {"version": "12", "label": null, "clearance": null},
+	"label": {
+		"source": "event",
+		"classification": "OPEN",
+		"granted": true,
+		"rule": "granted",
+		"label": {"PolicyIdentifier": {"name": "SAMPLE"}, "Classification": "OPEN", "Category": []},
+		"translated": null,
+		"notes": [],
+	},
 	"findings": [],
 }
 
@@ -101,6 +119,13 @@ test_a_label_that_is_not_granted_is_never_released if {
 	judge(object.union(message, {"label": {"granted": false}})) == {"verdict": "redact", "rule": "label_not_granted"}
 }
 
+test_a_grant_by_no_clearance_is_never_released if {
+	unasked := object.union(message, {"link": {"clearances": []}})
+	judge(unasked) == {"verdict": "redact", "rule": "label_without_clearance"}
+	unlabelled := object.union(unasked, {"label": {"granted": null, "source": "none", "label": null}})
+	judge(unlabelled).verdict == "release"
+}
+
 test_directory_and_summary_are_refused if {
 	judge(with_kind("directory", "", {})) == {"verdict": "drop", "rule": "directory_not_allowed"}
 	judge(with_kind("summary", "", {})) == {"verdict": "drop", "rule": "summary_not_allowed"}
@@ -120,8 +145,9 @@ test_no_facts_have_no_answer if {
 }
 
 test_facts_with_a_gap_have_no_answer if {
-	some gap in ["/label", "/findings", "/label/granted"]
-	not judge(json.remove(message, [gap]))
+	every gap in ["/label", "/findings", "/label/granted", "/label/notes", "/link/clearances"] {
+		not judge(json.remove(message, [gap]))
+	}
 }
 
 test_a_row_with_a_gap_is_the_strictest if {

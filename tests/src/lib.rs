@@ -18,6 +18,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use serde_json::Value;
 use sluice::demo::cache;
 use sluice::demo::world::{World, WorldOptions};
 use sluice::demo::zone::Way;
@@ -78,6 +79,15 @@ pub fn world(way: Way) -> &'static World {
 /// When it cannot be built.
 #[must_use]
 pub fn own_world(high: Way, low: Way) -> World {
+    own_world_cleared(high, low, None)
+}
+
+/// As [`own_world`], with a clearance of zone `high`'s own.
+///
+/// # Panics
+/// When it cannot be built.
+#[must_use]
+pub fn own_world_cleared(high: Way, low: Way, high_clearance: Option<&Value>) -> World {
     static NUMBER: AtomicUsize = AtomicUsize::new(0);
     let keep = std::env::var_os("SLUICE_TEST_KEEP").filter(|folder| !folder.is_empty());
     let keep = keep.map(|folder| {
@@ -89,6 +99,7 @@ pub fn own_world(high: Way, low: Way) -> World {
         python: &python,
         high,
         low,
+        high_clearance,
         keep: keep.as_deref(),
     };
     World::build(&options, &|_| {})

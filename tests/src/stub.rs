@@ -10,6 +10,7 @@
 
 pub mod gateway;
 pub mod homeserver;
+pub mod labels;
 pub mod peer;
 pub mod room;
 pub mod wire;
@@ -21,6 +22,7 @@ use sluice_policy::pdu::RoomVersion;
 
 use self::gateway::Gateway;
 use self::homeserver::StubHomeserver;
+use self::labels::Clearances;
 use self::peer::{StubPeer, exchange, x_matrix};
 use self::room::{Actor, Event, Room, new_key, transaction};
 use self::wire::{Reply, request_bytes};
@@ -57,6 +59,15 @@ impl World {
     /// Where it cannot be set up.
     #[must_use]
     pub fn under(parts: &BundleParts) -> Self {
+        Self::with(parts, &Clearances::default())
+    }
+
+    /// A world under a policy, with these clearances.
+    ///
+    /// # Panics
+    /// Where it cannot be set up.
+    #[must_use]
+    pub fn with(parts: &BundleParts, clearances: &Clearances) -> Self {
         let folder = tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"));
         let socket = folder.path().join("federation.sock");
         let homeserver = StubHomeserver::start("high.test", new_key("hs_high"), &socket);
@@ -64,7 +75,15 @@ impl World {
             Gateway::init(&folder.path().join("gateway"), "high", "high.test", &socket);
         let (record, peer) = (gateway.record(), StubPeer::new("low"));
         peer.serve(&record);
-        gateway.import(&peer.record());
+        let Clearances {
+            send,
+            receive,
+            zone,
+        } = clearances;
+        gateway.import_for(&peer.record(), &send.to_string(), &receive.to_string());
+        if let Some(zone) = zone {
+            gateway.clear_zone(zone);
+        }
         gateway.install(parts);
         gateway.start();
         Self {
@@ -242,10 +261,8 @@ pub fn policy() -> BundleParts {
     let mut parts = sluice::shipped::demo_parts().unwrap_or_else(|error| panic!("{error}"));
     let edus = ["m.typing", "m.receipt", "m.device_list_update"];
     let link = LinkPolicy {
-        require_label: RequireLabel::None,
         edus: edus.map(str::to_owned).to_vec(),
-        encryption: sluice_policy::link::Encryption::Refuse,
-        clearance: None,
+        ..LinkPolicy::new(RequireLabel::None)
     };
     parts.links = [(DEFAULT_LINK.to_owned(), link)].into();
     parts

@@ -30,6 +30,10 @@ pub struct Line {
 }
 
 /// What a line can say. The tag is `kind`, in lower case.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "most entries are events, and a box for each would be an allocation for each"
+)]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Entry {
@@ -47,6 +51,8 @@ pub enum Entry {
     Room(RoomEntry),
     /// The effective label of an event is to be remembered. Written only where a link demands labels.
     Label(LabelEntry),
+    /// An event with a label crossed, in a room whose high-water mark the link keeps.
+    Water(WaterEntry),
     /// A room was closed or opened for a link.
     Closed(ClosedEntry),
     /// Refusals before authentication: one source, one minute.
@@ -100,9 +106,21 @@ pub struct EventEntry {
     /// Where that label came from.
     #[serde(default)]
     pub label_source: LabelSource,
+    /// That label in the words of the clearance's policy, where it had to be translated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub translated: Option<LabelSummary>,
+    /// The security policy that decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spif: Option<SpifSummary>,
     /// Id of the clearance that the label was held against (SHA-256 of its JSON, hex).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clearance: Option<Text>,
+    /// Whose clearance that is: `zone`, `peer` or `bundle`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clearance_of: Option<Text>,
+    /// Rules that record and deny nothing (`label.marking_lower`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<Text>,
     /// What the detectors saw: counts, never the matched text. At most [`Entry::FINDINGS`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<FindingSummary>,
@@ -261,7 +279,13 @@ pub struct RoomEntry {
         deserialize_with = "present"
     )]
     pub label: Option<Option<LabelValue>>,
-    /// The room's label may have changed on the other side: what was known of it is forgotten, to be asked for anew.
+    /// What may be said in the room, where `label` is present and the room's label state says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clearance: Option<LabelValue>,
+    /// Who may label lower than what they answer, where `label` is present. At most [`Entry::MAY_LOWER`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub may_lower: Vec<Text>,
+    /// The room's label may have changed on the other side: what is known of it counts until it has been asked for anew.
     #[serde(default, skip_serializing_if = "is_false")]
     pub label_unknown: bool,
 }
@@ -271,8 +295,27 @@ pub struct RoomEntry {
 pub struct LabelEntry {
     /// Event id.
     pub event_id: Text,
+    /// Its room: only what stands in that room may take the label from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub room_id: Option<Text>,
+    /// The link that alone it counts on, where that link's default or a marking that it believes took part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<Text>,
     /// Its label; `null`: it has none.
     pub label: Option<LabelValue>,
+}
+
+/// `kind: water`: the label of an event that crossed, for the high-water mark of its room on the link.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WaterEntry {
+    /// Link.
+    pub link: Text,
+    /// Room id.
+    pub room_id: Text,
+    /// Event id.
+    pub event_id: Text,
+    /// Its label.
+    pub label: LabelValue,
 }
 
 /// `kind: closed`: a room was closed or opened for a link.
@@ -436,10 +479,16 @@ pub enum Face {
 pub enum LabelSource {
     /// The event itself.
     Event,
-    /// The event that it aims at.
+    /// The event that starts its thread.
+    Thread,
+    /// The event that it relates to otherwise.
     Target,
     /// The room.
     Room,
+    /// The link's default.
+    Link,
+    /// A marking at the start of its text.
+    Marking,
     /// There is none.
     #[default]
     None,
@@ -471,6 +520,17 @@ pub struct LabelSummary {
     /// Classification, where that SPIF knows the name (an unknown name could be content).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub classification: Option<Text>,
+}
+
+/// A security policy, as it decided.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SpifSummary {
+    /// Its object identifier, dotted.
+    pub oid: Text,
+    /// Its version.
+    pub version: Text,
+    /// SHA-256 of its file, hex.
+    pub sha256: Text,
 }
 
 /// What one detector saw in one event.
@@ -513,7 +573,11 @@ impl Default for EventEntry {
             reason: None,
             label: None,
             label_source: LabelSource::default(),
+            translated: None,
+            spif: None,
             clearance: None,
+            clearance_of: None,
+            notes: Vec::new(),
             findings: Vec::new(),
             findings_omitted: 0,
             encryption: EncryptionMode::default(),
@@ -541,6 +605,8 @@ impl Counts {
 impl Entry {
     /// Most findings in one line: one a detector and strength; the shipped packs have fewer.
     pub const FINDINGS: usize = 64;
+    /// Most users in one line of [`RoomEntry`]; more of them count as none.
+    pub const MAY_LOWER: usize = 256;
     /// Most rules in one line of [`StrangersEntry`].
     pub const RULES: usize = 32;
 
@@ -552,6 +618,7 @@ impl Entry {
                 event.findings.truncate(Self::FINDINGS);
                 event.findings_omitted = u32::try_from(omitted).unwrap_or(u32::MAX);
             }
+            Self::Room(room) if room.may_lower.len() > Self::MAY_LOWER => room.may_lower.clear(),
             Self::Strangers(strangers) => {
                 while strangers.counts.len() > Self::RULES {
                     strangers.counts.pop_last();

@@ -80,7 +80,7 @@ impl<'de> Deserialize<'de> for Text {
     }
 }
 
-/// A label as it has to be remembered (the inner object of the wire form), of a bounded size.
+/// A label as it has to be remembered (the inner object, or the wire form where it has alternatives), of a bounded size.
 ///
 /// Only a label that was read and found valid under a loaded SPIF belongs here; of any other only its hash is logged
 /// ([`super::entry::LabelSummary`]), because an invalid label is a place where content could be put.

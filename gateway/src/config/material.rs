@@ -6,6 +6,7 @@ use std::path::Path;
 use sluice_certs::{Authority, CertificateFacts, OwnCertificate, UnixTime};
 use sluice_policy::bundle::BundleVerifyKey;
 use sluice_policy::keys::SigningKey;
+use sluice_policy::label::{Clearance, MAX_CLEARANCE_BYTES};
 
 use super::mistake::{Mistake, Mistakes, read_bounded};
 use super::secret::{MAX_SECRET_BYTES, Secret, read_private};
@@ -30,6 +31,8 @@ pub struct Material {
     pub audit: SigningKey,
     /// The public key that bundles must be signed with.
     pub bundle_key: BundleVerifyKey,
+    /// The zone's own clearance, where it has one.
+    pub clearance: Option<Clearance>,
 }
 
 impl Material {
@@ -47,6 +50,7 @@ impl Material {
         let injected = loading.signing("keys.injected", &config.keys.injected);
         let audit = loading.signing("keys.audit", &config.keys.audit);
         let bundle_key = loading.bundle_key();
+        let clearance = loading.clearance();
         let found = (
             border,
             ca_pem,
@@ -56,6 +60,7 @@ impl Material {
             injected,
             audit,
             bundle_key,
+            clearance,
         );
         match found {
             (
@@ -67,6 +72,7 @@ impl Material {
                 Some(injected),
                 Some(audit),
                 Some(bundle_key),
+                Some(clearance),
             ) if loading.mistakes.is_empty() => Ok(Self {
                 border,
                 ca_pem,
@@ -76,6 +82,7 @@ impl Material {
                 injected,
                 audit,
                 bundle_key,
+                clearance,
             }),
             _ => Err(Mistakes(loading.mistakes)),
         }
@@ -173,6 +180,18 @@ impl Loading<'_> {
         let pem = self.public("keys.bundle", &self.config.keys.bundle)?;
         let remedy = "give the file keys/bundle.pub that `sluice init` made";
         self.sound("keys.bundle", BundleVerifyKey::from_pem(&pem), remedy)
+    }
+
+    /// `Some(None)` where the zone has none of its own.
+    fn clearance(&mut self) -> Option<Option<Clearance>> {
+        let Some(file) = &self.config.clearance else {
+            return Some(None);
+        };
+        let read = read_bounded(file, MAX_CLEARANCE_BYTES as u64);
+        let text = self.read("clearance", read)?;
+        let remedy = "write it as docs/look-up/labels.md says";
+        self.sound("clearance", Clearance::read(text.as_bytes()), remedy)
+            .map(Some)
     }
 
     fn public(&mut self, key: &str, file: &Path) -> Option<String> {

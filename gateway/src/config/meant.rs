@@ -25,6 +25,9 @@ type Text = Option<Located<String>>;
 pub fn mean(written: Written, source: Source<'_>) -> Result<Config, Mistakes> {
     let mut reading = Reading::new(source);
     let zone = reading.named(written.zone, names::zone);
+    let clearance = written
+        .clearance
+        .map(|clearance| reading.path(Some(clearance)));
     let homeservers = reading.homeservers(written.homeservers);
     let inside = written.inside.and_then(|inside| reading.inside(inside));
     let border = written.border.and_then(|border| reading.border(border));
@@ -43,6 +46,7 @@ pub fn mean(written: Written, source: Source<'_>) -> Result<Config, Mistakes> {
         {
             Ok(Config {
                 zone,
+                clearance: clearance.flatten(),
                 homeservers,
                 inside,
                 border,

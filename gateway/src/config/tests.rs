@@ -319,3 +319,16 @@ fn a_secret_is_never_shown_and_only_its_owner_may_read_it() {
     assert!(!format!("{read:?}").contains(secret.expose()));
     assert!(Secret::from_text("short").is_err() && Secret::from_text(&"a b".repeat(20)).is_err());
 }
+
+#[test]
+fn lb_8_the_zones_clearance_is_a_file_beside_the_configuration() {
+    let text = format!("clearance = \"zone.xml\"\n{WHOLE}");
+    let config = parse(&text).unwrap();
+    assert_eq!(
+        config.clearance.as_deref(),
+        Some(Path::new("/etc/sluice/zone.xml"))
+    );
+    assert_eq!(parse(WHOLE).unwrap().clearance, None);
+    let wrong = format!("clearance = 3\n{WHOLE}");
+    assert!(parse(&wrong).unwrap_err().to_string().contains("clearance"));
+}

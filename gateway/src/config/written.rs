@@ -8,6 +8,7 @@ type Text = Option<Located<String>>;
 /// The file as it was written; `None` where something required is missing, which has been noted as a mistake.
 pub struct Written {
     pub zone: Text,
+    pub clearance: Text,
     pub homeservers: Vec<WrittenHomeserver>,
     pub inside: Option<WrittenInside>,
     pub border: Option<WrittenBorder>,
@@ -62,6 +63,7 @@ impl Written {
     pub fn read(source: &mut Source<'_>) -> Result<Self, Mistakes> {
         let mut top = source.document()?;
         let zone = top.string(source, "zone", r#"zone = "high""#);
+        let clearance = top.optional_string(source, "clearance");
         let example =
             r#"a section [[homeserver]] with name = "high.test" and address = "unix:PATH""#;
         let homeservers = top.sections(source, "homeserver", example);
@@ -91,6 +93,7 @@ impl Written {
         top.close(source);
         Ok(Self {
             zone,
+            clearance,
             homeservers,
             inside,
             border,

@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 
 use super::client::Client;
 use super::error::DemoError;
-use super::world::{Crossing, GEHEIM, OFFEN, VS_NFD, World, labelled, plain};
+use super::world::{
+    Crossing, GEHEIM, OFFEN, RESTRICTED, UNCLASSIFIED, VS_NFD, World, labelled, plain,
+};
 
 /// What was typed.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,7 +34,7 @@ enum Side {
 /// # Errors
 /// When the room for it cannot be made.
 pub fn talk(world: &World) -> Result<(), DemoError> {
-    let room = world.room("12", Some(OFFEN))?;
+    let room = world.wide_room("12")?;
     println!("{HELP}");
     let mut side = Side::High;
     let mut lines = std::io::stdin().lock().lines();
@@ -124,8 +126,9 @@ fn tell(side: Side, crossing: &Crossing) {
         .cloned()
         .unwrap_or_else(|| json!("(an empty event)"));
     println!(
-        "  {verdict} by {} | {} receives {body} | {} ms",
+        "  {verdict} by {} | label {} | {} receives {body} | {} ms",
         crossing.rule(),
+        crossing.told(),
         name(other),
         crossing.took.as_millis()
     );
@@ -144,6 +147,8 @@ fn long_name(label: &str) -> &str {
         "offen" => OFFEN,
         "vs-nfd" => VS_NFD,
         "geheim" => GEHEIM,
+        "nu" => UNCLASSIFIED,
+        "nr" => RESTRICTED,
         _ => label,
     }
 }
@@ -151,7 +156,8 @@ fn long_name(label: &str) -> &str {
 const HELP: &str = "\
 Type a message to send it as alice (high) or bob (low):
   /high [TEXT], /low [TEXT]   switch sides, and say it there
-  /label NAME TEXT            say it with a label: OFFEN, VS-NfD, GEHEIM
+  /label NAME TEXT            say it with a label: OFFEN, VS-NfD, GEHEIM, NU, NR
+  [VS-NfD] TEXT               say it with a marking, as people type them; the room is VS-NfD
   /quit                       stop everything";
 
 #[cfg(test)]
@@ -194,6 +200,7 @@ mod tests {
     #[test]
     fn short_names_stand_for_the_policys_names() {
         assert_eq!(long_name("vs-nfd"), VS_NFD);
+        assert_eq!(long_name("NR"), RESTRICTED);
         assert_eq!(long_name("VS-VERTRAULICH"), "VS-VERTRAULICH");
     }
 }

@@ -14,7 +14,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use ed25519_dalek::{Signer as _, SigningKey};
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use serde_json::{Value, json};
 
 use super::error::{DemoError, io};
@@ -38,7 +38,8 @@ pub struct Pull<'a> {
 /// # Errors
 /// When the gateway cannot be reached or does not answer in HTTP.
 pub fn pull(zone: &Zone, pull: &Pull<'_>) -> Result<(u16, Value), DemoError> {
-    let authorization = x_matrix(zone, pull)?;
+    let key = zone.synapse.folder().join("signing.key");
+    let authorization = x_matrix(zone, &key, pull)?;
     let secret = read(&zone.gateway_folder().join("keys").join("inside.secret"))?
         .trim()
         .to_owned();
@@ -61,14 +62,33 @@ pub fn pull(zone: &Zone, pull: &Pull<'_>) -> Result<(u16, Value), DemoError> {
             let tunnel = tunnel(zone, pull.destination, &secret)?;
             let root = zone.gateway_folder().join("keys").join("inside-ca.pem");
             exchange(
-                tls(tunnel, &root, pull.destination)?,
+                tls(tunnel, &root, pull.destination, None)?,
                 pull,
                 pull.uri,
                 &authorization,
             )?
         }
     };
-    Ok(answer)
+    Ok(read_json(answer))
+}
+
+/// Makes the request as the zone's gateway would, at the border of another one: what comes back is what that one wrote,
+/// and nothing of it is rewritten on the way.
+///
+/// # Errors
+/// When the border cannot be reached or does not answer in HTTP.
+pub fn pull_at_border(
+    zone: &Zone,
+    other: &Zone,
+    pull: &Pull<'_>,
+) -> Result<(u16, Vec<u8>), DemoError> {
+    let keys = zone.gateway_folder().join("keys");
+    let authorization = x_matrix(zone, &keys.join("signing.key"), pull)?;
+    let border = other.listeners()["border"].as_str().unwrap_or_default();
+    let root = other.gateway_folder().join("keys").join("ca.pem");
+    let name = format!("gw.{}", other.server_name());
+    let stream = tls(connect(border)?, &root, &name, Some(&keys))?;
+    exchange(stream, pull, pull.uri, &authorization)
 }
 
 /// Knocks at a gateway's border without a certificate. Returns what it sent back after the handshake, if anything.
@@ -92,14 +112,15 @@ pub fn knock_without_certificate(
         body: None,
     };
     let name = format!("gw.{}", zone.server_name());
-    Ok(tls(stream, &root, &name)
+    Ok(tls(stream, &root, &name, None)
         .and_then(|stream| exchange(stream, &stranger, uri, ""))
+        .map(read_json)
         .ok())
 }
 
-/// The `Authorization` header line.
-fn x_matrix(zone: &Zone, pull: &Pull<'_>) -> Result<String, DemoError> {
-    let (key_id, key) = signing_key(&zone.synapse.folder().join("signing.key"))?;
+/// The `Authorization` header line, signed with the key of a file.
+fn x_matrix(zone: &Zone, key: &Path, pull: &Pull<'_>) -> Result<String, DemoError> {
+    let (key_id, key) = signing_key(key)?;
     let origin = zone.server_name();
     let mut signed = json!({"method": pull.method, "uri": pull.uri, "origin": origin, "destination": pull.destination});
     if let (Some(body), Some(signed)) = (&pull.body, signed.as_object_mut()) {
@@ -160,10 +181,12 @@ fn connect(address: &str) -> Result<TcpStream, DemoError> {
     Ok(stream)
 }
 
+/// TLS to a server of this name under this root; with the border certificate of a folder of keys, if one is given.
 fn tls(
     stream: TcpStream,
     root: &Path,
     name: &str,
+    keys: Option<&Path>,
 ) -> Result<rustls::StreamOwned<rustls::ClientConnection, TcpStream>, DemoError> {
     let fail = |error: &dyn std::fmt::Display| DemoError::Network {
         what: format!("TLS to {name}"),
@@ -179,8 +202,19 @@ fn tls(
     let config = rustls::ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(|error| fail(&error))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+        .with_root_certificates(roots);
+    let config = match keys {
+        None => config.with_no_client_auth(),
+        Some(keys) => {
+            let chain = CertificateDer::pem_file_iter(keys.join("border.pem"))
+                .and_then(Iterator::collect)
+                .map_err(|error| fail(&error))?;
+            let key = PrivateKeyDer::from_pem_file(keys.join("border.key"));
+            config
+                .with_client_auth_cert(chain, key.map_err(|error| fail(&error))?)
+                .map_err(|error| fail(&error))?
+        }
+    };
     let server = ServerName::try_from(name.to_owned()).map_err(|error| fail(&error))?;
     let connection =
         rustls::ClientConnection::new(Arc::new(config), server).map_err(|error| fail(&error))?;
@@ -193,7 +227,7 @@ fn exchange(
     pull: &Pull<'_>,
     target: &str,
     head: &str,
-) -> Result<(u16, Value), DemoError> {
+) -> Result<(u16, Vec<u8>), DemoError> {
     let body = pull.body.as_ref().map(Value::to_string).unwrap_or_default();
     let length = match pull.body {
         Some(_) => format!(
@@ -218,7 +252,11 @@ fn exchange(
     parse(&answer).ok_or_else(|| DemoError::Shape("the gateway's answer is not HTTP".to_owned()))
 }
 
-fn parse(answer: &[u8]) -> Option<(u16, Value)> {
+fn read_json((status, body): (u16, Vec<u8>)) -> (u16, Value) {
+    (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
+}
+
+fn parse(answer: &[u8]) -> Option<(u16, Vec<u8>)> {
     let end = answer.windows(4).position(|window| window == b"\r\n\r\n")?;
     let (head, body) = answer.split_at(end);
     let body = body.get(4..)?;
@@ -230,10 +268,7 @@ fn parse(answer: &[u8]) -> Option<(u16, Value)> {
     } else {
         body.to_vec()
     };
-    Some((
-        status(head)?,
-        serde_json::from_slice(&body).unwrap_or(Value::Null),
-    ))
+    Some((status(head)?, body))
 }
 
 fn join_chunks(mut rest: &[u8]) -> Option<Vec<u8>> {
@@ -278,9 +313,10 @@ mod tests {
     #[test]
     fn answers_with_length_and_in_chunks_are_read() {
         let plain = b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\n{}";
-        assert_eq!(parse(plain).unwrap(), (404, json!({})));
+        assert_eq!(parse(plain).unwrap(), (404, b"{}".to_vec()));
         let chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n{\"a\r\n4\r\n\":1}\r\n0\r\n\r\n";
-        assert_eq!(parse(chunked).unwrap(), (200, json!({"a": 1})));
+        let (status, body) = parse(chunked).unwrap();
+        assert_eq!(read_json((status, body)), (200, json!({"a": 1})));
         assert_eq!(parse(b"HTTP/1.1 200 OK\r\n"), None);
     }
 }

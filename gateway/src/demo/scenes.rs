@@ -3,6 +3,7 @@
 //! A scene makes its own room, does what users do, and says what the other side saw and which rule decided. It never
 //! looks into a gateway to find out whether something crossed: only the other side's homeserver can tell that.
 
+use std::cell::RefCell;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -13,6 +14,7 @@ use super::world::{Crossing, World, plain};
 
 mod border;
 mod denied;
+mod labels;
 mod ordinary;
 mod record;
 
@@ -35,6 +37,16 @@ pub struct Stage<'a> {
     pub world: &'a World,
     /// Room version.
     pub version: &'a str,
+    planted: &'a RefCell<Vec<Canary>>,
+}
+
+/// A word in what was denied. It must be nowhere in the other zone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Canary {
+    /// The word.
+    pub word: String,
+    /// Whether it was said in zone `high`, so that `low` must not have it; else the other way round.
+    pub from_high: bool,
 }
 
 /// What came of a scene. `name`, `expect`, `saw` and `ok` are a contract; keys may be added.
@@ -62,6 +74,9 @@ pub struct Outcome {
     /// What both gateways together added to that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub added_milliseconds: Option<f64>,
+    /// What the other zone must not have, for those who search its homeserver's database.
+    #[serde(skip)]
+    pub canaries: Vec<Canary>,
 }
 
 /// What a scene reports.
@@ -96,9 +111,9 @@ impl Saw {
         self
     }
 
-    /// Rule and time of a crossing.
+    /// Label, rule and time of a crossing.
     fn crossing(self, crossing: &Crossing) -> Self {
-        let mut saw = self.rule(crossing.rule());
+        let mut saw = self.label(&crossing.told()).rule(crossing.rule());
         saw.took = Some(crossing.took);
         saw.added = crossing.added;
         saw
@@ -108,8 +123,13 @@ impl Saw {
 /// Plays one scene. A failure on the way is an outcome like another: not ok, with the failure as what was seen.
 #[must_use]
 pub fn play(scene: &Scene, world: &World, version: &str) -> Outcome {
-    let saw = (scene.play)(&Stage { world, version })
-        .unwrap_or_else(|error| Saw::new("", false, error.to_string()));
+    let planted = RefCell::default();
+    let stage = Stage {
+        world,
+        version,
+        planted: &planted,
+    };
+    let saw = (scene.play)(&stage).unwrap_or_else(|error| Saw::new("", false, error.to_string()));
     let dash = |text: String| {
         if text.is_empty() {
             "-".to_owned()
@@ -132,6 +152,7 @@ pub fn play(scene: &Scene, world: &World, version: &str) -> Outcome {
         added_milliseconds: saw
             .added
             .map(|added| (added.as_secs_f64() * 10_000.0).round() / 10.0),
+        canaries: planted.into_inner(),
     }
 }
 
@@ -141,21 +162,31 @@ pub fn named(name: &str) -> Option<&'static Scene> {
     SCENES.iter().find(|scene| scene.name == name)
 }
 
-/// A word that must not be found on the other side, different in every scene and run.
+/// A word that must not be found in zone `low`, different in every scene and run.
 fn canary(stage: &Stage<'_>, what: &str) -> String {
+    plant(stage, what, true)
+}
+
+/// As [`canary`], for what is said in zone `low`.
+fn canary_from_low(stage: &Stage<'_>, what: &str) -> String {
+    plant(stage, what, false)
+}
+
+fn plant(stage: &Stage<'_>, what: &str, from_high: bool) -> String {
     let number = stage.world.next_number();
-    format!("canary-{what}-{number}-{}", std::process::id())
+    // The end keeps one number from being the start of another.
+    let word = format!("canary-{what}-{number}-{}-end", std::process::id());
+    stage.planted.borrow_mut().push(Canary {
+        word: word.clone(),
+        from_high,
+    });
+    word
 }
 
 /// The next message must follow at once: a refusal never stops the link.
 fn next_follows(stage: &Stage<'_>, room: &str) -> Result<bool, DemoError> {
     let world = stage.world;
-    let crossing = world.say(
-        room,
-        &world.alice,
-        &world.bob,
-        &super::world::labelled("und weiter", super::world::OFFEN),
-    )?;
+    let crossing = world.say(room, &world.alice, &world.bob, &open_message("und weiter"))?;
     Ok(crossing.content["body"] == "und weiter" && crossing.took < AT_ONCE)
 }
 
@@ -165,7 +196,7 @@ fn body(content: &Value) -> &str {
 
 /// One ordinary message, labelled so that any link takes it.
 fn open_message(text: &str) -> Value {
-    super::world::labelled(text, super::world::OFFEN)
+    super::world::labelled(text, super::world::VS_NFD)
 }
 
 /// As [`open_message`], without a label.
@@ -176,6 +207,7 @@ fn bare_message(text: &str) -> Value {
 /// "At once", on a machine that runs two homeservers and a test suite beside it.
 const AT_ONCE: Duration = Duration::from_secs(5);
 const TWELVE: &[&str] = &["12"];
+const TEN_AND_TWELVE: &[&str] = &["10", "12"];
 const EVERY: &[&str] = &["10", "11", "12"];
 
 /// All scenes, in the order in which the demo plays them.
@@ -221,6 +253,48 @@ pub const SCENES: &[Scene] = &[
         expect: "bob reads it, with its label",
         versions: TWELVE,
         play: ordinary::within_clearance,
+    },
+    Scene {
+        name: "label-translated-across-border",
+        expect: "bob reads VS-NfD, judged as RESTRICTED; alice reads RESTRICTED, judged as VS-NfD; no label is changed",
+        versions: TEN_AND_TWELVE,
+        play: labels::translated,
+    },
+    Scene {
+        name: "label-without-counterpart",
+        expect: "OFFEN and NATO UNCLASSIFIED are not the same: neither crosses",
+        versions: TEN_AND_TWELVE,
+        play: labels::without_counterpart,
+    },
+    Scene {
+        name: "room-label-stands-in",
+        expect: "a message without a label is read in a VS-NfD room, and is empty in a room without a label",
+        versions: TEN_AND_TWELVE,
+        play: labels::room_stands_in,
+    },
+    Scene {
+        name: "label-above-room",
+        expect: "VS-NfD is empty in a room labelled OFFEN, and is read after the room became VS-NfD",
+        versions: TEN_AND_TWELVE,
+        play: labels::above_room,
+    },
+    Scene {
+        name: "typed-marking",
+        expect: "[VS-NfD] is read in a room without a label, [GEHEIM] is not, and what only looks like VS-NfD is not",
+        versions: TEN_AND_TWELVE,
+        play: labels::typed_marking,
+    },
+    Scene {
+        name: "reply-to-higher",
+        expect: "a reply to something GEHEIM is GEHEIM, also if it says less; only whom the room names may say less",
+        versions: TEN_AND_TWELVE,
+        play: labels::reply_to_higher,
+    },
+    Scene {
+        name: "edit-that-lowers",
+        expect: "an edit of something GEHEIM is empty, whether it has a lower label, a lower marking or none",
+        versions: TEN_AND_TWELVE,
+        play: labels::edit_that_lowers,
     },
     Scene {
         name: "label-above-clearance",

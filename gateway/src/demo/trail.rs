@@ -10,6 +10,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::error::{DemoError, io};
+use super::world::VS_NFD;
+use super::zone::{GERMAN, NATO};
 
 /// The decision on one event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +22,87 @@ pub struct Ruling {
     pub verdict: String,
     /// For example `dlp.de.iban`.
     pub rule: String,
+    /// The whole line of the log.
+    pub line: Value,
+}
+
+impl Ruling {
+    /// Classification of the label that was decided on; empty where there was none.
+    #[must_use]
+    pub fn level(&self) -> &str {
+        text(&self.line["label"]["classification"])
+    }
+
+    /// Where that label stands: `event`, `thread`, `target`, `room`, `link`, `marking`, `none`.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        text(&self.line["label_source"])
+    }
+
+    /// Classification of that label in the policy of the deciding clearance; empty where it was not translated.
+    #[must_use]
+    pub fn translated(&self) -> &str {
+        text(&self.line["translated"]["classification"])
+    }
+
+    /// Object identifier of the policy that decided; empty where none did.
+    #[must_use]
+    pub fn policy(&self) -> &str {
+        text(&self.line["spif"]["oid"])
+    }
+
+    /// Which label, where it stands, and what it is in the policy that decided, on part of one line.
+    #[must_use]
+    pub fn brief(&self) -> String {
+        if self.level().is_empty() {
+            return "none".to_owned();
+        }
+        let told = format!("{} from {}", short(self.level()), words(self.source()));
+        match self.translated() {
+            "" => told,
+            translated => format!("{told} = {}", short(translated)),
+        }
+    }
+
+    /// As [`Self::brief`], with the policy that decided and by whose clearance.
+    #[must_use]
+    pub fn told(&self) -> String {
+        let brief = self.brief();
+        if self.policy().is_empty() {
+            return brief;
+        }
+        let policy = name(self.policy());
+        let version = text(&self.line["spif"]["version"]);
+        let whose = text(&self.line["clearance_of"]);
+        format!("{brief} ({policy} version {version}, clearance of the {whose})")
+    }
+}
+
+/// As people write it at the start of a paragraph.
+fn short(level: &str) -> &str {
+    if level == VS_NFD { "VS-NfD" } else { level }
+}
+
+fn name(oid: &str) -> &str {
+    let policies = [GERMAN, NATO];
+    let named = policies.iter().find(|policy| policy.oid == oid);
+    named.map_or(oid, |policy| policy.name)
+}
+
+fn words(source: &str) -> &str {
+    match source {
+        "event" => "the event",
+        "thread" => "its thread",
+        "target" => "its target",
+        "room" => "the room",
+        "link" => "the link",
+        "marking" => "a typed marking",
+        other => other,
+    }
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
 }
 
 /// The segments of a log, oldest first.
@@ -73,14 +156,15 @@ pub fn of_kind(folder: &Path, kind: &str) -> Result<Vec<Value>, DemoError> {
 /// # Errors
 /// When the log cannot be read.
 pub fn rulings(folder: &Path, event_id: &str) -> Result<Vec<Ruling>, DemoError> {
-    let part = |line: &Value, key: &str| line[key].as_str().unwrap_or_default().to_owned();
-    let ruling = |line: &Value| Ruling {
-        link: part(line, "link"),
-        verdict: part(line, "verdict"),
-        rule: part(line, "rule"),
+    let part = |line: &Value, key: &str| text(&line[key]).to_owned();
+    let ruling = |line: Value| Ruling {
+        link: part(&line, "link"),
+        verdict: part(&line, "verdict"),
+        rule: part(&line, "rule"),
+        line,
     };
     Ok(of_kind(folder, "event")?
-        .iter()
+        .into_iter()
         .filter(|line| line["event_id"] == event_id)
         .map(ruling)
         .collect())

@@ -1,8 +1,15 @@
 //! The ordinary world of the demo and the tests: zones `high` and `low`, alice at the one, bob at the other.
 //!
-//! `high` handles everything up to GEHEIM, `low` up to VS-NfD, so the link lets OFFEN and VS-NfD across, and from `high`
-//! to `low` it demands that a message has a label. Scenes and tests make rooms and users of their own in it, so that they
-//! can run side by side.
+//! `high` is a German zone, `low` a NATO-like one, and each writes labels of its own policy. What a link lets across is
+//! said in the words of the zone that receives, so every label of the other policy crosses by translation only:
+//!
+//! ```text
+//! high ── UNCLASSIFIED, RESTRICTED (NATO) ──> low      every message needs a label
+//! high <── OFFEN, VS-NfD (DE-SAMPLE) ──────── low      no label is needed
+//! ```
+//!
+//! VS-NfD and RESTRICTED mean the same; OFFEN and UNCLASSIFIED have no counterpart and do not cross. Scenes and tests make
+//! rooms and users of their own in it, so that they can run side by side.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,7 +22,7 @@ use super::client::{Client, RoomOptions};
 use super::error::{DemoError, io};
 use super::process::remove_at_end;
 use super::trail::{self, Ruling};
-use super::zone::{POLICY_NAME, POLICY_URI, Way, Zone, ZoneOptions, clearance};
+use super::zone::{GERMAN, NATO, Policy, Way, Zone, ZoneOptions, clearance};
 
 /// What a world is made from.
 #[derive(Debug, Clone)]
@@ -28,6 +35,8 @@ pub struct WorldOptions<'a> {
     pub high: Way,
     /// The way out of `low`.
     pub low: Way,
+    /// The own clearance of zone `high`; without it the links' clearances alone decide.
+    pub high_clearance: Option<&'a Value>,
     /// A folder to work in and leave behind; otherwise a temporary one, removed at the end.
     pub keep: Option<&'a Path>,
 }
@@ -58,9 +67,9 @@ impl World {
         progress("making keys, certificates and configurations of two gateways");
         let mut high = zone(options, "high", options.high, &folder)?;
         let mut low = zone(options, "low", options.low, &folder)?;
-        let link = clearance(LINK_LEVELS);
-        high.introduce_to(&low, &link, &link)?;
-        low.introduce_to(&high, &link, &link)?;
+        let (to_low, to_high) = (clearance(NATO, TO_LOW), clearance(GERMAN, TO_HIGH));
+        high.introduce_to(&low, &to_high, &to_low)?;
+        low.introduce_to(&high, &to_low, &to_high)?;
         progress("starting two homeservers and two gateways");
         high.synapse.launch()?;
         low.synapse.launch()?;
@@ -107,6 +116,25 @@ impl World {
         Ok(room)
     }
 
+    /// A room of alice's in which bob is, labelled VS-NfD, in which every level may be said: what does not cross is
+    /// stopped by the link.
+    ///
+    /// # Errors
+    /// When creating, inviting or joining fails.
+    pub fn wide_room(&self, version: &str) -> Result<String, DemoError> {
+        let room = self.wide_room_of_one(&self.alice, version)?;
+        self.bring(&self.alice, &self.bob, &room)?;
+        Ok(room)
+    }
+
+    /// As [`Self::wide_room`], with nobody but its creator.
+    ///
+    /// # Errors
+    /// When creating fails.
+    pub fn wide_room_of_one(&self, creator: &Client, version: &str) -> Result<String, DemoError> {
+        self.room_that_says(creator, version, Some(wide_room_label(VS_NFD)))
+    }
+
     /// A room with nobody but its creator.
     ///
     /// # Errors
@@ -117,10 +145,22 @@ impl World {
         version: &str,
         label: Option<&str>,
     ) -> Result<String, DemoError> {
-        let initial_state = label.map(room_label).into_iter().collect();
+        self.room_that_says(creator, version, label.map(room_label))
+    }
+
+    /// A room with nobody but its creator, and with this state of its own, as [`room_label`] makes one.
+    ///
+    /// # Errors
+    /// When creating fails.
+    pub fn room_that_says(
+        &self,
+        creator: &Client,
+        version: &str,
+        state: Option<Value>,
+    ) -> Result<String, DemoError> {
         creator.create_room(&RoomOptions {
             version: Some(version),
-            initial_state,
+            initial_state: state.into_iter().collect(),
             ..RoomOptions::default()
         })
     }
@@ -281,6 +321,14 @@ impl Crossing {
     pub fn rule(&self) -> &str {
         self.ruling.as_ref().map_or("-", |ruling| &ruling.rule)
     }
+
+    /// The label that the speaker's gateway decided on, in words; see [`Ruling::told`].
+    #[must_use]
+    pub fn told(&self) -> String {
+        self.ruling
+            .as_ref()
+            .map_or_else(|| "-".to_owned(), Ruling::told)
+    }
 }
 
 /// Text content without a label.
@@ -289,19 +337,28 @@ pub fn plain(body: &str) -> Value {
     json!({"msgtype": "m.text", "body": body})
 }
 
-/// Text content with a label of the sample policy.
+/// Text content with a label.
 #[must_use]
 pub fn labelled(body: &str, level: &str) -> Value {
     json!({"msgtype": "m.text", "body": body, LABEL_KEY: label(level)})
 }
 
-/// A label on the wire.
+/// The policy of a level's name; no name is in both.
+fn policy_of(level: &str) -> Policy {
+    if NATO_LEVELS.contains(&level) {
+        NATO
+    } else {
+        GERMAN
+    }
+}
+
+/// A label on the wire, of the policy that has the level.
 #[must_use]
 pub fn label(level: &str) -> Value {
     json!({
         "schema": "urn:nato:stanag:4774:confidentialitymetadatalabel:1:0",
         "originator": {
-            "PolicyIdentifier": {"name": POLICY_NAME, "uri": POLICY_URI},
+            "PolicyIdentifier": policy_of(level).identifier(),
             "Classification": level,
             "Category": [],
             "CreationDateTime": "2026-03-01T12:00:00Z",
@@ -315,6 +372,15 @@ pub fn label(level: &str) -> Value {
 #[must_use]
 pub fn room_label(level: &str) -> Value {
     json!({"type": ROOM_LABEL_TYPE, "state_key": "", "content": {"label": label(level)}})
+}
+
+/// As [`room_label`], with a clearance for every level of the German policy. Without it what is said may not be labelled
+/// above the room.
+#[must_use]
+pub fn wide_room_label(level: &str) -> Value {
+    let mut state = room_label(level);
+    state["content"]["clearance"] = clearance(GERMAN, GERMAN_LEVELS);
+    state
 }
 
 /// A denial outlives a later release of the redacted copy, so it is the decision that people ask for.
@@ -340,6 +406,7 @@ fn zone(
         folder: &folder,
         binary: options.binary,
         python: options.python,
+        clearance: options.high_clearance.filter(|_| name == "high"),
     })
 }
 
@@ -383,14 +450,30 @@ impl Folder {
     }
 }
 
-/// Level of everything that anybody may read.
+/// German level of everything that anybody may read. NATO's policy has no level that means the same.
 pub const OFFEN: &str = "OFFEN";
-/// Level within the clearance of the link.
+/// German level within the clearance of the links.
 pub const VS_NFD: &str = "VS-NUR FÜR DEN DIENSTGEBRAUCH";
-/// Level above the clearance of the link.
+/// German level above the clearance of the links.
 pub const GEHEIM: &str = "GEHEIM";
-/// What the link between the zones lets across, both ways.
-pub const LINK_LEVELS: &[&str] = &[OFFEN, VS_NFD];
+/// NATO's lowest level: no classification, and not public either. The German policy has no level that means the same.
+pub const UNCLASSIFIED: &str = "UNCLASSIFIED";
+/// NATO's level for what is VS-NfD in the German policy.
+pub const RESTRICTED: &str = "RESTRICTED";
+/// What the link to `low` lets across, in NATO's policy.
+pub const TO_LOW: &[&str] = &[UNCLASSIFIED, RESTRICTED];
+/// What the link to `high` lets across, in the German policy.
+pub const TO_HIGH: &[&str] = &[OFFEN, VS_NFD];
+/// The names of NATO's levels; the German policy has none of them.
+const NATO_LEVELS: &[&str] = &[
+    UNCLASSIFIED,
+    RESTRICTED,
+    "CONFIDENTIAL",
+    "SECRET",
+    "TOP SECRET",
+];
+/// The names of the German levels.
+const GERMAN_LEVELS: &[&str] = &[OFFEN, VS_NFD, "VS-VERTRAULICH", GEHEIM, "STRENG GEHEIM"];
 /// Content key of an event's label.
 pub const LABEL_KEY: &str = "org.sluice.confidentiality";
 /// Type of the room's label.

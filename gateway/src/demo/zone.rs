@@ -11,6 +11,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use sluice_policy::label::OID_PREFIX;
 
 use super::error::{DemoError, io};
 use super::process::Supervised;
@@ -49,6 +50,25 @@ pub struct ZoneOptions<'a> {
     pub binary: &'a Path,
     /// Python with the pinned Synapse.
     pub python: &'a Path,
+    /// The zone's own clearance, for `sluice init --clearance`; without it the links' clearances alone decide.
+    pub clearance: Option<&'a Value>,
+}
+
+/// A security policy of `rules/spif/`, as labels and clearances name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Policy {
+    /// Its name.
+    pub name: &'static str,
+    /// Its object identifier, dotted.
+    pub oid: &'static str,
+}
+
+impl Policy {
+    /// `PolicyIdentifier` of a label or a clearance.
+    #[must_use]
+    pub fn identifier(self) -> Value {
+        json!({"name": self.name, "uri": format!("{OID_PREFIX}{}", self.oid)})
+    }
 }
 
 /// A homeserver and its gateway. Dropping it kills both.
@@ -283,11 +303,11 @@ impl Zone {
     }
 }
 
-/// A clearance for the sample policy, as `peer import` takes it.
+/// A clearance for these levels of a policy, without categories, as `peer import` takes it.
 #[must_use]
-pub fn clearance(levels: &[&str]) -> Value {
+pub fn clearance(policy: Policy, levels: &[&str]) -> Value {
     json!({
-        "PolicyIdentifier": {"name": POLICY_NAME, "uri": POLICY_URI},
+        "PolicyIdentifier": policy.identifier(),
         "ClassificationList": levels,
         "Category": [],
     })
@@ -307,8 +327,9 @@ fn init(
         Way::Connect => format!("127.0.0.1:{}", free_port()?),
     };
     let operations = format!("127.0.0.1:{}", free_port()?);
+    let given = given_clearance(options)?;
     let folder = shown(folder);
-    let arguments = [
+    let mut arguments = vec![
         "init",
         &folder,
         "--json",
@@ -325,10 +346,23 @@ fn init(
         "--listen-operations",
         &operations,
     ];
+    if let Some(given) = &given {
+        arguments.extend(["--clearance", given]);
+    }
     let printed = checked(options.binary, &arguments)?;
     let answer: Value = serde_json::from_str(&printed)
         .map_err(|error| DemoError::Shape(format!("`sluice init` printed no JSON: {error}")))?;
     fragment(&answer)
+}
+
+/// The zone's clearance in a file of its own, where it has one.
+fn given_clearance(options: &ZoneOptions<'_>) -> Result<Option<String>, DemoError> {
+    let Some(clearance) = options.clearance else {
+        return Ok(None);
+    };
+    let path = options.folder.join("zone-clearance.json");
+    std::fs::write(&path, clearance.to_string()).map_err(io("write", &path))?;
+    Ok(Some(shown(&path)))
 }
 
 /// The piece of homeserver.yaml, from the file that the answer of `sluice init --json` names.
@@ -395,8 +429,14 @@ fn shown(path: &Path) -> String {
     path.display().to_string()
 }
 
-/// Name of the sample policy in `rules/spif/`.
-pub const POLICY_NAME: &str = "DE-SAMPLE";
-/// Its identifier.
-pub const POLICY_URI: &str = "urn:oid:2.25.999001";
+/// The policy of zone `high`: the sample with the German levels.
+pub const GERMAN: Policy = Policy {
+    name: "DE-SAMPLE",
+    oid: "2.25.999001",
+};
+/// The policy of zone `low`: the sample in the shape of NATO's.
+pub const NATO: Policy = Policy {
+    name: "NATO",
+    oid: "1.3.26.1.3.1",
+};
 const READY_WITHIN: Duration = Duration::from_secs(60);

@@ -5,9 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sluice_policy::bundle::Bundle;
+use sluice_policy::decide::{self, ClearanceOf, LinkClearance, LinkContext};
+use sluice_policy::facts::Direction;
 use sluice_policy::keys::SigningKey;
-use sluice_policy::label::Clearance;
+use sluice_policy::label::{Clearance, Label};
 use sluice_policy::link::LinkPolicy;
+use time::OffsetDateTime;
 
 use crate::config::Config;
 use crate::exchange::{Exchange, Way};
@@ -20,6 +23,8 @@ use crate::relay::{self, Homeserver, PeerClient, PeerTarget};
 pub struct Active {
     /// The configuration.
     pub config: Config,
+    /// The zone's own clearance, where it has one.
+    pub clearance: Option<Clearance>,
     /// The peer records with their clearances.
     pub peers: Peers,
     /// The policy; without one nothing crosses.
@@ -78,26 +83,63 @@ impl Active {
             .map_err(|error| Refusal::ourselves("gateway.bundle", error.clone()))
     }
 
-    /// The clearances of the peer's record that every label on this half of an exchange must satisfy.
+    /// The link of one half of an exchange, with what may cross it: the sender's side may originate it and the
+    /// receiver's side may have it (LB-8). `name` is [`Exchange::link`] of that half.
     ///
     /// # Errors
-    /// [`Refusal`] where the peer's record lacks one: the link is closed.
-    pub fn clearances<'a>(
+    /// [`Refusal`] where the peer's record lacks a clearance: the link is closed.
+    pub fn link_context<'a>(
         &'a self,
         exchange: &'a Exchange,
         way: Way,
-    ) -> Result<Vec<&'a Clearance>, Refusal> {
-        let own = match exchange.outbound(way) {
-            true => exchange.peer.send.as_ref(),
-            false => exchange.peer.receive.as_ref(),
+        name: &'a str,
+    ) -> Result<LinkContext<'a>, Refusal> {
+        let outbound = exchange.outbound(way);
+        let (peer, direction) = match outbound {
+            true => (exchange.peer.send.as_ref(), Direction::Outbound),
+            false => (exchange.peer.receive.as_ref(), Direction::Inbound),
         };
-        let own = own.ok_or_else(|| {
+        let peer = peer.ok_or_else(|| {
             Refusal::forbidden(
                 "protocol.link_closed",
                 "the peer's record has no clearance for this direction",
             )
         })?;
-        Ok(vec![own])
+        let held = |of, clearance| LinkClearance { of, clearance };
+        let zone = self.clearance.as_ref();
+        let (from, to) = exchange.zones(way);
+        Ok(LinkContext {
+            name,
+            from,
+            to,
+            direction,
+            clearances: zone
+                .map(|zone| held(ClearanceOf::Zone, zone))
+                .into_iter()
+                .chain([held(ClearanceOf::Peer, peer)])
+                .collect(),
+        })
+    }
+
+    /// Every link of this gateway, both directions of each peer.
+    #[must_use]
+    pub fn links(&self) -> Vec<String> {
+        let ours = &self.config.zone;
+        let zones = self.peers.iter().map(|peer| peer.zone());
+        zones
+            .flat_map(|theirs| [format!("{ours}->{theirs}"), format!("{theirs}->{ours}")])
+            .collect()
+    }
+
+    /// Whether a room of this label may be known on the other side of this half of an exchange.
+    ///
+    /// # Errors
+    /// [`Refusal`] where the link is closed or there is no bundle.
+    pub fn grants(&self, exchange: &Exchange, way: Way, label: &Label) -> Result<bool, Refusal> {
+        let name = exchange.link(way);
+        let link = self.link_context(exchange, way, &name)?;
+        let at = OffsetDateTime::now_utc();
+        Ok(decide::grants(self.bundle()?, &link, label, at))
     }
 
     /// Whether the link demands labels, so that labels of rooms and targets must be known.

@@ -2,6 +2,7 @@
 //! and query belong to whom they should and carry nothing that a detector knows.
 
 use ruma_common::{CanonicalJsonObject, CanonicalJsonValue};
+use sluice_policy::bundle::Bundle;
 use sluice_policy::dlp::Strength;
 use sluice_policy::ids::user_server;
 use time::OffsetDateTime;
@@ -27,8 +28,15 @@ pub(super) fn link(active: &Active, exchange: &Exchange) -> Result<(), Refusal> 
             return closed("the bundle has no policy for this link and no default");
         }
     }
-    let now = OffsetDateTime::now_utc();
-    match bundle.spifs.iter().find(|spif| !spif.is_valid_at(now)) {
+    policies(bundle, OffsetDateTime::now_utc())
+}
+
+/// Whether every security policy is in force.
+///
+/// # Errors
+/// [`Refusal`]: a failure of the gateway (503) and no verdict, because a verdict would be remembered.
+pub(super) fn policies(bundle: &Bundle, at: OffsetDateTime) -> Result<(), Refusal> {
+    match bundle.spifs.iter().find(|spif| !spif.is_valid_at(at)) {
         None => Ok(()),
         Some(spif) => Err(Refusal::ourselves(
             "gateway.spif",

@@ -2,15 +2,23 @@
 
 use std::fmt::Write as _;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use sluice_policy::label::{Clearance, MAX_CLEARANCE_BYTES};
 
 use super::{InitArgs, InitError, WayIn, absolute};
 use crate::config::Config;
+use crate::config::mistake::read_bounded;
+
+/// The zone's own clearance in the gateway's folder.
+pub const CLEARANCE_FILE: &str = "clearance.json";
 
 /// What is going to be written.
 pub struct Plan {
     /// The folder, absolute.
     pub dir: PathBuf,
+    /// The zone's own clearance as JSON, where it is given one.
+    pub clearance: Option<String>,
     /// The configuration file's text.
     pub text: String,
     /// What that text means.
@@ -42,7 +50,13 @@ impl Plan {
         }
         .write();
         let config = Config::parse(&text, &dir.join("sluice.toml"))?;
-        Ok(Self { dir, text, config })
+        let clearance = args.clearance.as_deref().map(clearance).transpose()?;
+        Ok(Self {
+            dir,
+            clearance,
+            text,
+            config,
+        })
     }
 }
 
@@ -63,6 +77,9 @@ impl Text<'_> {
             "# Written by `sluice init`. Relative paths are relative to this file's folder.\n\n",
         );
         line(&mut text, "zone", &self.args.zone);
+        if self.args.clearance.is_some() {
+            line(&mut text, "clearance", CLEARANCE_FILE);
+        }
         for (name, address) in &self.homeservers {
             text.push_str("\n[[homeserver]]\n");
             line(&mut text, "name", name);
@@ -139,6 +156,19 @@ impl Ports {
         self.0.push(listener);
         Ok(chosen.to_string())
     }
+}
+
+/// A clearance in any of its forms, written as JSON.
+fn clearance(file: &Path) -> Result<String, InitError> {
+    let wrong =
+        |error: String| InitError::Argument(format!("--clearance {}: {error}", file.display()));
+    let text = read_bounded(file, MAX_CLEARANCE_BYTES as u64)
+        .map_err(|mistake| wrong(format!("{}; {}", mistake.message, mistake.remedy)))?;
+    let clearance = Clearance::read(text.as_bytes()).map_err(|error| wrong(error.to_string()))?;
+    let mut json =
+        serde_json::to_string_pretty(&clearance).map_err(|error| wrong(error.to_string()))?;
+    json.push('\n');
+    Ok(json)
 }
 
 fn dialled(args: &InitArgs, border: &str) -> Result<String, InitError> {

@@ -22,6 +22,7 @@ fn args(dir: &Path) -> InitArgs {
         listen_operations: Some("127.0.0.1:0".to_owned()),
         address: None,
         gateway: None,
+        clearance: None,
         json: false,
     }
 }
@@ -238,4 +239,50 @@ fn mistakes_in_the_arguments_are_told_and_nothing_is_made() {
         assert!(error.contains(told), "wanted {told}, told {error}");
         assert!(!wrong.dir.exists());
     }
+}
+
+#[test]
+fn lb_8_the_zones_clearance_is_copied_checked_and_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("zone.json");
+    let held =
+        r#"{"PolicyIdentifier":{"name":"DE-SAMPLE"},"ClassificationList":["OFFEN"],"Category":[]}"#;
+    let with = |dir: &str| InitArgs {
+        dir: folder.path().join(dir),
+        clearance: Some(file.clone()),
+        ..args(folder.path())
+    };
+    std::fs::write(&file, held).unwrap();
+    let made = init(&with("good"), UnixTime::now()).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    let config = Config::load(&made.config).unwrap();
+    let material = Material::load(&config, UnixTime::now()).unwrap();
+    assert_eq!(material.clearance.unwrap().classifications, ["OFFEN"]);
+
+    let own = config.clearance.unwrap();
+    assert!(made.written.contains(&own), "every path is named");
+    std::fs::write(&own, held.replace("ClassificationList", "Classifications")).unwrap();
+    let config = Config::load(&made.config).unwrap();
+    let told = Material::load(&config, UnixTime::now())
+        .unwrap_err()
+        .to_string();
+    assert!(told.contains("clearance"), "{told}");
+
+    std::fs::write(&file, "OFFEN and below").unwrap();
+    let told = init(&with("bad"), UnixTime::now()).unwrap_err().to_string();
+    assert!(
+        told.contains("--clearance") && !folder.path().join("bad").exists(),
+        "{told}"
+    );
+}
+
+#[test]
+fn without_a_clearance_the_zone_has_none_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = init(&args(folder.path()), UnixTime::now()).unwrap();
+    let config = Config::load(&made.config).unwrap();
+    assert_eq!(
+        Material::load(&config, UnixTime::now()).unwrap().clearance,
+        None
+    );
 }

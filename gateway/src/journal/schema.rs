@@ -10,7 +10,8 @@ use super::{BUSY, JournalError, database};
 const VERSION: i64 = STEPS.len() as i64;
 
 /// Step `n` makes schema `n + 1`. Times are milliseconds since 1970; labels are JSON, `null` for "none".
-const STEPS: [&str; 1] = ["
+pub(super) const STEPS: [&str; 2] = [
+    "
     CREATE TABLE denials (event_id TEXT NOT NULL, link TEXT NOT NULL, verdict TEXT NOT NULL, rule TEXT NOT NULL,
         time INTEGER NOT NULL, PRIMARY KEY (event_id, link)) WITHOUT ROWID;
     CREATE INDEX denials_time ON denials (time);
@@ -20,7 +21,25 @@ const STEPS: [&str; 1] = ["
     CREATE TABLE closed (link TEXT NOT NULL, room_id TEXT NOT NULL, rule TEXT NOT NULL,
         PRIMARY KEY (link, room_id)) WITHOUT ROWID;
     CREATE TABLE head (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, hash TEXT NOT NULL);
-"];
+",
+    // What may be said in a room and who may lower is learned with its label, so labels are asked for anew.
+    "
+    ALTER TABLE rooms ADD COLUMN clearance TEXT;
+    ALTER TABLE rooms ADD COLUMN may_lower TEXT;
+    ALTER TABLE rooms ADD COLUMN stale INTEGER NOT NULL DEFAULT 0;
+    UPDATE rooms SET label = NULL;
+    CREATE TABLE labels2 (event_id TEXT NOT NULL, link TEXT NOT NULL, room_id TEXT, label TEXT NOT NULL,
+        time INTEGER NOT NULL, PRIMARY KEY (event_id, link)) WITHOUT ROWID;
+    INSERT INTO labels2 (event_id, link, label, time) SELECT event_id, '', label, time FROM labels;
+    DROP TABLE labels;
+    ALTER TABLE labels2 RENAME TO labels;
+    CREATE INDEX labels_time ON labels (time);
+    CREATE TABLE water (link TEXT NOT NULL, room_id TEXT NOT NULL, event_id TEXT NOT NULL, label TEXT NOT NULL,
+        time INTEGER NOT NULL, PRIMARY KEY (link, room_id, event_id)) WITHOUT ROWID;
+    CREATE INDEX water_time ON water (time);
+    CREATE INDEX water_room ON water (link, room_id, time);
+",
+];
 
 /// Sets the connection up and brings the tables to [`VERSION`].
 pub(super) fn prepare(connection: &mut Connection, path: &Path) -> Result<(), JournalError> {

@@ -9,9 +9,11 @@
 use serde_json::json;
 use time::{Duration, OffsetDateTime};
 
-use super::{DENIAL_DAYS, Journal, JournalError};
+use super::{DENIAL_DAYS, Journal, JournalError, Remembered};
 use crate::audit::Head;
-use crate::audit::entry::{Entry, EventEntry, LabelEntry, LabelValue, Line, RoomEntry, Verdict};
+use crate::audit::entry::{
+    Entry, EventEntry, LabelEntry, LabelValue, Line, RoomEntry, Verdict, WaterEntry,
+};
 
 const LINK: &str = "high->low";
 
@@ -149,26 +151,38 @@ fn room_knowledge_is_added_to() {
 #[test]
 fn labels_of_events_are_remembered() {
     let book = Book::new();
-    assert_eq!(book.journal.label("$plans").unwrap(), None);
+    assert_eq!(book.journal.label("$plans", "high->low").unwrap(), None);
     book.take(
         NOW,
         Entry::Label(LabelEntry {
+            link: None,
             event_id: "$plans".into(),
+            room_id: Some("!a".into()),
             label: None,
         }),
     );
-    assert_eq!(book.journal.label("$plans").unwrap(), Some(None));
+    let unlabelled = Remembered {
+        room_id: Some("!a".to_owned()),
+        label: None,
+    };
+    assert_eq!(
+        book.journal.label("$plans", "high->low").unwrap().as_ref(),
+        Some(&unlabelled)
+    );
+    assert!(unlabelled.is_of("!a") && !unlabelled.is_of("!b"));
     let label = LabelValue::new(json!({"Classification": "OFFEN"}));
     book.take(
         NOW,
         Entry::Label(LabelEntry {
+            link: None,
             event_id: "$plans".into(),
+            room_id: Some("!b".into()),
             label,
         }),
     );
     assert_eq!(
-        book.journal.label("$plans").unwrap(),
-        Some(None),
+        book.journal.label("$plans", "high->low").unwrap(),
+        Some(unlabelled),
         "what was remembered first holds: a later word must not unlabel or relabel an event"
     );
 }
@@ -193,7 +207,7 @@ fn the_oldest_labels_go_when_there_are_too_many() {
     for second in 0..5 {
         let entry = LabelEntry {
             event_id: format!("${second}").into(),
-            label: None,
+            ..Default::default()
         };
         book.take(
             &format!("2026-02-02T02:40:0{second}.000Z"),
@@ -205,8 +219,91 @@ fn the_oldest_labels_go_when_there_are_too_many() {
     super::view::cap(&transaction, "labels", 3).unwrap();
     transaction.commit().unwrap();
     drop(writer);
-    let kept = (0..5).filter(|second| book.journal.label(&format!("${second}")).unwrap().is_some());
+    let kept = (0..5).filter(|second| {
+        book.journal
+            .label(&format!("${second}"), "high->low")
+            .unwrap()
+            .is_some()
+    });
     assert_eq!(kept.collect::<Vec<_>>(), [2, 3, 4]);
+}
+
+#[test]
+fn a_denial_is_found_by_its_rule_on_whichever_link() {
+    let book = Book::new();
+    book.take(NOW, event(Verdict::Redact, "label.room_lowered", true));
+    for (rule, found) in [("label.room_lowered", true), ("label.missing", false)] {
+        let denied = book.journal.was_denied_by("$plans", rule).unwrap();
+        assert_eq!(denied, found, "{rule}");
+    }
+}
+
+#[test]
+fn a_journal_of_the_first_schema_keeps_its_denials_and_forgets_the_labels_of_rooms() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("journal.db");
+    let old = rusqlite::Connection::open(&path).unwrap();
+    old.execute_batch(super::schema::STEPS[0]).unwrap();
+    old.execute_batch(
+        "INSERT INTO denials VALUES ('$plans', 'high->low', 'redact', 'dlp.iban', 1);
+         INSERT INTO rooms VALUES ('!plans', '12', '@alice:high.test', '{\"Classification\":\"OFFEN\"}');
+         INSERT INTO labels VALUES ('$plans', '{\"Classification\":\"OFFEN\"}', 1);
+         INSERT INTO closed VALUES ('high->low', '!shut', 'dlp.iban');
+         INSERT INTO head VALUES (1, 7, 'abc');
+         PRAGMA user_version = 1;",
+    )
+    .unwrap();
+    drop(old);
+    let journal = Journal::open(&path).unwrap();
+    assert_eq!(journal.head().unwrap().seq, 7);
+    assert!(journal.denial("$plans", LINK).unwrap().is_some());
+    assert!(journal.closed(LINK, "!shut").unwrap().is_some());
+    let room = journal.room("!plans").unwrap().unwrap();
+    assert_eq!(
+        (room.version.as_deref(), room.label),
+        (Some("12"), None),
+        "what may be said in the room is not known without asking for its label anew"
+    );
+    let remembered = journal.label("$plans", "high->low").unwrap().unwrap();
+    assert!(remembered.label.is_some() && remembered.is_of("!any"));
+}
+
+#[test]
+fn mx_12_the_mark_is_of_the_newest_events_and_of_the_latest_hours_of_one_room_and_link() {
+    let book = Book::new();
+    let rise = |second: u8, room: &str, link: &str, level: &str| {
+        let label = LabelValue::new(json!({"Classification": level})).unwrap();
+        let time = format!("2026-02-02T02:40:0{second}.000Z");
+        book.take(
+            &time,
+            Entry::Water(WaterEntry {
+                link: link.into(),
+                room_id: room.into(),
+                event_id: format!("${room}{link}{second}").into(),
+                label,
+            }),
+        );
+    };
+    for (second, level) in [(1, "A"), (2, "B"), (3, "C"), (4, "C")] {
+        rise(second, "!plans", LINK, level);
+    }
+    rise(5, "!other", LINK, "X");
+    rise(5, "!plans", "low->high", "Y");
+    let start = now().unix_timestamp() * 1000;
+    let water = |since: i64, most: u32| {
+        let labels = book.journal.water(LINK, "!plans", since, most).unwrap();
+        let mut levels: Vec<String> = labels
+            .iter()
+            .map(|label| label["Classification"].as_str().unwrap().to_owned())
+            .collect();
+        levels.sort();
+        levels.concat()
+    };
+    let late = start + 60_000;
+    assert_eq!(water(late, 2), "C");
+    assert_eq!(water(late, 3), "BC", "by number");
+    assert_eq!(water(start + 2_000, 1), "BC", "by time");
+    assert_eq!(water(start, 1), "ABC");
 }
 
 #[test]

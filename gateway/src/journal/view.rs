@@ -2,12 +2,13 @@
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use serde_json::Value;
+use sluice_policy::label::Label;
 use time::OffsetDateTime;
 
-use super::{DENIAL_DAYS, DENIALS, LABEL_DAYS, LABELS};
+use super::{DENIAL_DAYS, DENIALS, LABEL_DAYS, LABELS, WATER_DAYS, WATERS};
 use crate::audit::Head;
 use crate::audit::entry::{
-    ClosedEntry, Entry, EventEntry, LabelEntry, LabelValue, Line, RoomEntry, Verdict,
+    ClosedEntry, Entry, EventEntry, LabelEntry, LabelValue, Line, RoomEntry, Verdict, WaterEntry,
 };
 
 /// Milliseconds of a day.
@@ -53,12 +54,32 @@ pub(super) fn closed_rooms(
     rows.collect()
 }
 
+/// The different labels of what crossed in a room on a link.
+pub(super) fn water(
+    connection: &Connection,
+    link: &str,
+    room_id: &str,
+    since: i64,
+    most: u32,
+) -> rusqlite::Result<Vec<Value>> {
+    let sql = "SELECT DISTINCT label FROM water WHERE link = ?1 AND room_id = ?2 AND (time >= ?3 OR time >= (
+            SELECT coalesce(min(time), 9223372036854775807) FROM (
+                SELECT time FROM water WHERE link = ?1 AND room_id = ?2 ORDER BY time DESC LIMIT ?4)))";
+    let mut statement = connection.prepare_cached(sql)?;
+    let rows = statement.query_map(params![link, room_id, since, most], |row| {
+        row.get::<_, String>(0)
+    })?;
+    rows.map(|row| Ok(serde_json::from_str(&row?).unwrap_or(Value::Null)))
+        .collect()
+}
+
 /// Forgets what is too old or too many.
 pub(super) fn prune(connection: &mut Connection, now: OffsetDateTime) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for (table, days, most) in [
         ("denials", DENIAL_DAYS, DENIALS),
         ("labels", LABEL_DAYS, LABELS),
+        ("water", WATER_DAYS, WATERS),
     ] {
         let oldest = now
             .unix_timestamp()
@@ -94,11 +115,15 @@ pub(super) fn verdict(word: &str) -> Verdict {
     serde_json::from_value(Value::from(word)).unwrap_or(Verdict::Drop)
 }
 
-/// Label of a row: `None` for "has none".
+/// Label of a row: `None` for "has none". What cannot be read was one.
 pub(super) fn label(json: &str) -> Option<Value> {
-    serde_json::from_str(json)
-        .ok()
-        .filter(|label: &Value| !label.is_null())
+    let label = serde_json::from_str(json).unwrap_or_else(|_| Label::nobody().to_json());
+    Some(label).filter(|label: &Value| !label.is_null())
+}
+
+/// User ids of a row.
+pub(super) fn users(json: &str) -> Vec<String> {
+    serde_json::from_str(json).unwrap_or_default()
 }
 
 fn take(transaction: &Transaction<'_>, line: &Line) -> rusqlite::Result<()> {
@@ -107,6 +132,7 @@ fn take(transaction: &Transaction<'_>, line: &Line) -> rusqlite::Result<()> {
         Entry::Room(entry) => room(transaction, entry),
         Entry::Label(entry) => remember(transaction, entry, crate::audit::millis(&line.time)),
         Entry::Closed(entry) => closed(transaction, entry),
+        Entry::Water(entry) => rise(transaction, entry, crate::audit::millis(&line.time)),
         _ => Ok(()),
     }
 }
@@ -130,30 +156,57 @@ fn denial(transaction: &Transaction<'_>, event: &EventEntry, time: i64) -> rusql
 
 /// What is absent changes nothing. A room's version and creator never change, so the first word holds.
 fn room(transaction: &Transaction<'_>, room: &RoomEntry) -> rusqlite::Result<()> {
-    let sql = "INSERT INTO rooms (room_id, version, creator, label) VALUES (?1, ?2, ?3, ?4)
+    let sql = "INSERT INTO rooms (room_id, version, creator, label, clearance, may_lower)
+        VALUES (?1, ?2, ?3, ?4, ?6, ?7)
         ON CONFLICT (room_id) DO UPDATE SET version = coalesce(version, excluded.version),
             creator = coalesce(creator, excluded.creator),
-            label = CASE WHEN ?5 THEN NULL ELSE coalesce(excluded.label, label) END";
+            clearance = CASE WHEN excluded.label IS NULL THEN clearance ELSE excluded.clearance END,
+            may_lower = CASE WHEN excluded.label IS NULL THEN may_lower ELSE excluded.may_lower END,
+            stale = CASE WHEN ?5 THEN 1 WHEN excluded.label IS NULL THEN stale ELSE 0 END,
+            label = coalesce(excluded.label, label)";
     let label = room.label.as_ref().map(|label| json(label.as_ref()));
+    let clearance = room
+        .clearance
+        .as_ref()
+        .map(|clearance| json(Some(clearance)));
+    let may_lower = serde_json::to_string(&room.may_lower).ok();
     let (version, creator) = (room.version.as_deref(), room.creator.as_deref());
     transaction.prepare_cached(sql)?.execute(params![
         room.room_id.as_str(),
         version,
         creator,
         label,
-        room.label_unknown
+        room.label_unknown,
+        clearance,
+        may_lower
     ])?;
     Ok(())
 }
 
 fn remember(transaction: &Transaction<'_>, entry: &LabelEntry, time: i64) -> rusqlite::Result<()> {
     transaction
-        .prepare_cached("INSERT OR IGNORE INTO labels (event_id, label, time) VALUES (?1, ?2, ?3)")?
+        .prepare_cached(
+            "INSERT OR IGNORE INTO labels (event_id, link, room_id, label, time) VALUES (?1, ?5, ?2, ?3, ?4)",
+        )?
         .execute(params![
             entry.event_id.as_str(),
+            entry.room_id.as_deref(),
             json(entry.label.as_ref()),
-            time
+            time,
+            entry.link.as_deref().unwrap_or_default()
         ])?;
+    Ok(())
+}
+
+fn rise(transaction: &Transaction<'_>, entry: &WaterEntry, time: i64) -> rusqlite::Result<()> {
+    let sql = "INSERT OR IGNORE INTO water (link, room_id, event_id, label, time) VALUES (?1, ?2, ?3, ?4, ?5)";
+    transaction.prepare_cached(sql)?.execute(params![
+        entry.link.as_str(),
+        entry.room_id.as_str(),
+        entry.event_id.as_str(),
+        entry.label.as_value().to_string(),
+        time
+    ])?;
     Ok(())
 }
 

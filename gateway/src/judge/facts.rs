@@ -1,15 +1,21 @@
 //! A case as the decision sees it. Cases that the protocol has decided already have none.
 
 use ruma_common::{CanonicalJsonObject as Object, CanonicalJsonValue as Value};
-use sluice_policy::decide::{Target as TargetLabel, UnitFacts};
+use sluice_policy::decide::UnitFacts;
 use sluice_policy::facts::Kind;
+use sluice_policy::label::RoomLabel;
 use sluice_policy::pdu::Integrity;
 
-use crate::collect::{Case, Material, PduCase, Target};
+use crate::collect::{Case, Material, PduCase, target_facts};
 use crate::exchange::Exchange;
 use crate::route::UnitKind;
 
-pub(super) fn of<'a>(exchange: &'a Exchange, case: &'a Case) -> Option<UnitFacts<'a>> {
+/// `room` is what the room in the path says; stripped state and templates are of that room.
+pub(super) fn of<'a>(
+    exchange: &'a Exchange,
+    case: &'a Case,
+    room: Option<&'a RoomLabel>,
+) -> Option<UnitFacts<'a>> {
     let blank = |content| UnitFacts {
         kind: kind(case.kind),
         content,
@@ -18,39 +24,46 @@ pub(super) fn of<'a>(exchange: &'a Exchange, case: &'a Case) -> Option<UnitFacts
         state_key: None,
         room_id: exchange.route.room_id(),
         room_version: None,
-        target: TargetLabel::Absent,
-        room_label: None,
+        targets: Vec::new(),
+        room: None,
+        previous_room: None,
         redacted: false,
     };
     match case.material.as_ref().ok()? {
         Material::Pdu(pdu) if pdu.denial.is_some() || pdu.integrity == Integrity::Redacted => None,
-        Material::Pdu(pdu) => Some(event(pdu, case)),
+        Material::Pdu(pdu) => Some(event(pdu)),
         Material::Edu(edu) => Some(UnitFacts {
             event_type: edu.edu.kind().as_str(),
             room_id: edu.edu.room_ids().first().copied(),
-            room_label: edu.room_label.as_ref(),
+            room: edu.room.as_ref(),
             ..blank(edu.edu.content())
         }),
-        Material::Plain(tree) => Some(state(tree, blank(state_content(case.kind, tree)))),
+        Material::Plain(tree) => Some(UnitFacts {
+            room: room
+                .filter(|_| matches!(case.kind, UnitKind::StrippedState | UnitKind::Template)),
+            ..state(tree, blank(state_content(case.kind, tree)))
+        }),
     }
 }
 
-fn event<'a>(case: &'a PduCase, unit: &'a Case) -> UnitFacts<'a> {
+/// An event with what it relates to and its room.
+pub(crate) fn event(case: &PduCase) -> UnitFacts<'_> {
     let pdu = &case.pdu;
     UnitFacts {
-        kind: kind(unit.kind),
+        kind: Kind::Pdu,
         content: pdu.content(),
         event_type: pdu.kind(),
         sender: Some(pdu.sender()),
         state_key: pdu.state_key(),
         room_id: Some(pdu.room_id()),
         room_version: Some(pdu.version().as_str()),
-        target: match &case.target {
-            Target::None => TargetLabel::Absent,
-            Target::Known(label) => TargetLabel::Known(label.as_ref()),
-            Target::Unknown => TargetLabel::Unknown,
-        },
-        room_label: case.room_label.as_ref(),
+        targets: target_facts(&case.targets),
+        room: case.room.as_ref(),
+        // What a room's history holds was lowered, if at all, before; only what is new lowers, and only what was said.
+        previous_room: case
+            .room
+            .as_ref()
+            .filter(|room| case.is_news && pdu.is_label_state() && **room != RoomLabel::default()),
         redacted: false,
     }
 }

@@ -1,21 +1,20 @@
 //! The audit lines of a judgement: ids, names, counts; never content.
 
 use ruma_common::{CanonicalJsonObject, CanonicalJsonValue};
-use sluice_policy::decide::UnitDecision;
+use sluice_policy::decide::{self, PolicyUsed, UnitDecision};
 use sluice_policy::dlp::Finding;
-use sluice_policy::facts::LabelSource as Source;
-use sluice_policy::label::Label;
-use sluice_policy::link::LinkPolicy;
-use sluice_policy::pdu::{Integrity, RoomVersion};
+use sluice_policy::facts::{EncryptionMode as Encryption, LabelSource as Source};
+use sluice_policy::label::{Label, RoomLabel};
+use sluice_policy::pdu::{Integrity, Relation, RoomVersion};
 use sluice_policy::verdict::{Decision, Verdict};
 
-use super::{Ruling, Scene};
+use super::{Ruling, Scene, facts};
 use crate::audit::entry::{
     EncryptionMode, Entry, EventEntry, FindingSummary, LabelEntry, LabelSource, LabelSummary,
-    RoomEntry, Text,
+    RoomEntry, SpifSummary, Text, WaterEntry,
 };
-use crate::collect::{Condemned, PduCase};
-use crate::rooms::remembered;
+use crate::collect::{Condemned, PduCase, Target};
+use crate::rooms::{labelled, remembered, truthful};
 use crate::route::{Op, UnitKind};
 
 /// The line of a judged event.
@@ -36,21 +35,39 @@ pub(super) fn event(
         verdict: ruling.verdict,
         rule: ruling.rule.as_str().into(),
         reason: ruling.reason.map(Into::into),
-        label: decision.and_then(|decision| label_summary(scene, decision)),
-        clearance: decision
+        label: decision
             .and_then(|decision| decision.label.as_ref())
-            .and_then(|_| clearance_id(scene)),
+            .and_then(|label| label_summary(scene, label)),
+        clearance: decision
+            .and_then(|decision| decision.clearance.as_ref())
+            .map(|clearance| clearance.id.as_str().into()),
+        clearance_of: decision
+            .and_then(|decision| decision.clearance.as_ref())
+            .map(|clearance| clearance.of.as_str().into()),
+        translated: decision
+            .and_then(|decision| decision.translated.as_ref())
+            .and_then(|label| label_summary(scene, label)),
+        spif: decision
+            .and_then(|decision| decision.policy.as_ref())
+            .map(spif_summary),
+        notes: decision
+            .map(|decision| {
+                decision
+                    .notes
+                    .iter()
+                    .map(|note| Text::from(*note))
+                    .collect()
+            })
+            .unwrap_or_default(),
         label_source: decision.map_or(LabelSource::None, |decision| {
             label_source(decision.label_source)
         }),
         findings: decision
             .map(|decision| summarise(&decision.findings))
             .unwrap_or_default(),
-        encryption: if pdu.kind() == "m.room.encrypted" {
-            EncryptionMode::Refuse
-        } else {
-            EncryptionMode::Clear
-        },
+        encryption: decision.map_or(EncryptionMode::Clear, |decision| {
+            encryption(decision.encryption)
+        }),
         redacted_before: case.integrity == Integrity::Redacted,
         sticky: ruling.sticky,
         remember: ruling.remember && case.integrity == Integrity::Whole,
@@ -139,47 +156,102 @@ pub(super) fn learned(
             ..RoomEntry::default()
         }));
     }
-    if case.pdu.is_label_state() {
-        entries.extend(room_label(scene, case));
+    if case.pdu.is_label_state() && !is_refused_lowering(case, decision, ruling) {
+        entries.extend(room_label(scene, case, ruling));
     }
     // An earlier denial decided alone: nothing new was learned of the label.
     let Some(decision) = decision else {
         return entries;
     };
-    if scene
-        .bundle
-        .link(scene.link.name)
-        .is_some_and(LinkPolicy::demands_labels)
-    {
-        let own = Label::from_content(pdu.content());
-        let label = match own {
-            Ok(None) => Ok(decision.label.clone()),
-            own => own,
-        };
+    let Some(policy) = scene.bundle.link(scene.link.name) else {
+        return entries;
+    };
+    let unknown = |(_, target): &(Relation, Target)| *target == Target::Unknown;
+    // What hangs on an event that is not known yet may have another label tomorrow.
+    if policy.demands_labels() && !case.targets.iter().any(unknown) {
+        let unit = facts::event(case);
+        let found = decide::effective_label(scene.bundle, &scene.link, &unit, scene.at);
         entries.push(Entry::Label(LabelEntry {
             event_id: pdu.event_id().into(),
-            label: remembered(scene.bundle, label, scene.at),
+            room_id: Some(room_id()),
+            link: found.by_link.then(|| scene.link.name.into()),
+            label: remembered(scene.bundle, Ok(found.label), scene.at),
         }));
     }
+    entries.extend(
+        policy
+            .high_water
+            .and_then(|_| water(scene, case, decision, ruling)),
+    );
     entries
 }
 
+/// A lowering that was refused changes nothing here, whichever rule was the most restrictive: what the room said before
+/// goes on to be held against it.
+fn is_refused_lowering(case: &PduCase, decision: Option<&UnitDecision>, ruling: &Ruling) -> bool {
+    let label_rule = decision.and_then(|decision| decision.label_rule.as_deref());
+    case.lowering_refused
+        || ruling.rule == decide::LABEL_ROOM_LOWERED
+        || label_rule == Some(decide::LABEL_ROOM_LOWERED)
+}
+
+/// What counts for the room's high-water mark: the label of an event that crosses, without its dates.
+fn water(
+    scene: &Scene<'_>,
+    case: &PduCase,
+    decision: &UnitDecision,
+    ruling: &Ruling,
+) -> Option<Entry> {
+    let label = weighed(decision).filter(|_| ruling.verdict == Verdict::Release)?;
+    let label = remembered(scene.bundle, Ok(Some(label.timeless())), scene.at)?;
+    Some(Entry::Water(WaterEntry {
+        link: scene.link.name.into(),
+        room_id: case.pdu.room_id().into(),
+        event_id: case.pdu.event_id().into(),
+        label,
+    }))
+}
+
+/// The label that counts for a high-water mark, in the words of the link's policy.
+pub(super) fn weighed(decision: &UnitDecision) -> Option<&Label> {
+    decision.translated.as_ref().or(decision.label.as_ref())
+}
+
 /// What an event that labels a room teaches. Our homeserver sends, and gives to those who join, only what it has accepted
-/// as the room's state, so its word is kept whatever the link makes of it. A peer's word is not: what was known is
-/// forgotten, and our homeserver is asked when the label is next needed.
-fn room_label(scene: &Scene<'_>, case: &PduCase) -> Option<Entry> {
+/// as the room's state, so its word is kept whatever the link makes of it, unless it lowers and its sender may not do so on
+/// every link. A peer's word is not kept: our homeserver is asked when the label is next needed.
+///
+/// An event that was denied before was looked at then. It is not the room's newest word because it comes again.
+fn room_label(scene: &Scene<'_>, case: &PduCase, ruling: &Ruling) -> Option<Entry> {
     let op = scene.exchange.route.endpoint.op;
-    let current = matches!(op, Op::Send | Op::SendJoin);
     let ours = scene.exchange.outbound(scene.way);
-    let label = Label::from_room_state(case.pdu.content());
-    current.then(|| {
-        Entry::Room(RoomEntry {
-            room_id: case.pdu.room_id().into(),
-            label: ours.then(|| remembered(scene.bundle, label, scene.at)),
-            label_unknown: !ours,
-            ..RoomEntry::default()
-        })
-    })
+    let current = matches!(op, Op::Send | Op::SendJoin) && !(ours && ruling.sticky);
+    let entry = RoomEntry {
+        room_id: case.pdu.room_id().into(),
+        label_unknown: !ours,
+        ..RoomEntry::default()
+    };
+    if !ours {
+        return current.then_some(Entry::Room(entry));
+    }
+    let said = truthful(
+        scene.bundle,
+        RoomLabel::from_content(case.pdu.content()),
+        scene.at,
+    );
+    let before = case.room.as_ref().filter(|room| !room.is_nobodys());
+    let stands = before.is_none_or(|before| {
+        let (link, sender) = (&scene.link, Some(case.pdu.sender()));
+        decide::may_replace(
+            scene.bundle,
+            link,
+            &scene.links,
+            (before, &said),
+            sender,
+            scene.at,
+        )
+    });
+    (current && stands).then(|| Entry::Room(labelled(entry, &said)))
 }
 
 fn heading(scene: &Scene<'_>) -> EventEntry {
@@ -218,18 +290,28 @@ fn summarise(findings: &[Finding]) -> Vec<FindingSummary> {
     summaries
 }
 
+fn encryption(mode: Encryption) -> EncryptionMode {
+    match mode {
+        Encryption::Clear => EncryptionMode::Clear,
+        Encryption::Refuse => EncryptionMode::Refuse,
+        Encryption::LabelOnly => EncryptionMode::LabelOnly,
+    }
+}
+
 fn label_source(source: Source) -> LabelSource {
     match source {
         Source::Event => LabelSource::Event,
+        Source::Thread => LabelSource::Thread,
         Source::Target => LabelSource::Target,
         Source::Room => LabelSource::Room,
+        Source::Link => LabelSource::Link,
+        Source::Marking => LabelSource::Marking,
         Source::None => LabelSource::None,
     }
 }
 
 /// The label by its hash, and by name only what a loaded policy names.
-fn label_summary(scene: &Scene<'_>, decision: &UnitDecision) -> Option<LabelSummary> {
-    let label = decision.label.as_ref()?;
+fn label_summary(scene: &Scene<'_>, label: &Label) -> Option<LabelSummary> {
     let spifs = &scene.bundle.spifs;
     let level = spifs.classification(label);
     let policy = spifs
@@ -242,8 +324,10 @@ fn label_summary(scene: &Scene<'_>, decision: &UnitDecision) -> Option<LabelSumm
     })
 }
 
-/// The clearance of the peer's record that a label was held against, by its hash.
-fn clearance_id(scene: &Scene<'_>) -> Option<Text> {
-    let clearance = serde_json::to_vec(scene.link.clearances.first()?).ok()?;
-    Some(crate::run::sha256_hex(&clearance).into())
+fn spif_summary(policy: &PolicyUsed) -> SpifSummary {
+    SpifSummary {
+        oid: policy.oid.as_str().into(),
+        version: policy.version.as_str().into(),
+        sha256: policy.sha256.as_str().into(),
+    }
 }

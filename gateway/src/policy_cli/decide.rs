@@ -10,26 +10,22 @@ use std::{
 use serde_json::{Value, json};
 use sluice_policy::{
     bundle::Bundle,
-    decide::{self, LABEL_MALFORMED, LinkContext, Target, UnitDecision, UnitFacts},
-    facts::{Direction, Kind},
-    json::{Limits, Object, Tree, parse_envelope},
+    decide::{self, LinkContext, UnitDecision},
+    facts::{Direction, LabelSource},
     label::Label,
     link::zones,
-    pdu::RoomVersion,
     verdict::{Decision, Verdict},
 };
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::{COULD_NOT, DONE, DecideArgs, Failure, NO, USAGE, open_bundle};
-
-/// Bytes of one line at most.
-const LINE_BYTES: usize = 1024 * 1024;
+use super::{
+    AskArgs, COULD_NOT, DONE, Failure, NO, USAGE,
+    line::{self, LINE_BYTES, Line},
+    open_bundle,
+};
 
 /// Where `init` puts the public key of the bundle that lies beside.
 const KEY_BESIDE: &str = "keys/bundle.pub";
-
-/// Rule: a room version that the gateway does not know.
-const ROOM_VERSION_UNKNOWN: &str = "protocol.room_version";
 
 /// How a line can be wrong.
 type LineError = String;
@@ -39,26 +35,16 @@ struct Answer {
     id: Value,
     decision: Decision,
     label: Option<Label>,
+    label_source: LabelSource,
+    notes: Vec<&'static str>,
     findings: Value,
 }
 
-pub(super) fn run(arguments: &DecideArgs) -> Result<u8, Failure> {
-    let (from, to) = zones(&arguments.link).ok_or_else(|| {
-        Failure::usage(format!(
-            "--link {:?}: write FROM->TO, such as 'high->low'",
-            arguments.link
-        ))
-    })?;
+pub(super) fn run(arguments: &AskArgs) -> Result<u8, Failure> {
+    let link = link(arguments)?;
     let at = instant(arguments.at.as_deref())?;
     let bundle = open_bundle(&arguments.bundle, &key_path(arguments))?;
-    let link = LinkContext {
-        name: &arguments.link,
-        from,
-        to,
-        direction: Direction::Outbound,
-        clearances: Vec::new(),
-    };
-    let mut input = open(&arguments.input)?;
+    let Source(mut input) = open(&arguments.input)?;
     let mut out = io::stdout().lock();
     let asked = Asked {
         bundle: &bundle,
@@ -67,6 +53,27 @@ pub(super) fn run(arguments: &DecideArgs) -> Result<u8, Failure> {
         json: arguments.json,
     };
     asked.stream(&mut *input, &mut out, &arguments.input)
+}
+
+/// The link that is asked about; its clearances are the bundle's alone.
+pub(super) fn link(arguments: &AskArgs) -> Result<LinkContext<'_>, Failure> {
+    let (from, to) = zones(&arguments.link).ok_or_else(|| {
+        Failure::usage(format!(
+            "--link {:?}: write FROM->TO, such as 'high->low'",
+            arguments.link
+        ))
+    })?;
+    Ok(LinkContext {
+        name: &arguments.link,
+        from,
+        to,
+        direction: if arguments.inbound {
+            Direction::Inbound
+        } else {
+            Direction::Outbound
+        },
+        clearances: Vec::new(),
+    })
 }
 
 /// What every line is asked with.
@@ -105,85 +112,27 @@ impl Asked<'_> {
     }
 }
 
-/// Decides one line. A fault inside the event condemns the event; a line of another shape is a bad line.
+/// Decides one line.
 fn answer(
     bundle: &Bundle,
     link: &LinkContext<'_>,
     at: OffsetDateTime,
     line: &[u8],
 ) -> Result<Result<Answer, LineError>, Failure> {
-    let limits = Limits {
-        bytes: LINE_BYTES,
-        ..Limits::REQUEST
+    let event = match line::read(line) {
+        Ok(Line::Event(event)) => event,
+        Ok(Line::Refused { id, rule }) => return Ok(Ok(refused(id, &rule))),
+        Err(error) => return Ok(Err(error)),
     };
-    let mut envelope =
-        match parse_envelope(line, &["/event"], &limits, &Limits::PDU, Limits::PDU.nodes) {
-            Ok(envelope) => envelope,
-            Err(fault) => return Ok(Err(fault.rule().to_owned())),
-        };
-    let id = envelope.rest.get("id").map_or(Value::Null, |id| {
-        serde_json::to_value(id).unwrap_or(Value::Null)
-    });
-    let element = match (envelope.elements.pop(), envelope.elements.pop()) {
-        (Some(element), None) => element.value,
-        _ => {
-            return Ok(Err(
-                "there is no event; write {\"id\",\"room_version\",\"event\",\"room\"}".to_owned(),
-            ));
-        }
-    };
-    let event = match element {
-        Ok(Tree::Object(event)) => event,
-        Ok(_) => return Ok(Err("event is not an object".to_owned())),
-        Err(fault) => return Ok(Ok(refused(id, fault.rule()))),
-    };
-    judge(bundle, link, at, id, &envelope.rest, &event)
-}
-
-fn judge(
-    bundle: &Bundle,
-    link: &LinkContext<'_>,
-    at: OffsetDateTime,
-    id: Value,
-    line: &Object,
-    event: &Object,
-) -> Result<Result<Answer, LineError>, Failure> {
-    let (Some(event_type), Some(Tree::Object(content))) =
-        (text(event, "type"), event.get("content"))
-    else {
-        return Ok(Err("event has no type or no content".to_owned()));
-    };
-    let Some(version) = text(line, "room_version") else {
-        return Ok(Err(
-            "room_version is missing; write \"10\", \"11\" or \"12\"".to_owned(),
-        ));
-    };
-    if RoomVersion::parse(version).is_none() {
-        return Ok(Ok(refused(id, ROOM_VERSION_UNKNOWN)));
-    }
-    let Ok(room_label) = room_label(line) else {
-        return Ok(Ok(refused(id, LABEL_MALFORMED)));
-    };
-    let unit = UnitFacts {
-        kind: Kind::Pdu,
-        event_type,
-        sender: text(event, "sender"),
-        state_key: text(event, "state_key"),
-        room_id: text(event, "room_id"),
-        room_version: Some(version),
-        content,
-        target: Target::Absent,
-        room_label: room_label.as_ref(),
-        redacted: false,
-    };
-    let decisions = decide::decide_units(bundle, link, &[unit], at).map_err(|error| Failure {
+    let units = [event.unit()];
+    let decisions = decide::decide_units(bundle, link, &units, at).map_err(|error| Failure {
         code: COULD_NOT,
         message: error.to_string(),
     })?;
     Ok(decisions
         .into_iter()
         .next()
-        .map(|decision| decided(id, decision))
+        .map(|decision| decided(event.id.clone(), decision))
         .ok_or_else(|| "no decision".to_owned()))
 }
 
@@ -193,6 +142,8 @@ fn decided(id: Value, unit: UnitDecision) -> Answer {
         id,
         decision: unit.decision,
         label: unit.label,
+        label_source: unit.label_source,
+        notes: unit.notes,
         findings,
     }
 }
@@ -202,24 +153,10 @@ fn refused(id: Value, rule: &str) -> Answer {
         id,
         decision: Decision::new(Verdict::Redact, rule),
         label: None,
+        label_source: LabelSource::None,
+        notes: Vec::new(),
         findings: json!([]),
     }
-}
-
-/// The label in `room.label`, in the wire form or its inner object; `null` and nothing are no label.
-fn room_label(line: &Object) -> Result<Option<Label>, ()> {
-    match line.get("room") {
-        None | Some(Tree::Null) => Ok(None),
-        Some(Tree::Object(room)) => match room.get("label") {
-            None | Some(Tree::Null) => Ok(None),
-            Some(label) => Label::from_tree(label).map(Some).map_err(drop),
-        },
-        Some(_) => Err(()),
-    }
-}
-
-fn text<'a>(object: &'a Object, key: &str) -> Option<&'a str> {
-    object.get(key).and_then(Tree::as_str)
 }
 
 fn print(
@@ -234,7 +171,7 @@ fn print(
             let Decision { verdict, rule } = answer.decision;
             let fields = json!({
                 "id": answer.id, "verdict": verdict, "rule": rule, "label": label, "findings": answer.findings,
-                "protocol": "unchecked",
+                "protocol": "unchecked", "label_source": answer.label_source, "notes": answer.notes,
             });
             writeln!(out, "{fields}")
         }
@@ -282,15 +219,20 @@ fn skip_line(input: &mut dyn BufRead) -> io::Result<()> {
     }
 }
 
-fn open(path: &Path) -> Result<Box<dyn BufRead>, Failure> {
+/// An input, opened.
+pub(super) struct Source(pub(super) Box<dyn BufRead>);
+
+/// Opens a file; `-` is stdin.
+pub(super) fn open(path: &Path) -> Result<Source, Failure> {
     if path == Path::new("-") {
-        return Ok(Box::new(io::stdin().lock()));
+        return Ok(Source(Box::new(io::stdin().lock())));
     }
     let file = File::open(path).map_err(|error| Failure::could_not(path, &error))?;
-    Ok(Box::new(BufReader::new(file)))
+    Ok(Source(Box::new(BufReader::new(file))))
 }
 
-fn key_path(arguments: &DecideArgs) -> PathBuf {
+/// The key that the bundle must be signed with.
+pub(super) fn key_path(arguments: &AskArgs) -> PathBuf {
     let beside = || {
         arguments
             .bundle
@@ -301,7 +243,8 @@ fn key_path(arguments: &DecideArgs) -> PathBuf {
     arguments.key.clone().unwrap_or_else(beside)
 }
 
-fn instant(at: Option<&str>) -> Result<OffsetDateTime, Failure> {
+/// The instant that labels are judged at.
+pub(super) fn instant(at: Option<&str>) -> Result<OffsetDateTime, Failure> {
     let Some(text) = at else {
         return Ok(OffsetDateTime::now_utc());
     };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use sluice_policy::{
-    bundle::{BundleParts, Profile},
+    bundle::{BundleParts, LabelSettings, Profile},
     link::LinkPolicy,
 };
 use thiserror::Error;
@@ -27,6 +27,9 @@ pub struct Written {
     pub settings: String,
     /// The policy of each link, and of all others under `*`.
     pub links: BTreeMap<String, LinkPolicy>,
+    /// Switches of the label stage.
+    #[serde(default)]
+    pub labels: LabelSettings,
 }
 
 /// Why a profile cannot be read.
@@ -87,6 +90,7 @@ impl Written {
             spifs: texts(self.spif)?,
             dlp: texts(self.dlp)?,
             links: self.links,
+            labels: self.labels,
             wasm,
             data,
         })

@@ -55,6 +55,7 @@ pub(super) fn load(
         homeservers: homeservers(&config, before),
         clients,
         targets,
+        clearance: material.clearance.clone(),
         config,
         peers,
         bundle,

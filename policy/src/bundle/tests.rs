@@ -1,9 +1,13 @@
-#![expect(clippy::unwrap_used, reason = "a failing test may panic")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a failing test may panic"
+)]
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 
 use super::*;
-use crate::link::{Encryption, RequireLabel};
+use crate::link::RequireLabel;
 
 /// Two throw-away key pairs, made for these tests alone.
 const KEY: &str = include_str!("../../tests/fixtures/bundle.key");
@@ -17,10 +21,8 @@ const SETTINGS: &[u8] = include_bytes!("../../../rules/profiles/demo/compiled/da
 
 fn parts() -> BundleParts {
     let policy = LinkPolicy {
-        require_label: RequireLabel::Event,
         edus: vec!["m.typing".to_owned()],
-        encryption: Encryption::Refuse,
-        clearance: None,
+        ..LinkPolicy::new(RequireLabel::Event)
     };
     BundleParts {
         profile: Profile {
@@ -30,6 +32,7 @@ fn parts() -> BundleParts {
         spifs: vec![("de-sample.xml".to_owned(), SPIF.to_owned())],
         dlp: vec![("payment.toml".to_owned(), DLP.to_owned())],
         links: BTreeMap::from([("high->low".to_owned(), policy)]),
+        labels: LabelSettings::default(),
         wasm: WASM.to_vec(),
         data: SETTINGS.to_vec(),
     }
@@ -274,4 +277,146 @@ fn keys_are_read_strictly_and_never_shown() {
         KeyError::Public
     );
     assert_eq!(format!("{:?}", key()), "BundleSigningKey(..)");
+}
+
+/// The mistakes of a bundle whose one link differs by this.
+fn mistakes(difference: serde_json::Value) -> String {
+    let mut policy = serde_json::json!({"require_label": "event"});
+    for (key, value) in difference.as_object().unwrap() {
+        policy[key] = value.clone();
+    }
+    let mut parts = parts();
+    let policy: LinkPolicy = serde_json::from_value(policy).unwrap();
+    parts.links = [("high->low".to_owned(), policy)].into();
+    match parts.check() {
+        Err(BundleError::Parts(mistakes)) => mistakes.join("\n"),
+        other => format!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_a_link_names_must_be_loaded_and_the_message_says_the_remedy() {
+    let label = |level: &str| serde_json::json!({"default_label": {"PolicyIdentifier": {"name": "DE-SAMPLE"}, "Classification": level, "Category": []}});
+    assert_eq!(mistakes(label("OFFEN")), "Ok(())");
+    let wrong = mistakes(label("SECRET SQUIRREL"));
+    assert!(
+        wrong.contains("links.\"high->low\".default_label") && !wrong.contains("SQUIRREL"),
+        "{wrong}"
+    );
+    for (difference, names) in [
+        (
+            serde_json::json!({"typed_markings": ["NATO"]}),
+            "typed_markings: policy \"NATO\" is not loaded",
+        ),
+        (
+            serde_json::json!({"room_label_authorities": ["not a server"]}),
+            "room_label_authorities: \"not a server\"",
+        ),
+        (
+            serde_json::json!({"high_water": {"events": 0, "hours": 0}}),
+            "high_water: neither",
+        ),
+    ] {
+        let wrong = mistakes(difference);
+        assert!(wrong.contains(names), "{wrong}");
+    }
+    let right = serde_json::json!({"typed_markings": ["DE-SAMPLE", "2.25.999001"], "encryption": "label-only",
+        "room_label_authorities": ["@chief:high.test", "high.test"], "high_water": {"events": 50, "hours": 0}});
+    assert_eq!(mistakes(right), "Ok(())");
+}
+
+/// Two policies of which the second maps both levels of the first onto its lower one, so that GEHEIM comes back as OFFEN.
+fn lossy() -> BundleParts {
+    let policy = |name: &str, arc: u32, levels: &str, other: &str, other_arc: u32| {
+        format!(
+            r#"<SPIF xmlns="http://www.xmlspif.org/spif" schemaVersion="2.1" version="1" creationDate="20260301120000Z"
+ originatorDN="CN=Example" keyIdentifier="00" privilegeId="1.3.26.0.4774.5.24.1" rbacId="1.3.26.0.4774.5.24.1">
+ <securityPolicyId name="{name}" id="2.25.{arc}"/>
+ <securityClassifications>{levels}</securityClassifications>
+ <equivalentPolicies><equivalentPolicy name="{other}" id="2.25.{other_arc}"/></equivalentPolicies>
+</SPIF>"#
+        )
+    };
+    let level = |name: &str, lacv: u32, color: &str, inside: &str| {
+        format!(
+            r#"<securityClassification name="{name}" lacv="{lacv}" hierarchy="{lacv}" color="{color}">{inside}</securityClassification>"#
+        )
+    };
+    let to = |other: &str, lacv: u32, applied: &str| {
+        format!(
+            r#"<equivalentClassification policyRef="{other}" lacv="{lacv}" applied="{applied}"/>"#
+        )
+    };
+    let ours = level("OFFEN", 1, "green", &to("THEIRS", 1, "both"))
+        + &level("GEHEIM", 2, "red", &to("THEIRS", 1, "encrypt"));
+    let theirs = level("OPEN", 1, "green", &to("OURS", 1, "both"));
+    BundleParts {
+        spifs: vec![
+            (
+                "ours.xml".to_owned(),
+                policy("OURS", 1001, &ours, "THEIRS", 1002),
+            ),
+            (
+                "theirs.xml".to_owned(),
+                policy("THEIRS", 1002, &theirs, "OURS", 1001),
+            ),
+        ],
+        dlp: Vec::new(),
+        ..parts()
+    }
+}
+
+#[test]
+fn lb_9_policies_that_take_restriction_off_a_label_are_refused_unless_switched_on() {
+    let Err(BundleError::Parts(wrong)) = lossy().check() else {
+        panic!("a lossy pair was accepted");
+    };
+    let wrong = wrong.join("\n");
+    assert!(
+        wrong.contains("lossy_round_trips = [[\"OURS\", \"THEIRS\"]]"),
+        "{wrong}"
+    );
+    for (one, other) in [("OURS", "THEIRS"), ("THEIRS", "2.25.1001")] {
+        let mut switched = lossy();
+        switched.labels.lossy_round_trips = vec![(one.to_owned(), other.to_owned())];
+        let archive = Bundle::build(&switched, &key()).unwrap();
+        let public = BundleVerifyKey::from_pem(PUBLIC).unwrap();
+        assert!(Bundle::open(&archive, &public).is_ok());
+    }
+    let mut unknown = lossy();
+    unknown.labels.lossy_round_trips = vec![("OURS".to_owned(), "NOBODY".to_owned())];
+    let Err(BundleError::Parts(wrong)) = unknown.check() else {
+        panic!("an unknown policy was accepted");
+    };
+    assert!(
+        wrong
+            .iter()
+            .any(|wrong| wrong.contains("\"NOBODY\" is not loaded"))
+    );
+}
+
+#[test]
+fn sp_1_a_policy_that_needs_a_switch_loads_only_where_the_profile_has_it() {
+    let mut three = lossy();
+    three.labels.lossy_round_trips = vec![("OURS".to_owned(), "THEIRS".to_owned())];
+    for (_, xml) in &mut three.spifs {
+        *xml = xml.replace("schemaVersion=\"2.1\"", "schemaVersion=\"3.0\"");
+    }
+    let wrong = |parts: &BundleParts| match parts.check() {
+        Err(BundleError::Parts(wrong)) => wrong.join("\n"),
+        other => panic!("{other:?}"),
+    };
+    assert!(wrong(&three).contains("schema-version"));
+    three.labels.spif_compat = vec!["version-4".to_owned()];
+    assert!(wrong(&three).contains("\"version-4\" is no switch"));
+    three.labels.spif_compat = vec!["version-3".to_owned()];
+    three.labels.discard = crate::label::Discard::Any;
+    let archive = Bundle::build(&three, &key()).unwrap();
+    let public = BundleVerifyKey::from_pem(PUBLIC).unwrap();
+    let opened = Bundle::open(&archive, &public).unwrap();
+    assert_eq!(
+        opened.spifs.discard(),
+        crate::label::Discard::Any,
+        "the archive keeps it"
+    );
 }

@@ -1,7 +1,12 @@
 //! What must carry a label: one flat table, and what each of its words demands.
 
-use super::Target;
-use crate::{facts::Kind, json::Object, label::LABEL_KEY, link::RequireLabel};
+use super::UnitFacts;
+use crate::{
+    facts::Kind,
+    json::{Object, Tree},
+    label::LABEL_KEY,
+    link::RequireLabel,
+};
 
 /// Whose label a unit is judged by.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -45,17 +50,15 @@ pub const NEEDS: &[(&str, Need)] = &[
 pub const ROOM_EDUS: &[&str] = &["m.typing", "m.receipt"];
 
 /// The need of one unit. An event with a target takes the target's label, whatever its type.
-pub(super) fn of(
-    kind: Kind,
-    event_type: &str,
-    state: bool,
-    target: Target<'_>,
-    content: &Object,
-) -> Need {
+pub(super) fn of(unit: &UnitFacts<'_>) -> Need {
+    let (kind, event_type) = (unit.kind, unit.event_type);
+    let state = unit.state_key.is_some();
     match kind {
-        Kind::Pdu | Kind::StrippedState if !state && target != Target::Absent => Need::Target,
-        Kind::Pdu | Kind::StrippedState => listed(event_type, state, content),
+        Kind::Pdu | Kind::StrippedState if !state && !unit.targets.is_empty() => Need::Target,
+        Kind::Pdu | Kind::StrippedState => listed(event_type, state, unit.content),
         Kind::Edu if ROOM_EDUS.contains(&event_type) => Need::Room,
+        // Nobody is locked into a room for want of its label.
+        Kind::Template if membership(unit.content) == Some("leave") => Need::Nothing,
         Kind::Template | Kind::Summary | Kind::Directory | Kind::Ids => Need::Room,
         Kind::Edu
         | Kind::Profile
@@ -64,6 +67,10 @@ pub(super) fn of(
         | Kind::Claim
         | Kind::KeyDocument => Need::Nothing,
     }
+}
+
+fn membership(content: &Object) -> Option<&str> {
+    content.get("membership").and_then(Tree::as_str)
 }
 
 /// The need by the table. What it says of state holds for state only, and only while the content has no keys beside the

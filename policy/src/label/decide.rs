@@ -1,17 +1,25 @@
 //! The access decision: may this label pass under this clearance? One fixed function; no rule file changes it.
 //!
-//! Every way out but the last line is a denial, and a label without categories is decided like any other.
+//! ```text
+//!  one policy, loaded and in force ─→ label valid ─→ clearance valid ─→ classification ─→ restrictive ─→ permissive
+//! ```
+//!
+//! Every way out but the last line is a denial, and a label without categories is decided like any other. A label with
+//! two permissive tag sets, such as "Only" and "Releasable To", must satisfy both, even where its marking reads as if
+//! one of them were enough.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
 use serde::Serialize;
 use time::OffsetDateTime;
 
 use super::{
+    bits::Bits,
     clearance::Clearance,
-    name::Key,
-    resolve::{self, Cleared, Resolved, Selection},
-    spif::{self, Spif, Spifs, TagKind},
+    index::{Loaded, TagIndex},
+    resolve::{self, Chosen, Held, Placed, Text},
+    spif::{self, Spifs, TagKind},
+    valid,
     wire::Label,
 };
 
@@ -21,13 +29,28 @@ pub struct LabelDecision {
     /// True only for rule `granted`.
     pub grant: bool,
     /// `granted`, `policy-unknown`, `policy-mismatch`, `policy-expired`, `label-invalid`, `clearance-invalid`,
-    /// `classification`, `restrictive` or `permissive`.
+    /// `classification`, `restrictive` or `permissive`; from [`super::decide_across`] also `translation`.
     pub rule: &'static str,
-    /// For the operator, in names of policy and clearance; safe to log.
-    pub reason: String,
+    /// For the operator, in names of the loaded policies; safe to log.
+    pub reason: Cow<'static, str>,
+    /// The label that was decided on in place of the given one, where [`super::decide_across`] needed another policy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub translated: Option<Label>,
 }
 
-/// The access decision of ADatP-4774, at the instant `at`.
+/// A clearance looked up in its policy once, for callers that decide many labels under it.
+#[derive(Clone, Debug)]
+pub struct Cleared<'a> {
+    spifs: &'a Spifs,
+    policy: &'a Loaded,
+    held: Held<'a>,
+}
+
+/// Names of one side that a reason lists at most.
+const MAX_NAMES_IN_REASON: usize = 16;
+
+/// The access decision of ADatP-4774, at the instant `at`. Label and clearance must be written in one policy; see
+/// [`super::decide_across`] where they may not be.
 #[must_use]
 pub fn decide(
     label: &Label,
@@ -35,151 +58,212 @@ pub fn decide(
     spifs: &Spifs,
     at: OffsetDateTime,
 ) -> LabelDecision {
-    match judge(label, clearance, spifs, at) {
-        Ok(reason) => LabelDecision {
-            grant: true,
-            rule: "granted",
-            reason,
-        },
-        Err((rule, reason)) => LabelDecision {
-            grant: false,
-            rule,
-            reason,
-        },
+    answer(judge(label, clearance, spifs, at))
+}
+
+impl Spifs {
+    /// Looks a clearance up.
+    ///
+    /// # Errors
+    /// The denial of every label under it: its policy or one of its names is not known.
+    #[expect(
+        clippy::result_large_err,
+        reason = "the denial is the answer to the caller's caller, not a rare failure"
+    )]
+    pub fn clear<'a>(&'a self, clearance: &'a Clearance) -> Result<Cleared<'a>, LabelDecision> {
+        let cleared = || {
+            let policy = match self.resolve(&clearance.policy) {
+                spif::Resolved::One(policy) => policy,
+                spif::Resolved::Mismatch => return Err(clearance_mismatch()),
+                spif::Resolved::Unknown => return Err(clearance_unknown()),
+            };
+            let held = held(clearance, policy)?;
+            Ok(Cleared {
+                spifs: self,
+                policy,
+                held,
+            })
+        };
+        cleared().map_err(|denial| answer(Err(denial)))
+    }
+}
+
+impl<'a> Cleared<'a> {
+    pub(super) fn spifs(&self) -> &'a Spifs {
+        self.spifs
+    }
+
+    /// The policy that the clearance is written in.
+    pub(super) fn policy(&self) -> &'a Loaded {
+        self.policy
+    }
+
+    /// What [`decide()`] says of the label under this clearance.
+    #[must_use]
+    pub fn decide(&self, label: &Label, at: OffsetDateTime) -> LabelDecision {
+        let judge = || {
+            let policy = valid::policy(label, self.spifs)?;
+            same(policy, self.policy)?;
+            let label = valid::label(label, policy, at)?;
+            permit(&label, &self.held)
+        };
+        answer(judge())
     }
 }
 
 /// Rule and reason of a denial.
-type Denial = (&'static str, String);
+pub(super) type Denial = (&'static str, Cow<'static, str>);
 
 fn judge(
     label: &Label,
     clearance: &Clearance,
     spifs: &Spifs,
     at: OffsetDateTime,
-) -> Result<String, Denial> {
-    let spif = policy(label, clearance, spifs)?;
-    if !spif.is_valid_at(at) {
-        return Err((
-            "policy-expired",
-            format!("policy {} is expired or not yet valid", spif.name),
-        ));
+) -> Result<Cow<'static, str>, Denial> {
+    let policy = valid::policy(label, spifs)?;
+    match spifs.resolve(&clearance.policy) {
+        spif::Resolved::One(other) => same(policy, other)?,
+        spif::Resolved::Mismatch => return Err(clearance_mismatch()),
+        spif::Resolved::Unknown => return Err(clearance_unknown()),
     }
-    let label = resolve::label(label, spif, at).map_err(|reason| ("label-invalid", reason))?;
-    let cleared =
-        resolve::clearance(clearance, spif).map_err(|reason| ("clearance-invalid", reason))?;
-    classification(&label, &cleared)?;
-    restrictive(&label, &cleared, spif)?;
-    permissive(&label, &cleared, spif)?;
-    Ok(format!("{} is within the clearance", label.level.name))
+    let label = valid::label(label, policy, at)?;
+    permit(&label, &held(clearance, policy)?)
 }
 
-/// Label and clearance must be written in one loaded policy.
-fn policy<'a>(label: &Label, clearance: &Clearance, spifs: &'a Spifs) -> Result<&'a Spif, Denial> {
-    let spif = match spifs.resolve(label.policy()) {
-        spif::Resolved::One(spif) => spif,
-        spif::Resolved::Unknown => {
-            return Err(("policy-unknown", "the label's policy is not loaded".into()));
-        }
-        spif::Resolved::Mismatch => {
-            return Err((
-                "policy-mismatch",
-                "name and uri of the label's policy mean different policies".into(),
-            ));
-        }
+fn answer(judged: Result<Cow<'static, str>, Denial>) -> LabelDecision {
+    let (grant, (rule, reason)) = match judged {
+        Ok(reason) => (true, ("granted", reason)),
+        Err(denial) => (false, denial),
     };
-    match spifs.resolve(&clearance.policy) {
-        spif::Resolved::One(other) if std::ptr::eq(spif, other) => Ok(spif),
-        spif::Resolved::Mismatch => Err((
-            "clearance-invalid",
-            "name and uri of the clearance's policy mean different policies".into(),
-        )),
-        _ => Err((
-            "policy-mismatch",
-            format!("the clearance is not written in policy {}", spif.name),
-        )),
+    LabelDecision {
+        grant,
+        rule,
+        reason,
+        translated: None,
     }
+}
+
+fn same(label: &Loaded, clearance: &Loaded) -> Result<(), Denial> {
+    if std::ptr::eq(label, clearance) {
+        return Ok(());
+    }
+    let name = &label.name;
+    Err((
+        "policy-mismatch",
+        format!("the clearance is not written in policy {name}").into(),
+    ))
+}
+
+fn clearance_unknown() -> Denial {
+    let reason = "the clearance's policy is not loaded";
+    ("policy-mismatch", reason.into())
+}
+
+fn clearance_mismatch() -> Denial {
+    let reason = "name and uri of the clearance's policy mean different policies";
+    ("clearance-invalid", reason.into())
+}
+
+fn held<'a>(clearance: &'a Clearance, policy: &'a Loaded) -> Result<Held<'a>, Denial> {
+    resolve::clearance(clearance, policy).map_err(|reason| ("clearance-invalid", reason.into()))
+}
+
+/// The decision proper, over a valid label and a valid clearance of one policy.
+fn permit(label: &Placed<'_>, held: &Held<'_>) -> Result<Cow<'static, str>, Denial> {
+    classification(label, held)?;
+    restrictive(label, held)?;
+    permissive(label, held)?;
+    Ok(match label.obsolete() {
+        None => "within the clearance".into(),
+        Some(name) => {
+            format!("within the clearance; {name} is obsolete, but the label is old").into()
+        }
+    })
 }
 
 /// The level must be in the clearance's list; a higher one in the list does not help.
-fn classification(label: &Resolved<'_>, cleared: &Cleared<'_>) -> Result<(), Denial> {
-    let listed = cleared
-        .levels
-        .iter()
-        .any(|level| level.key == label.level.key);
-    if listed {
+fn classification(label: &Placed<'_>, held: &Held<'_>) -> Result<(), Denial> {
+    if held.levels.contains(label.level) {
         return Ok(());
     }
+    let name = &label.level().name;
     Err((
         "classification",
-        format!("{} is not in the clearance's list", label.level.name),
+        format!("{name} is not in the clearance's list").into(),
     ))
 }
 
 /// Of each restrictive tag, the clearance must have all values.
-fn restrictive(label: &Resolved<'_>, cleared: &Cleared<'_>, spif: &Spif) -> Result<(), Denial> {
-    for (place, values) in by_tag(&label.selections, TagKind::Restrictive) {
-        let held = held(cleared, place);
-        if let Some((_, missing)) = values.iter().find(|(key, _)| !held.contains_key(*key)) {
-            let set = &spif.tag_sets[place.0].name;
-            return Err((
-                "restrictive",
-                format!("RESTRICTIVE {set}: {missing} is not in the clearance"),
-            ));
+fn restrictive(label: &Placed<'_>, held: &Held<'_>) -> Result<(), Denial> {
+    for tag in tags(label, TagKind::Restrictive) {
+        let named = label.chosen.named.and(&tag.all);
+        let has = |text: &Text<'_>| held.chosen.has_text(tag, &text.key);
+        let texts = || label.chosen.texts_of(tag).all(has);
+        if !named.without(&held.chosen.named).is_empty() || !texts() {
+            return Err(("restrictive", differ(label, held, tag, "⊄", "").into()));
         }
     }
     Ok(())
 }
 
 /// Of each permissive tag that the label uses, the clearance must have one value.
-fn permissive(label: &Resolved<'_>, cleared: &Cleared<'_>, spif: &Spif) -> Result<(), Denial> {
-    if let Some(set) = label.nobody {
+fn permissive(label: &Placed<'_>, held: &Held<'_>) -> Result<(), Denial> {
+    if let Some(set) = label.chosen.nobody.first() {
+        let oid = &label.policy.tag_sets[*set].oid;
         return Err((
             "permissive",
-            format!("PERMISSIVE {set}: no value, so nobody is permitted"),
+            format!("PERMISSIVE {oid} {{}} permits nobody").into(),
         ));
     }
-    for (place, values) in by_tag(&label.selections, TagKind::Permissive) {
-        let held = held(cleared, place);
-        if !values.keys().any(|key| held.contains_key(key)) {
-            let set = &spif.tag_sets[place.0].name;
-            let (wanted, held) = (names(&values), names(&held));
-            return Err((
-                "permissive",
-                format!("PERMISSIVE {set}: {{{wanted}}} ∩ {{{held}}} = ∅"),
-            ));
+    for tag in tags(label, TagKind::Permissive).filter(|tag| label.chosen.uses(tag)) {
+        let admitted = label.chosen.named.or(&label.chosen.members).and(&tag.all);
+        let has = |text: &Text<'_>| held.chosen.has_text(tag, &text.key);
+        let texts = || label.chosen.texts_of(tag).any(has);
+        if admitted.and(&held.chosen.named).is_empty() && !texts() {
+            return Err(("permissive", differ(label, held, tag, "∩", " = ∅").into()));
         }
     }
     Ok(())
 }
 
-/// Values by name, with the policy's spelling.
-type Values<'a> = BTreeMap<&'a Key, &'a str>;
+fn tags<'a>(label: &Placed<'a>, kind: TagKind) -> impl Iterator<Item = &'a TagIndex> {
+    let tags = label.policy.tags().iter();
+    tags.filter(move |tag| tag.kind == kind)
+}
 
-/// The values of one kind, grouped by set and tag: two sets with tags of one name never merge.
-fn by_tag<'a>(selections: &[Selection<'a>], kind: TagKind) -> BTreeMap<(usize, usize), Values<'a>> {
-    let mut groups: BTreeMap<(usize, usize), Values<'a>> = BTreeMap::new();
-    for chosen in selections.iter().filter(|chosen| chosen.kind == kind) {
-        groups
-            .entry(chosen.place)
-            .or_default()
-            .insert(&chosen.value.key, &chosen.value.name);
+/// `KIND oid {label} RELATION {clearance}`, in the policy's spelling (LB-7).
+fn differ(
+    label: &Placed<'_>,
+    held: &Held<'_>,
+    tag: &TagIndex,
+    relation: &str,
+    end: &str,
+) -> String {
+    let kind = match tag.kind {
+        TagKind::Restrictive => "RESTRICTIVE",
+        TagKind::Permissive => "PERMISSIVE",
+        TagKind::Informative => "INFORMATIVE",
+    };
+    let policy = label.policy;
+    let oid = &policy.tag_sets[tag.set].oid;
+    let left = names(&label.chosen, tag, policy);
+    let right = names(&held.chosen, tag, policy);
+    format!("{kind} {oid} {left} {relation} {right}{end}")
+}
+
+/// `{A,B}`: names of the policy. A text that the author wrote is shown as the category that asked for it.
+fn names(chosen: &Chosen<'_>, tag: &TagIndex, policy: &Loaded) -> String {
+    let texts: Bits = chosen.texts_of(tag).map(|text| text.value).collect();
+    let all = chosen.named.and(&tag.all).or(&texts);
+    let shown = all.iter().take(MAX_NAMES_IN_REASON);
+    let mut shown: Vec<&str> = shown
+        .map(|value| policy.value(value).name.as_str())
+        .collect();
+    shown.dedup();
+    if all.count() > MAX_NAMES_IN_REASON {
+        shown.push("…");
     }
-    groups
-}
-
-/// What the clearance has in one tag.
-fn held<'a>(cleared: &Cleared<'a>, place: (usize, usize)) -> Values<'a> {
-    let here = cleared
-        .selections
-        .iter()
-        .filter(|chosen| chosen.place == place);
-    here.map(|chosen| (&chosen.value.key, chosen.value.name.as_str()))
-        .collect()
-}
-
-fn names(values: &Values<'_>) -> String {
-    values.values().copied().collect::<Vec<_>>().join(",")
+    format!("{{{}}}", shown.join(","))
 }
 
 #[cfg(test)]

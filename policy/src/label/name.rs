@@ -5,16 +5,20 @@ use unicode_normalization::UnicodeNormalization;
 use crate::unicode::is_ignorable;
 
 /// Prefix of an object identifier written as a URI.
-pub(super) const OID_PREFIX: &str = "urn:oid:";
+pub const OID_PREFIX: &str = "urn:oid:";
 
 /// A name in the form in which two spellings of it are equal. Compare only, never show.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Key(String);
 
 impl Key {
     /// Folds `name`; always succeeds, also on names that [`is_clean`] refuses.
     pub(super) fn of(name: &str) -> Key {
-        let folded: String = name.trim().nfc().flat_map(fold).collect();
+        let name = name.trim();
+        if name.is_ascii() {
+            return Key(name.to_ascii_lowercase());
+        }
+        let folded: String = name.nfc().flat_map(fold).collect();
         Key(folded.nfc().collect())
     }
 }
@@ -28,6 +32,14 @@ fn fold(c: char) -> impl Iterator<Item = char> {
         c.to_uppercase().collect()
     };
     upper.into_iter().flat_map(char::to_lowercase)
+}
+
+/// Beginning of the names that no policy may have: they mean something here.
+pub(super) const RESERVED_PREFIX: &str = "sluice:";
+
+/// True for a name with [`RESERVED_PREFIX`], in any spelling that is equal to one.
+pub(super) fn is_reserved(name: &str) -> bool {
+    Key::of(name).0.starts_with(RESERVED_PREFIX)
 }
 
 /// True where `text` has something to read and neither invisible nor control characters, which two readers would see

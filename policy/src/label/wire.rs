@@ -1,41 +1,72 @@
-//! The label as it travels: JSON under `org.sluice.confidentiality` in an event, or in a room's state.
+//! The label as it is written: JSON under `org.sluice.confidentiality` in an event or in a room's state, or XML as
+//! ADatP-4774 has it. Both hold the same and become each other without loss.
+//!
+//! ```text
+//!  event, room state ─→ from_content, from_room_state ─→ json ─┐
+//!  file: { ───────────→ read ──────────────────────────→ json ─┼─→ Label ─→ to_wire, to_exact_json, to_xml
+//!  file: < ───────────→ read ──────────────────────────→ xml ──┘      └──→ to_json, to_record (safe to record)
+//! ```
 //!
 //! Reading is strict: an unknown or missing key, a value of another type, an unknown category type, too much of
 //! anything, an invisible character: the label is refused, never repaired. Whether it is *true* under a policy is
 //! asked later, by [`super::decide`].
 
+mod date;
+pub(super) mod element;
+mod error;
+mod json;
+pub(super) mod reading;
+pub(super) mod write_json;
+pub(super) mod write_xml;
+pub(super) mod xml;
+
 use std::fmt;
 
 use ruma_common::{CanonicalJsonObject as Object, CanonicalJsonValue as Tree};
-use serde::{Deserialize, Deserializer, Serialize};
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use time::OffsetDateTime;
 
-use super::{LABEL_KEY, LABEL_SCHEMA, name, spif::TagKind};
+use super::{LABEL_KEY, name::RESERVED_PREFIX, spif::TagKind};
 
-/// A label's size at most, in bytes of compact JSON, whole wire form included.
+pub use error::LabelError;
+
+/// A label's size at most, in bytes: as it stands in a file, or as compact JSON in an event, whole wire form included.
 pub const MAX_LABEL_BYTES: usize = 8 * 1024;
-/// Category values that one label may carry, alternatives included.
+/// Category values that one label may carry, alternatives and successors included.
 pub const MAX_LABEL_VALUES: usize = 256;
 /// Categories that one label may carry.
 pub const MAX_LABEL_CATEGORIES: usize = 64;
 /// Alternative labels that may stand beside the originator's.
 pub const MAX_ALTERNATIVES: usize = 16;
 
-/// A confidentiality label as its originator wrote it; serialises to the inner object of the wire form.
+/// A confidentiality label as its originator wrote it.
 ///
-/// Alternative labels beside it are read as strictly and then left out: only the originator's own decides.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+/// Serialises as [`Label::to_json`].
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Label {
-    #[serde(rename = "PolicyIdentifier")]
-    policy: PolicyIdentifier,
-    #[serde(rename = "Classification")]
-    classification: String,
-    #[serde(rename = "Category")]
-    categories: Vec<Category>,
-    #[serde(rename = "CreationDateTime", skip_serializing_if = "Option::is_none")]
-    created: Option<String>,
-    #[serde(rename = "ReviewDateTime", skip_serializing_if = "Option::is_none")]
-    review: Option<String>,
+    pub(super) role: Role,
+    pub(super) id: Option<String>,
+    pub(super) policy: PolicyIdentifier,
+    pub(super) classification: String,
+    pub(super) privacy_mark: Option<String>,
+    pub(super) categories: Vec<Category>,
+    pub(super) originator: Option<OriginatorId>,
+    pub(super) created: Option<String>,
+    pub(super) review: Option<String>,
+    pub(super) succession: Option<Succession>,
+    pub(super) alternatives: Vec<Label>,
+}
+
+/// What a label is to its data; in XML the name of the root element.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Role {
+    /// The originator's own label.
+    #[default]
+    Originator,
+    /// The originator's label, put into the words of another policy.
+    Alternative,
+    /// A label of the metadata, not of the data.
+    Metadata,
 }
 
 /// The security policy that a label or clearance is written in.
@@ -59,66 +90,97 @@ pub struct Category {
     /// What the values do.
     #[serde(rename = "Type")]
     pub kind: TagKind,
+    /// Object identifier of the tag set, `urn:oid:1.3.26.1.4.4`; where it is given, name and identifier must agree.
+    #[serde(rename = "URI", skip_serializing_if = "Option::is_none", default)]
+    pub uri: Option<String>,
     /// Names of the values.
     #[serde(rename = "GenericValue")]
     pub values: Vec<String>,
 }
 
-/// Why a label was refused. Says where, never what stood there: the text is the sender's.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum LabelError {
-    /// The whole label is over a limit.
-    #[error("the label has more than {limit} {what}; shorten it")]
-    TooLarge {
-        /// The limit that it passes.
-        limit: usize,
-        /// What is counted.
-        what: &'static str,
-    },
-    /// A key that the wire form does not have.
-    #[error("{within} has a key that a label does not have; remove it")]
-    UnknownKey {
-        /// The object that it stands in.
-        within: &'static str,
-    },
-    /// A key that a label must have.
-    #[error("{key} is missing from the label; add it")]
-    Missing {
-        /// The missing key.
-        key: &'static str,
-    },
-    /// A value of the wrong JSON type.
-    #[error("{key} is not {expected}")]
-    WrongType {
-        /// The key.
-        key: &'static str,
-        /// What it should be.
-        expected: &'static str,
-    },
-    /// A value outside its closed list or not in its format.
-    #[error("{key} has no permitted value; it must be {expected}")]
-    Value {
-        /// The key.
-        key: &'static str,
-        /// What it should be.
-        expected: &'static str,
-    },
-    /// An empty name, or one with invisible or control characters.
-    #[error("{key} is empty or has invisible characters; write it plainly")]
-    Unclean {
-        /// The key.
-        key: &'static str,
-    },
+/// Who made a label. Never part of a decision and never recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OriginatorId {
+    /// What kind of name it is: one of [`OriginatorId::TYPES`].
+    pub id_type: String,
+    /// The name.
+    pub value: String,
+}
+
+/// The label that is to follow at an instant. It is kept and written again, but never acted upon: downgrade by the
+/// clock alone is disputed between the standards (labels.md 3.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Succession {
+    /// When, RFC 3339.
+    pub date: String,
+    /// What follows.
+    pub label: Box<Label>,
+}
+
+/// How much a reader forgives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Nothing: what schema and prose of the standard demand. For `label validate`.
+    Strict,
+    /// As the gateway reads labels of events: JSON may lack both dates, which no decision of access needs, XML the
+    /// ReviewDateTime that its schema does not demand. All else as strict.
+    Carried,
+    /// What circulates: no CreationDateTime, no ReviewDateTime, `URL` for `URI`, elements in another order.
+    Lenient,
+}
+
+/// A label, and what was forgiven to read it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// The label.
+    pub label: Label,
+    /// What [`Mode::Strict`] would have refused.
+    pub forgiven: Vec<LabelError>,
 }
 
 impl Label {
+    /// The label without the dates and names that say who made it and when: what it means, and no more. Its
+    /// alternatives, which may decide too, in the same way.
+    #[must_use]
+    pub fn timeless(&self) -> Label {
+        Label {
+            alternatives: self.alternatives.iter().map(timeless_alternative).collect(),
+            policy: self.policy.clone(),
+            classification: self.classification.clone(),
+            categories: self.categories.clone(),
+            ..Label::nobody()
+        }
+    }
+
+    /// A label in a policy that cannot be loaded, because of its name: nobody is cleared for it, and it stands where a label
+    /// is that cannot be told.
+    #[must_use]
+    pub fn nobody() -> Label {
+        Label {
+            role: Role::Originator,
+            id: None,
+            policy: PolicyIdentifier {
+                name: format!("{RESERVED_PREFIX}invalid"),
+                uri: None,
+            },
+            classification: "invalid".to_owned(),
+            privacy_mark: None,
+            categories: Vec::new(),
+            originator: None,
+            created: None,
+            review: None,
+            succession: None,
+            alternatives: Vec::new(),
+        }
+    }
+
     /// The label that an event's content carries, `None` where it carries none.
     ///
     /// # Errors
     /// Where something stands under [`LABEL_KEY`] that is not a label; the event is then wrongly labelled, which is
     /// not the same as unlabelled.
     pub fn from_content(content: &Object) -> Result<Option<Label>, LabelError> {
-        content.get(LABEL_KEY).map(Label::from_tree).transpose()
+        content.get(LABEL_KEY).map(Label::carried).transpose()
     }
 
     /// The label in the content of a room's label state, `None` where the content has no `label` (a redacted one).
@@ -126,28 +188,124 @@ impl Label {
     /// # Errors
     /// Where something stands under `label` that is not a label.
     pub fn from_room_state(content: &Object) -> Result<Option<Label>, LabelError> {
-        content.get("label").map(Label::from_tree).transpose()
+        content.get("label").map(Label::carried).transpose()
     }
 
-    /// Reads the inner object or the whole wire form, told apart by the key `originator` or `schema`.
+    /// The label that an event carries: its originator's, and no label of metadata or in another policy's words alone.
+    pub(crate) fn carried(tree: &Tree) -> Result<Label, LabelError> {
+        let label = Label::from_tree(tree)?;
+        let (key, expected) = ("Role", "absent in an event");
+        match label.role {
+            Role::Originator => Ok(label),
+            Role::Alternative | Role::Metadata => Err(LabelError::Value { key, expected }),
+        }
+    }
+
+    /// Reads the inner object or the whole wire form, told apart by the key `originator` or `schema`, as
+    /// [`Mode::Carried`].
     ///
     /// # Errors
     /// Everything that is not exactly a label.
     pub fn from_tree(tree: &Tree) -> Result<Label, LabelError> {
-        let object = object(tree, "the label")?;
-        check_size(object)?;
-        let mut values = 0;
-        let label = match object.contains_key("originator") || object.contains_key("schema") {
-            true => read_wire(object, &mut values)?,
-            false => read_inner(object, &mut values)?,
-        };
-        Ok(label)
+        json::read(tree, Mode::Carried).map(|reading| reading.label)
     }
 
-    /// The inner object of the wire form, as the audit log and the policy see it.
+    /// Reads a file: XML, or JSON as inner object, whole wire form, wire form under its key, or content of a room's
+    /// label state; told apart by content. A byte order mark is passed over.
+    ///
+    /// # Errors
+    /// Everything that is not exactly a label, or more than `mode` forgives.
+    pub fn read(bytes: &[u8], mode: Mode) -> Result<Label, LabelError> {
+        Label::read_noting(bytes, mode).map(|reading| reading.label)
+    }
+
+    /// Reads a file as [`Label::read`] does, and says what was forgiven.
+    ///
+    /// # Errors
+    /// Everything that is not exactly a label, or more than `mode` forgives.
+    pub fn read_noting(bytes: &[u8], mode: Mode) -> Result<Reading, LabelError> {
+        let text = without_mark(bytes);
+        match text.trim_ascii_start().first() {
+            Some(b'<') => xml::read(text, mode),
+            Some(b'{') => json::read_file(text, mode),
+            _ => Err(LabelError::Format),
+        }
+    }
+
+    /// Reads an XML label.
+    ///
+    /// # Errors
+    /// Everything that is not exactly a label, or more than `mode` forgives.
+    pub fn from_xml(xml: &str, mode: Mode) -> Result<Label, LabelError> {
+        xml::read(without_mark(xml.as_bytes()), mode).map(|reading| reading.label)
+    }
+
+    /// A label of the originator with nothing but what decides.
+    #[must_use]
+    pub fn new(
+        policy: PolicyIdentifier,
+        classification: String,
+        categories: Vec<Category>,
+    ) -> Label {
+        Label {
+            role: Role::Originator,
+            id: None,
+            policy,
+            classification,
+            privacy_mark: None,
+            categories,
+            originator: None,
+            created: None,
+            review: None,
+            succession: None,
+            alternatives: Vec::new(),
+        }
+    }
+
+    /// The inner object of the wire form as answers, the audit log and the policy see it: what decides, and the dates.
+    /// Without privacy mark, originator, identifier, successor and alternatives: these are free text of the sender, and
+    /// what is recorded holds none. [`Label::to_exact_json`] has them.
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {
-        serde_json::to_value(self).unwrap_or(serde_json::Value::Null)
+        write_json::recorded(self)
+    }
+
+    /// [`Label::to_json`], and the alternatives in the same way: everything that can decide, to be remembered and read
+    /// again by [`Label::from_tree`]. The wire form where there are alternatives, else the inner object. Of a label as
+    /// [`super::Spifs::recordable`] gives it, it holds names of loaded policies only.
+    #[must_use]
+    pub fn to_record(&self) -> serde_json::Value {
+        write_json::whole_record(self)
+    }
+
+    /// The inner object with everything that the label says, but for its alternatives.
+    #[must_use]
+    pub fn to_exact_json(&self) -> serde_json::Value {
+        write_json::inner(self)
+    }
+
+    /// The whole wire form, alternatives included.
+    #[must_use]
+    pub fn to_wire(&self) -> serde_json::Value {
+        write_json::wire(self)
+    }
+
+    /// The label as XML, one document. Its alternatives are documents of their own.
+    #[must_use]
+    pub fn to_xml(&self) -> String {
+        write_xml::label(self)
+    }
+
+    /// SHA-256 over the canonical JSON of [`Label::to_exact_json`], in hexadecimal.
+    #[must_use]
+    pub fn sha256(&self) -> String {
+        write_json::sha256(write_json::inner(self))
+    }
+
+    /// What the label is to its data.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        self.role
     }
 
     /// The policy that the label is written in, as the sender spelled it.
@@ -162,18 +320,54 @@ impl Label {
         &self.classification
     }
 
-    /// The categories, as the sender spelled them; one tag set may stand in several.
+    /// The categories, as the sender spelled them; none stands twice with one name and type.
     #[must_use]
     pub fn categories(&self) -> &[Category] {
         &self.categories
     }
 
+    /// The privacy mark; never part of a decision.
+    #[must_use]
+    pub fn privacy_mark(&self) -> Option<&str> {
+        self.privacy_mark.as_deref()
+    }
+
+    /// The same label in the words of other policies, as the sender put them beside it.
+    #[must_use]
+    pub fn alternatives(&self) -> &[Label] {
+        &self.alternatives
+    }
+
     /// When the label says that it was made.
     #[must_use]
     pub fn created(&self) -> Option<OffsetDateTime> {
-        self.created
-            .as_deref()
-            .and_then(|text| OffsetDateTime::parse(text, &Rfc3339).ok())
+        self.created.as_deref().and_then(date::parse)
+    }
+
+    /// When the label says that it should be looked at again. A past one does not invalidate.
+    #[must_use]
+    pub fn review(&self) -> Option<OffsetDateTime> {
+        self.review.as_deref().and_then(date::parse)
+    }
+}
+
+impl OriginatorId {
+    /// The kinds of name that ADatP-4774 knows.
+    pub const TYPES: [&str; 8] = [
+        "rfc822Name",
+        "dNSName",
+        "directoryName",
+        "uniformResourceIdentifier",
+        "iPAddress",
+        "x400Address",
+        "userPrincipalName",
+        "jID",
+    ];
+}
+
+impl Serialize for Label {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.to_json().serialize(serializer)
     }
 }
 
@@ -190,190 +384,16 @@ impl fmt::Display for PolicyIdentifier {
     }
 }
 
-/// Refuses a label over [`MAX_LABEL_BYTES`] before it is looked at.
-fn check_size(object: &Object) -> Result<(), LabelError> {
-    let bytes = serde_json::to_string(object).map_or(usize::MAX, |text| text.len());
-    check(
-        bytes <= MAX_LABEL_BYTES,
-        LabelError::TooLarge {
-            limit: MAX_LABEL_BYTES,
-            what: "bytes",
-        },
-    )
-}
-
-/// `{"schema", "originator", "alternative"?}`.
-fn read_wire(object: &Object, values: &mut usize) -> Result<Label, LabelError> {
-    only_keys(
-        object,
-        "the label",
-        &["schema", "originator", "alternative"],
-    )?;
-    let schema = string(member(object, "schema")?, "schema")?;
-    check(
-        schema == LABEL_SCHEMA,
-        LabelError::Value {
-            key: "schema",
-            expected: LABEL_SCHEMA,
-        },
-    )?;
-    let label = read_inner(
-        self::object(member(object, "originator")?, "originator")?,
-        values,
-    )?;
-    if let Some(alternatives) = object.get("alternative") {
-        let alternatives = array(alternatives, "alternative")?;
-        let limit = LabelError::TooLarge {
-            limit: MAX_ALTERNATIVES,
-            what: "alternatives",
-        };
-        check(alternatives.len() <= MAX_ALTERNATIVES, limit)?;
-        for alternative in alternatives {
-            read_inner(self::object(alternative, "alternative")?, values)?;
-        }
+fn timeless_alternative(label: &Label) -> Label {
+    Label {
+        role: Role::Alternative,
+        ..label.timeless()
     }
-    Ok(label)
 }
 
-/// The label proper.
-fn read_inner(object: &Object, values: &mut usize) -> Result<Label, LabelError> {
-    let keys = [
-        "PolicyIdentifier",
-        "Classification",
-        "Category",
-        "CreationDateTime",
-        "ReviewDateTime",
-    ];
-    only_keys(object, "the label", &keys)?;
-    Ok(Label {
-        policy: read_policy(self::object(
-            member(object, "PolicyIdentifier")?,
-            "PolicyIdentifier",
-        )?)?,
-        classification: clean(member(object, "Classification")?, "Classification")?,
-        categories: read_categories(object.get("Category"), values)?,
-        created: read_date(object.get("CreationDateTime"), "CreationDateTime")?,
-        review: read_date(object.get("ReviewDateTime"), "ReviewDateTime")?,
-    })
-}
-
-fn read_policy(object: &Object) -> Result<PolicyIdentifier, LabelError> {
-    only_keys(object, "PolicyIdentifier", &["name", "uri"])?;
-    let name = clean(member(object, "name")?, "name")?;
-    let uri = object
-        .get("uri")
-        .map(|uri| string(uri, "uri"))
-        .transpose()?;
-    let valid = uri.is_none_or(name::is_oid_uri);
-    check(
-        valid,
-        LabelError::Value {
-            key: "uri",
-            expected: "urn:oid: and a dotted object identifier",
-        },
-    )?;
-    Ok(PolicyIdentifier {
-        name,
-        uri: uri.map(str::to_owned),
-    })
-}
-
-fn read_categories(tree: Option<&Tree>, values: &mut usize) -> Result<Vec<Category>, LabelError> {
-    let Some(tree) = tree else {
-        return Ok(Vec::new());
-    };
-    let list = array(tree, "Category")?;
-    let limit = LabelError::TooLarge {
-        limit: MAX_LABEL_CATEGORIES,
-        what: "categories",
-    };
-    check(list.len() <= MAX_LABEL_CATEGORIES, limit)?;
-    list.iter()
-        .map(|entry| read_category(entry, values))
-        .collect()
-}
-
-fn read_category(tree: &Tree, values: &mut usize) -> Result<Category, LabelError> {
-    let object = object(tree, "Category")?;
-    only_keys(object, "Category", &["TagName", "Type", "GenericValue"])?;
-    let list = array(member(object, "GenericValue")?, "GenericValue")?;
-    *values += list.len();
-    check(
-        *values <= MAX_LABEL_VALUES,
-        LabelError::TooLarge {
-            limit: MAX_LABEL_VALUES,
-            what: "values",
-        },
-    )?;
-    let kind = TagKind::from_name(string(member(object, "Type")?, "Type")?);
-    Ok(Category {
-        tag_name: clean(member(object, "TagName")?, "TagName")?,
-        kind: kind.ok_or(LabelError::Value {
-            key: "Type",
-            expected: "RESTRICTIVE, PERMISSIVE or INFORMATIVE",
-        })?,
-        values: list
-            .iter()
-            .map(|value| clean(value, "GenericValue"))
-            .collect::<Result<_, _>>()?,
-    })
-}
-
-fn read_date(tree: Option<&Tree>, key: &'static str) -> Result<Option<String>, LabelError> {
-    let Some(tree) = tree else { return Ok(None) };
-    let text = string(tree, key)?;
-    let date = OffsetDateTime::parse(text, &Rfc3339);
-    check(
-        date.is_ok(),
-        LabelError::Value {
-            key,
-            expected: "a date and time such as 2026-03-01T12:00:00Z",
-        },
-    )?;
-    Ok(Some(text.to_owned()))
-}
-
-fn member<'a>(object: &'a Object, key: &'static str) -> Result<&'a Tree, LabelError> {
-    object.get(key).ok_or(LabelError::Missing { key })
-}
-
-fn only_keys(object: &Object, within: &'static str, keys: &[&str]) -> Result<(), LabelError> {
-    check(
-        object.keys().all(|key| keys.contains(&key.as_str())),
-        LabelError::UnknownKey { within },
-    )
-}
-
-fn object<'a>(tree: &'a Tree, key: &'static str) -> Result<&'a Object, LabelError> {
-    tree.as_object().ok_or(LabelError::WrongType {
-        key,
-        expected: "an object",
-    })
-}
-
-fn array<'a>(tree: &'a Tree, key: &'static str) -> Result<&'a [Tree], LabelError> {
-    let list = tree.as_array().ok_or(LabelError::WrongType {
-        key,
-        expected: "an array",
-    })?;
-    Ok(list)
-}
-
-fn string<'a>(tree: &'a Tree, key: &'static str) -> Result<&'a str, LabelError> {
-    tree.as_str().ok_or(LabelError::WrongType {
-        key,
-        expected: "a string",
-    })
-}
-
-fn clean(tree: &Tree, key: &'static str) -> Result<String, LabelError> {
-    let text = string(tree, key)?;
-    check(name::is_clean(text), LabelError::Unclean { key })?;
-    Ok(text.to_owned())
-}
-
-fn check(holds: bool, otherwise: LabelError) -> Result<(), LabelError> {
-    if holds { Ok(()) } else { Err(otherwise) }
+/// The text without a UTF-8 byte order mark.
+pub(super) fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
 }
 
 #[cfg(test)]

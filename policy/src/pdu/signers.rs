@@ -29,16 +29,4 @@ impl Pdu {
         let by_key = signatures.get(server).and_then(Tree::as_object)?;
         by_key.keys().next().map(String::as_str)
     }
-
-    /// The event that this one aims at: what it redacts, edits or reacts to; a reply aims at none.
-    #[must_use]
-    pub fn target(&self) -> Option<&str> {
-        if let Some(redacted) = self.redaction_target() {
-            return Some(redacted);
-        }
-        match self.relates_to() {
-            Some(("m.replace" | "m.annotation", event_id)) => Some(event_id),
-            _ => None,
-        }
-    }
 }

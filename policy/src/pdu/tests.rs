@@ -689,52 +689,49 @@ fn state_that_a_room_hangs_on_is_never_redacted() {
 
 #[test]
 fn events_point_to_others() {
-    let relation = |relation: Value| {
+    use Relation::{Annotation, Redaction, Reference, Replace, Reply, Thread};
+    let targets = |relation: Value| {
         let pdu = read(
             RoomVersion::V12,
             json!({"content": {"m.relates_to": relation}}),
         )
         .unwrap();
-        pdu.relates_to()
-            .map(|(kind, event)| (kind.to_owned(), event.to_owned()))
+        let targets = pdu.targets().into_iter();
+        targets
+            .map(|(relation, event)| (relation, event.to_owned()))
+            .collect::<Vec<_>>()
     };
-    let pair = |kind: &str| Some((kind.to_owned(), EVENT.to_owned()));
-    assert_eq!(
-        relation(json!({"rel_type": "m.replace", "event_id": EVENT})),
-        pair("m.replace")
-    );
-    assert_eq!(
-        relation(json!({"m.in_reply_to": {"event_id": EVENT}})),
-        pair("m.in_reply_to")
-    );
-    let thread =
-        json!({"rel_type": "m.thread", "event_id": EVENT, "m.in_reply_to": {"event_id": "$x"}});
-    assert_eq!(relation(thread), pair("m.thread"));
-    for none in [
-        json!(7),
-        json!({}),
-        json!({"rel_type": "m.replace"}),
-        json!({"event_id": EVENT}),
-        json!({"m.in_reply_to": EVENT}),
+    let one = |relation| vec![(relation, EVENT.to_owned())];
+    for (kind, relation) in [
+        ("m.thread", Thread),
+        ("m.replace", Replace),
+        ("m.annotation", Annotation),
+        ("m.reference", Reference),
+        ("org.example.new", Reference),
     ] {
-        assert_eq!(relation(none), None);
+        let found = targets(json!({"rel_type": kind, "event_id": EVENT}));
+        assert_eq!(found, one(relation), "{kind}");
     }
-    let old = read(
-        RoomVersion::V10,
-        json!({"type": "m.room.redaction", "redacts": EVENT}),
-    )
-    .unwrap();
-    let new = read(
-        RoomVersion::V11,
-        json!({"type": "m.room.redaction", "content": {"redacts": EVENT}}),
-    )
-    .unwrap();
-    assert_eq!(
-        (old.redaction_target(), new.redaction_target()),
-        (Some(EVENT), Some(EVENT))
-    );
-    let message = read(RoomVersion::V11, json!({"content": {"redacts": EVENT}})).unwrap();
-    assert_eq!(message.redaction_target(), None);
+    let answer = json!({"event_id": EVENT});
+    assert_eq!(targets(json!({"m.in_reply_to": answer})), one(Reply));
+    let in_thread = |fallback: bool| {
+        targets(
+            json!({"rel_type": "m.thread", "event_id": EVENT, "is_falling_back": fallback,
+            "m.in_reply_to": answer}),
+        )
+    };
+    assert_eq!(in_thread(true), one(Thread));
+    assert_eq!(in_thread(false), [one(Thread), one(Reply)].concat());
+    assert_eq!(targets(json!({})), []);
+    assert_eq!(targets(json!({"rel_type": "m.replace"})), []);
+    // What cannot be followed is a relation to something unknown, not none.
+    let unknown = |relation| vec![(relation, String::new())];
+    assert_eq!(targets(json!(7)), unknown(Reference));
+    assert_eq!(targets(json!({"event_id": 7})), unknown(Reference));
+    assert_eq!(targets(json!({"m.in_reply_to": EVENT})), unknown(Reply));
+    let redaction = json!({"type": "m.room.redaction", "content": {"redacts": EVENT}});
+    let redaction = read(RoomVersion::V12, redaction).unwrap();
+    assert_eq!(redaction.targets(), [(Redaction, EVENT)]);
 }
 
 #[test]

@@ -104,21 +104,41 @@ impl Gateway {
         serde_json::from_str(&printed).unwrap_or_else(|error| panic!("{error}: {printed}"))
     }
 
-    /// `peer import` with both clearances.
+    /// `peer import` with [`CLEARANCE`] in both directions.
     pub fn import(&self, record: &Value) {
-        self.command(
-            &[
-                "peer",
-                "import",
-                "-",
-                "--send",
-                CLEARANCE,
-                "--receive",
-                CLEARANCE,
-                "--json",
-            ],
-            &record.to_string(),
-        );
+        self.import_for(record, CLEARANCE, CLEARANCE);
+    }
+
+    /// `peer import` with these clearances.
+    pub fn import_for(&self, record: &Value, send: &str, receive: &str) {
+        let clearances = ["--send", send, "--receive", receive, "--json"];
+        let args = [&["peer", "import", "-"][..], &clearances].concat();
+        self.command(&args, &record.to_string());
+    }
+
+    /// Gives the zone a clearance of its own; the next start takes it.
+    ///
+    /// # Panics
+    /// Where it cannot be written.
+    pub fn clear_zone(&self, clearance: &Value) {
+        std::fs::write(self.file("clearance.json"), clearance.to_string())
+            .unwrap_or_else(|error| panic!("clearance.json: {error}"));
+        self.edit("sluice.toml", |text| {
+            format!("clearance = \"clearance.json\"\n{text}")
+        });
+    }
+
+    /// Deletes the journal of a gateway that does not run.
+    ///
+    /// # Panics
+    /// Where there is none.
+    pub fn delete_journal(&self) {
+        let journal = self.file("state/journal.db");
+        std::fs::remove_file(&journal).unwrap_or_else(|error| panic!("journal: {error}"));
+        for beside in ["state/journal.db-wal", "state/journal.db-shm"] {
+            // They are there only after a crash.
+            let _gone = std::fs::remove_file(self.file(beside));
+        }
     }
 
     /// Runs a command about it; the command must succeed.

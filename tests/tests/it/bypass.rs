@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use sluice::demo::client::escape;
 use sluice::demo::pull::{Pull, pull};
 use sluice::demo::synapse::Synapse;
-use sluice::demo::world::{GEHEIM, OFFEN, World, labelled};
+use sluice::demo::world::{GEHEIM, VS_NFD, World, labelled};
 use sluice::demo::zone::{Way, Zone};
 use sluice_tests::evidence::{recorded_at_border, served};
 use sluice_tests::own_world;
@@ -41,16 +41,16 @@ fn homeservers_serve_exactly_what_their_gateways_recorded() {
 
 /// Messages that cross and messages that may not, profiles, history asked for again, and requests that are refused.
 fn lively_traffic(world: &World) {
-    let room = world.room("12", Some(OFFEN)).unwrap();
+    let room = world.room("12", Some(VS_NFD)).unwrap();
     let mut last = String::new();
     for number in 0..20 {
-        let level = if number % 4 == 0 { GEHEIM } else { OFFEN };
+        let level = if number % 4 == 0 { GEHEIM } else { VS_NFD };
         let text = format!("Meldung {number}");
         let sent = world
             .say(&room, &world.alice, &world.bob, &labelled(&text, level))
             .unwrap();
         world
-            .say(&room, &world.bob, &world.alice, &labelled(&text, OFFEN))
+            .say(&room, &world.bob, &world.alice, &labelled(&text, VS_NFD))
             .unwrap();
         last = sent.event_id;
     }

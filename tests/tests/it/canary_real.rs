@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use sluice::demo::client::until;
 use sluice::demo::pull::{Pull, pull};
 use sluice::demo::trail;
-use sluice::demo::world::{ARRIVES_WITHIN, GEHEIM, OFFEN, World, labelled};
+use sluice::demo::world::{ARRIVES_WITHIN, GEHEIM, VS_NFD, World, labelled};
 use sluice::demo::zone::{Way, Zone};
 use sluice_policy::keys::SigningKey;
 use sluice_policy::pdu::RoomVersion;
@@ -21,8 +21,8 @@ const OPEN: &str = "brieftaube";
 #[test]
 fn a_canary_in_every_denied_field_is_nowhere_beyond_the_gateway() {
     let mut world = own_world(Way::Hook, Way::Connect);
-    let room = world.room("12", Some(OFFEN)).unwrap();
-    let open = labelled(&format!("{OPEN} im Text"), OFFEN);
+    let room = world.room("12", Some(VS_NFD)).unwrap();
+    let open = labelled(&format!("{OPEN} im Text"), VS_NFD);
     let target = world.say(&room, &world.alice, &world.bob, &open).unwrap();
     assert!(!target.empty());
 
@@ -31,7 +31,7 @@ fn a_canary_in_every_denied_field_is_nowhere_beyond_the_gateway() {
     denied_profile(&world);
     denied_edus(&world, &room);
     unsigned_part(&world, &room, &target.event_id);
-    let last = labelled(&format!("{OPEN} zum Schluss"), OFFEN);
+    let last = labelled(&format!("{OPEN} zum Schluss"), VS_NFD);
     let last = world.say(&room, &world.alice, &world.bob, &last).unwrap();
     assert!(!last.empty());
     world.bob.messages(&room).unwrap();
@@ -57,12 +57,12 @@ fn a_canary_in_every_denied_field_is_nowhere_beyond_the_gateway() {
 
 fn denied_messages(world: &World, room: &str, target: &str) {
     let marked = |field: &str| format!("GEHEIM {CANARY}-{field}");
-    let mut html = labelled("harmlos", OFFEN);
+    let mut html = labelled("harmlos", VS_NFD);
     html["format"] = "org.matrix.custom.html".into();
     html["formatted_body"] = format!("<b>{}</b>", marked("formatted-body")).into();
-    let mut unknown = labelled("harmlos", OFFEN);
+    let mut unknown = labelled("harmlos", VS_NFD);
     unknown["org.example.deep"] = json!({"list": [{"note": marked("unknown-key")}]});
-    let mut named = labelled("harmlos", OFFEN);
+    let mut named = labelled("harmlos", VS_NFD);
     named[marked("key-name")] = true.into();
     let edit = json!({
         "msgtype": "m.text", "body": "* harmlos",
@@ -72,8 +72,8 @@ fn denied_messages(world: &World, room: &str, target: &str) {
     let iban = format!("{CANARY}-iban DE89 3704 0044 0532 0130 00");
     let messages = [
         labelled(&format!("{CANARY}-label"), GEHEIM),
-        labelled(&marked("body"), OFFEN),
-        labelled(&iban, OFFEN),
+        labelled(&marked("body"), VS_NFD),
+        labelled(&iban, VS_NFD),
         html,
         unknown,
         named,
@@ -138,7 +138,7 @@ fn unsigned_part(world: &World, room: &str, before: &str) {
     let key = SigningKey::from_line(&key).unwrap();
     let fields = json!({
         "type": "m.room.message", "room_id": room, "sender": world.alice.user_id(),
-        "content": labelled(&format!("{OPEN} mit Beipack"), OFFEN),
+        "content": labelled(&format!("{OPEN} mit Beipack"), VS_NFD),
         "origin_server_ts": before["origin_server_ts"], "depth": before["depth"].as_i64().unwrap() + 1,
         "prev_events": before["prev_events"], "auth_events": before["auth_events"],
     });

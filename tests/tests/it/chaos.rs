@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use serde_json::json;
 use sluice::demo::client::Client;
 use sluice::demo::trail;
-use sluice::demo::world::{GEHEIM, OFFEN, World, labelled};
+use sluice::demo::world::{GEHEIM, VS_NFD, World, labelled};
 use sluice::demo::zone::{Way, Zone};
 use sluice_tests::danger::pause_after_record;
 use sluice_tests::evidence::{events, files_with};
@@ -32,7 +32,7 @@ const CANARY: &str = "canary-chaos-";
 #[test]
 fn a_gateway_killed_twenty_times_loses_nothing_and_leaks_nothing() {
     let mut world = own_world(Way::Hook, Way::Connect);
-    let rooms = ["10", "11", "12"].map(|version| world.room(version, Some(OFFEN)).unwrap());
+    let rooms = ["10", "11", "12"].map(|version| world.room(version, Some(VS_NFD)).unwrap());
     for room in &rooms {
         // A homeserver that is cut off while it still joins takes the rest of the state up minutes later.
         world.bob.messages(room).unwrap();
@@ -101,7 +101,7 @@ fn talk(user: &Client, rooms: &[String], stop: &AtomicBool) -> Vec<Said> {
             true => format!("{CANARY}{name}-{}", said.len()),
             false => format!("{name} {}", said.len()),
         };
-        let level = if denied { GEHEIM } else { OFFEN };
+        let level = if denied { GEHEIM } else { VS_NFD };
         let content = labelled(&body, level);
         // The homeserver itself is well all the time: only the border is under attack.
         let event_id = user.send(room, "m.room.message", &content).unwrap();
@@ -172,7 +172,7 @@ fn last_words(world: &World, rooms: &[String]) {
     std::thread::sleep(LONGEST_BACK_OFF);
     for room in rooms {
         for user in [&world.alice, &world.bob] {
-            user.send(room, "m.room.message", &labelled("Ende", OFFEN))
+            user.send(room, "m.room.message", &labelled("Ende", VS_NFD))
                 .unwrap();
         }
     }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use sluice::demo::client::{escape, until};
 use sluice::demo::pull::{Pull, pull};
 use sluice::demo::trail;
-use sluice::demo::world::{ARRIVES_WITHIN, GEHEIM, OFFEN, World, labelled};
+use sluice::demo::world::{ARRIVES_WITHIN, GEHEIM, VS_NFD, World, labelled};
 use sluice::demo::zone::{Way, Zone};
 use sluice_tests::danger::{delete_journal, move_audit_away};
 use sluice_tests::own_world;
@@ -37,7 +37,7 @@ fn a_deleted_journal_is_rebuilt_from_the_audit_log_and_what_was_denied_stays_den
     }
     let next = world
         .alice
-        .send(&shut, "m.room.message", &labelled("danach", OFFEN));
+        .send(&shut, "m.room.message", &labelled("danach", VS_NFD));
     assert_eq!(
         decision(&world.high, &next.unwrap())["rule"],
         "protocol.room_closed"
@@ -66,7 +66,7 @@ fn with_the_audit_log_lost_too_the_homeserver_is_asked_and_what_is_denied_is_den
     let missed: Vec<[String; 3]> = rooms
         .iter()
         .map(|room| {
-            [("eins", OFFEN), ("canary-zwei", GEHEIM), ("drei", OFFEN)].map(|(text, level)| {
+            [("eins", VS_NFD), ("canary-zwei", GEHEIM), ("drei", VS_NFD)].map(|(text, level)| {
                 let content = labelled(text, level);
                 world
                     .alice
@@ -116,7 +116,7 @@ fn with_the_audit_log_lost_too_the_homeserver_is_asked_and_what_is_denied_is_den
 
 /// A labelled room in which something GEHEIM was said.
 fn room(world: &World, version: &str) -> Room {
-    let id = world.room(version, Some(OFFEN)).unwrap();
+    let id = world.room(version, Some(VS_NFD)).unwrap();
     let secret = labelled("canary-lost", GEHEIM);
     let denied = world.say(&id, &world.alice, &world.bob, &secret).unwrap();
     assert!(denied.empty());
@@ -127,7 +127,7 @@ fn room(world: &World, version: &str) -> Room {
 
 /// A room that is closed for the link to low.
 fn closed_room(world: &World) -> String {
-    let room = world.room("11", Some(OFFEN)).unwrap();
+    let room = world.room("11", Some(VS_NFD)).unwrap();
     let acl = json!({"allow": ["*"], "deny": [], "org.example.remark": "GEHEIM"});
     let denied = world.alice.send_state(&room, "m.room.server_acl", "", &acl);
     assert_eq!(decision(&world.high, &denied.unwrap())["verdict"], "drop");
@@ -137,7 +137,7 @@ fn closed_room(world: &World) -> String {
 fn talks_go_on(world: &World, room: &str) {
     let (alice, bob) = (&world.alice, &world.bob);
     for (speaker, listener) in [(alice, bob), (bob, alice)] {
-        let crossing = world.say(room, speaker, listener, &labelled("weiter", OFFEN));
+        let crossing = world.say(room, speaker, listener, &labelled("weiter", VS_NFD));
         assert_eq!(crossing.unwrap().content["body"], "weiter");
     }
 }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use serde_json::json;
 use sluice::demo::client::until;
-use sluice::demo::world::{ARRIVES_WITHIN, GEHEIM, OFFEN, World, labelled, plain};
+use sluice::demo::world::{ARRIVES_WITHIN, GEHEIM, VS_NFD, World, labelled, plain};
 use sluice::demo::zone::Way;
 use sluice_tests::evidence::events;
 use sluice_tests::{own_world, world};
@@ -15,15 +15,15 @@ const MISSED: usize = 3;
 #[test]
 fn what_was_said_while_the_peers_gateway_was_down_arrives_later() {
     let mut world = own_world(Way::Connect, Way::Hook);
-    let room = world.room("12", Some(OFFEN)).unwrap();
+    let room = world.room("12", Some(VS_NFD)).unwrap();
     world
-        .say(&room, &world.alice, &world.bob, &labelled("vorher", OFFEN))
+        .say(&room, &world.alice, &world.bob, &labelled("vorher", VS_NFD))
         .unwrap();
 
     world.low.stop_gateway().unwrap();
     let missed: Vec<String> = (0..MISSED)
         .map(|number| {
-            let content = labelled(&format!("ins Leere {number}"), OFFEN);
+            let content = labelled(&format!("ins Leere {number}"), VS_NFD);
             world.alice.send(&room, "m.room.message", &content).unwrap()
         })
         .collect();
@@ -86,7 +86,7 @@ fn no_refusal_of_the_policy_makes_a_homeserver_back_off_by_connect() {
 
 /// One refusal of each kind, and after each the question.
 fn refusals_without_back_off(world: &World) {
-    let room = world.room("12", Some(OFFEN)).unwrap();
+    let room = world.room("12", Some(VS_NFD)).unwrap();
     let none = |what: &str| {
         let (high, low) = (world.high.server_name(), world.low.server_name());
         assert_eq!(world.alice.retry_interval(low).unwrap(), 0, "after {what}");
@@ -100,7 +100,10 @@ fn refusals_without_back_off(world: &World) {
         none(what);
     };
     denied(labelled("streng", GEHEIM), "a label above the clearance");
-    denied(labelled("DE89 3704 0044 0532 0130 00", OFFEN), "a detector");
+    denied(
+        labelled("DE89 3704 0044 0532 0130 00", VS_NFD),
+        "a detector",
+    );
     let name = json!({"name": "GEHEIM: Vorhaben"});
     let named = world.set(&room, &world.alice, &world.bob, "m.room.name", &name);
     assert!(named.unwrap().empty());
@@ -129,7 +132,7 @@ fn refusals_without_back_off(world: &World) {
         &room,
         &world.alice,
         &world.bob,
-        &labelled("und weiter", OFFEN),
+        &labelled("und weiter", VS_NFD),
     );
     assert_eq!(next.unwrap().content["body"], "und weiter");
     none("presence and a message to devices");

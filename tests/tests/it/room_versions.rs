@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sluice::demo::client::{RoomOptions, escape, until};
 use sluice::demo::pull::{Pull, pull};
 use sluice::demo::trail::{self, Ruling};
-use sluice::demo::world::{ARRIVES_WITHIN, OFFEN, World, labelled, room_label};
+use sluice::demo::world::{ARRIVES_WITHIN, VS_NFD, World, labelled, room_label};
 use sluice::demo::zone::Way;
 use sluice_tests::evidence::{events, files_with};
 use sluice_tests::world;
@@ -37,9 +37,9 @@ fn a_denied_event_that_is_never_redacted_closes_the_room_in_version_12() {
 fn closes_the_room(version: &str, way: Way) {
     let world = world(way);
     for kind in KINDS {
-        let room = world.room(version, Some(OFFEN)).unwrap();
+        let room = world.room(version, Some(VS_NFD)).unwrap();
         let before = world
-            .say(&room, &world.alice, &world.bob, &labelled("vorher", OFFEN))
+            .say(&room, &world.alice, &world.bob, &labelled("vorher", VS_NFD))
             .unwrap();
         assert_eq!(before.content["body"], "vorher");
         let canary = format!("canary-{kind}-{version}-{}", world.next_number());
@@ -69,7 +69,7 @@ fn content(world: &World, room: &str, kind: &str, words: &str) -> Value {
 }
 
 fn nothing_more_crosses(world: &World, room: &str, denied: &str) {
-    let content = labelled("danach", OFFEN);
+    let content = labelled("danach", VS_NFD);
     let next = world.alice.send(room, "m.room.message", &content).unwrap();
     assert_eq!(ruling(world, &next).rule, "protocol.room_closed");
     world.alice.typing(room, true).unwrap();
@@ -142,7 +142,7 @@ fn a_labelled_room_joined_without_an_invitation_keeps_its_name_and_goes_on() {
                 version: Some(version),
                 name: Some("Lagebild"),
                 preset: Some("public_chat"),
-                initial_state: vec![room_label(OFFEN)],
+                initial_state: vec![room_label(VS_NFD)],
                 ..RoomOptions::default()
             })
             .unwrap();
@@ -166,7 +166,7 @@ fn a_restricted_room_lets_in_across_the_border_whom_another_room_vouches_for() {
             .create_room(&RoomOptions {
                 version: Some(version),
                 preset: Some("public_chat"),
-                initial_state: vec![room_label(OFFEN)],
+                initial_state: vec![room_label(VS_NFD)],
                 ..RoomOptions::default()
             })
             .unwrap();
@@ -180,7 +180,7 @@ fn a_restricted_room_lets_in_across_the_border_whom_another_room_vouches_for() {
             .alice
             .create_room(&RoomOptions {
                 version: Some(version),
-                initial_state: vec![room_label(OFFEN), rules],
+                initial_state: vec![room_label(VS_NFD), rules],
                 ..RoomOptions::default()
             })
             .unwrap();

@@ -1,22 +1,49 @@
 //! Every scene of the demo, on both ways out; those about denial in room versions 10, 11 and 12.
 
-use sluice::demo::scenes::{self, SCENES};
+use sluice::demo::scenes::{self, Canary, SCENES};
+use sluice::demo::world::World;
 use sluice::demo::zone::Way;
+use sluice_tests::evidence::files_with;
 use sluice_tests::world;
 
-/// Plays a scene in the shared world of a way out and demands that it goes as expected.
+/// Plays a scene in the shared world of a way out and demands that it goes as expected, and that what was denied in it
+/// is nowhere in the other zone: not in the homeserver's database, and not in what either gateway writes.
 fn plays(name: &str, way: Way, version: &str) {
     let scene = scenes::named(name).unwrap_or_else(|| panic!("no scene is called {name}"));
     assert!(
         scene.versions.contains(&version),
         "{name} is not played in room version {version}"
     );
-    let outcome = scenes::play(scene, world(way), version);
+    let world = world(way);
+    let outcome = scenes::play(scene, world, version);
     assert!(
         outcome.ok,
         "{name}: expected {}; saw {} (rule {})",
         outcome.expect, outcome.saw, outcome.rule
     );
+    for canary in &outcome.canaries {
+        stayed(world, canary);
+    }
+}
+
+fn stayed(world: &World, canary: &Canary) {
+    let (near, far) = match canary.from_high {
+        true => (&world.high, &world.low),
+        false => (&world.low, &world.high),
+    };
+    let word = &canary.word;
+    assert!(
+        !files_with(near.synapse.folder(), word).is_empty(),
+        "{word} was said, or the search finds nothing"
+    );
+    for folder in [
+        far.synapse.folder(),
+        far.gateway_folder(),
+        near.gateway_folder(),
+    ] {
+        let found = files_with(folder, word);
+        assert!(found.is_empty(), "{word} found in {found:?}");
+    }
 }
 
 /// One test a scene, way out and room version; and a test that no scene is missing here.
@@ -57,6 +84,13 @@ scenes! {
     reply_edit_reaction: "reply-edit-reaction" in [v12 = "12"];
     typing_and_receipt: "typing-and-receipt" in [v12 = "12"];
     labelled_within_clearance: "labelled-within-clearance" in [v12 = "12"];
+    label_translated_across_border: "label-translated-across-border" in [v10 = "10", v12 = "12"];
+    label_without_counterpart: "label-without-counterpart" in [v10 = "10", v12 = "12"];
+    room_label_stands_in: "room-label-stands-in" in [v10 = "10", v12 = "12"];
+    label_above_room: "label-above-room" in [v10 = "10", v12 = "12"];
+    typed_marking: "typed-marking" in [v10 = "10", v12 = "12"];
+    reply_to_higher: "reply-to-higher" in [v10 = "10", v12 = "12"];
+    edit_that_lowers: "edit-that-lowers" in [v10 = "10", v12 = "12"];
     label_above_clearance: "label-above-clearance" in [v10 = "10", v11 = "11", v12 = "12"];
     unlabelled_where_demanded: "unlabelled-where-demanded" in [v12 = "12"];
     iban: "iban" in [v12 = "12"];

@@ -2,13 +2,13 @@
 
 use super::super::error::DemoError;
 use super::super::pull::knock_without_certificate;
-use super::super::world::{GEHEIM, OFFEN, labelled};
+use super::super::world::{GEHEIM, VS_NFD, labelled};
 use super::{Saw, Stage, canary};
 
 /// A homeserver that no peer record lists: our users cannot reach it, and it cannot reach us.
 pub fn third_homeserver(stage: &Stage<'_>) -> Result<Saw, DemoError> {
     let world = stage.world;
-    let room = world.room_of_one(&world.alice, stage.version, Some(OFFEN))?;
+    let room = world.room_of_one(&world.alice, stage.version, Some(VS_NFD))?;
     let outbound = world.alice.invite(&room, "@eve:third.test");
     let inbound = knock_without_certificate(&world.low, "/_matrix/federation/v1/version")?;
     let told = match &outbound {
@@ -30,7 +30,7 @@ pub fn third_homeserver(stage: &Stage<'_>) -> Result<Saw, DemoError> {
 /// One more refusal, and then the question that every earlier scene raised too.
 pub fn no_back_off(stage: &Stage<'_>) -> Result<Saw, DemoError> {
     let world = stage.world;
-    let room = world.room(stage.version, Some(OFFEN))?;
+    let room = world.wide_room(stage.version)?;
     let denied = world.say(
         &room,
         &world.alice,
@@ -45,6 +45,5 @@ pub fn no_back_off(stage: &Stage<'_>) -> Result<Saw, DemoError> {
         denied.empty() && high == 0 && low == 0,
         text,
     )
-    .label(GEHEIM)
     .crossing(&denied))
 }

@@ -6,7 +6,7 @@ use super::super::client::{escape, until};
 use super::super::error::DemoError;
 use super::super::pull::{Pull, pull};
 use super::super::trail::{self, Ruling};
-use super::super::world::{ARRIVES_WITHIN, GEHEIM, OFFEN, labelled};
+use super::super::world::{ARRIVES_WITHIN, GEHEIM, VS_NFD, labelled};
 use super::{Saw, Stage, bare_message, body, canary, next_follows, open_message};
 
 pub fn above_clearance(stage: &Stage<'_>) -> Result<Saw, DemoError> {
@@ -15,8 +15,7 @@ pub fn above_clearance(stage: &Stage<'_>) -> Result<Saw, DemoError> {
         stage,
         &labelled(&secret, GEHEIM),
         "alice: something GEHEIM",
-        GEHEIM,
-        "label.",
+        "label.classification",
     )
 }
 
@@ -25,13 +24,7 @@ pub fn iban(stage: &Stage<'_>) -> Result<Saw, DemoError> {
         "{}: bitte auf DE89 3704 0044 0532 0130 00 überweisen",
         canary(stage, "iban")
     );
-    refused(
-        stage,
-        &open_message(&text),
-        "alice: an IBAN",
-        OFFEN,
-        "dlp.de.iban",
-    )
+    refused(stage, &open_message(&text), "alice: an IBAN", "dlp.de.iban")
 }
 
 pub fn tax_id(stage: &Stage<'_>) -> Result<Saw, DemoError> {
@@ -40,18 +33,17 @@ pub fn tax_id(stage: &Stage<'_>) -> Result<Saw, DemoError> {
         stage,
         &open_message(&text),
         "alice: a German tax id",
-        OFFEN,
         "dlp.de.steuer_id",
     )
 }
 
 pub fn marking(stage: &Stage<'_>) -> Result<Saw, DemoError> {
-    let text = format!("GEHEIM: {}", canary(stage, "marking"));
+    // At the start it would be a typed marking, and a matter of labels.
+    let text = format!("Anlage (GEHEIM): {}", canary(stage, "marking"));
     refused(
         stage,
         &open_message(&text),
-        "alice: marked GEHEIM, labelled OFFEN",
-        OFFEN,
+        "alice: marked GEHEIM, labelled VS-NfD",
         "dlp.marking.",
     )
 }
@@ -79,16 +71,12 @@ pub fn unlabelled(stage: &Stage<'_>) -> Result<Saw, DemoError> {
         shown(&bare.content),
         body(&again.content)
     );
-    Ok(
-        Saw::new("alice: the same without and with a label", ok, text)
-            .label("none")
-            .crossing(&bare),
-    )
+    Ok(Saw::new("alice: the same without and with a label", ok, text).crossing(&bare))
 }
 
 pub fn room_name(stage: &Stage<'_>) -> Result<Saw, DemoError> {
     let world = stage.world;
-    let room = world.room(stage.version, Some(OFFEN))?;
+    let room = world.room(stage.version, Some(VS_NFD))?;
     let name = format!("GEHEIM: Vorhaben {}", canary(stage, "name"));
     let crossing = world.set(
         &room,
@@ -103,15 +91,13 @@ pub fn room_name(stage: &Stage<'_>) -> Result<Saw, DemoError> {
         .unwrap_or(Value::Null);
     let ok = crossing.empty() && state["name"].is_null() && next_follows(stage, &room)?;
     let text = format!("name event {}, the room goes on", shown(&crossing.content));
-    Ok(Saw::new("alice names the room with a marking", ok, text)
-        .label("room: OFFEN")
-        .crossing(&crossing))
+    Ok(Saw::new("alice names the room with a marking", ok, text).crossing(&crossing))
 }
 
 /// Power levels cannot be redacted without changing who may do what, so their denial closes the room for the link.
 pub fn never_redact(stage: &Stage<'_>) -> Result<Saw, DemoError> {
     let world = stage.world;
-    let room = world.room(stage.version, Some(OFFEN))?;
+    let room = world.room(stage.version, Some(VS_NFD))?;
     let mut levels = world.alice.state(&room, "m.room.power_levels", "")?;
     if let Some(levels) = levels.as_object_mut() {
         let remark = format!("GEHEIM: {}", canary(stage, "levels"));
@@ -151,7 +137,7 @@ pub fn never_redact(stage: &Stage<'_>) -> Result<Saw, DemoError> {
         closed && stays_away && retry == 0,
         text,
     )
-    .label("room: OFFEN")
+    .label("room: VS-NfD")
     .rule(&rulings.rule))
 }
 
@@ -166,7 +152,7 @@ fn until_ruled(stage: &Stage<'_>, event_id: &str) -> Result<Ruling, DemoError> {
 /// Asks once more for a denied event, in the name of bob's homeserver, by the three ways that give single events.
 pub fn pull_again(stage: &Stage<'_>) -> Result<Saw, DemoError> {
     let world = stage.world;
-    let room = world.room(stage.version, Some(OFFEN))?;
+    let room = world.wide_room(stage.version)?;
     let secret = canary(stage, "pull");
     let denied = world.say(&room, &world.alice, &world.bob, &labelled(&secret, GEHEIM))?;
     let after = world
@@ -220,14 +206,13 @@ pub fn pull_again(stage: &Stage<'_>) -> Result<Saw, DemoError> {
         ok,
         seen.join(", "),
     )
-    .label(GEHEIM)
     .crossing(&denied))
 }
 
 /// The whole history was written before anybody of the other side was in the room.
 pub fn late_joiner(stage: &Stage<'_>) -> Result<Saw, DemoError> {
     let world = stage.world;
-    let room = world.room_of_one(&world.alice, stage.version, Some(OFFEN))?;
+    let room = world.wide_room_of_one(&world.alice, stage.version)?;
     let secret = canary(stage, "late");
     world
         .alice
@@ -259,24 +244,20 @@ pub fn late_joiner(stage: &Stage<'_>) -> Result<Saw, DemoError> {
         content.as_ref().map_or("absent".to_owned(), shown)
     );
     let rulings = trail::rulings(&world.high.audit(), &denied)?;
-    let rule = rulings.first().map_or("-", |ruling| &ruling.rule);
+    let (label, rule) = rulings.first().map_or(("-".to_owned(), "-"), |ruling| {
+        (ruling.told(), &ruling.rule)
+    });
     Ok(
         Saw::new("dora joins after alice said something GEHEIM", ok, text)
-            .label(GEHEIM)
+            .label(&label)
             .rule(rule),
     )
 }
 
 /// The pattern of a refusal: empty on the other side, the expected rule, and the next message at once.
-fn refused(
-    stage: &Stage<'_>,
-    content: &Value,
-    said: &str,
-    label: &str,
-    rule: &str,
-) -> Result<Saw, DemoError> {
+fn refused(stage: &Stage<'_>, content: &Value, said: &str, rule: &str) -> Result<Saw, DemoError> {
     let world = stage.world;
-    let room = world.room(stage.version, Some(OFFEN))?;
+    let room = world.wide_room(stage.version)?;
     let crossing = world.say(&room, &world.alice, &world.bob, content)?;
     let follows = next_follows(stage, &room)?;
     let ok = crossing.empty() && follows && crossing.rule().starts_with(rule);
@@ -289,7 +270,7 @@ fn refused(
             "and no next message in time"
         }
     );
-    Ok(Saw::new(said, ok, text).label(label).crossing(&crossing))
+    Ok(Saw::new(said, ok, text).crossing(&crossing))
 }
 
 /// Whether a list of events in a federation answer has one with empty content.

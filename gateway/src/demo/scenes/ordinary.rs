@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::super::client::{Client, until};
 use super::super::error::DemoError;
-use super::super::world::{ARRIVES_WITHIN, LABEL_KEY, OFFEN, VS_NFD, labelled};
+use super::super::world::{ARRIVES_WITHIN, LABEL_KEY, VS_NFD, labelled};
 use super::{Saw, Stage, bare_message, body};
 
 /// Profile and keys, before there is any room.
@@ -26,7 +26,7 @@ pub fn first_contact(stage: &Stage<'_>) -> Result<Saw, DemoError> {
 
 pub fn invite_and_join(stage: &Stage<'_>) -> Result<Saw, DemoError> {
     let world = stage.world;
-    let room = world.room(stage.version, Some(OFFEN))?;
+    let room = world.room(stage.version, Some(VS_NFD))?;
     let both = |client: &Client| {
         let members = client.members(&room)?;
         let joined = |user: &Client| {
@@ -45,12 +45,12 @@ pub fn invite_and_join(stage: &Stage<'_>) -> Result<Saw, DemoError> {
         true,
         "both members on both sides",
     )
-    .label(OFFEN))
+    .label("room: VS-NfD"))
 }
 
 pub fn message_high_to_low(stage: &Stage<'_>) -> Result<Saw, DemoError> {
     let world = stage.world;
-    let room = world.room(stage.version, Some(OFFEN))?;
+    let room = world.room(stage.version, Some(VS_NFD))?;
     let crossing = world.say(
         &room,
         &world.alice,
@@ -63,13 +63,12 @@ pub fn message_high_to_low(stage: &Stage<'_>) -> Result<Saw, DemoError> {
         ok,
         format!("bob: {:?}", body(&crossing.content)),
     )
-    .label("room: OFFEN")
     .crossing(&crossing))
 }
 
 pub fn message_low_to_high(stage: &Stage<'_>) -> Result<Saw, DemoError> {
     let world = stage.world;
-    let room = world.room(stage.version, Some(OFFEN))?;
+    let room = world.room(stage.version, Some(VS_NFD))?;
     let crossing = world.say(
         &room,
         &world.bob,
@@ -82,22 +81,21 @@ pub fn message_low_to_high(stage: &Stage<'_>) -> Result<Saw, DemoError> {
         ok,
         format!("alice: {:?}", body(&crossing.content)),
     )
-    .label("room: OFFEN")
     .crossing(&crossing))
 }
 
 pub fn reply_edit_reaction(stage: &Stage<'_>) -> Result<Saw, DemoError> {
     let world = stage.world;
-    let room = world.room(stage.version, Some(OFFEN))?;
+    let room = world.room(stage.version, Some(VS_NFD))?;
     let target = world
         .say(
             &room,
             &world.alice,
             &world.bob,
-            &labelled("Treffen um 10", OFFEN),
+            &labelled("Treffen um 10", VS_NFD),
         )?
         .event_id;
-    let mut reply = labelled("passt", OFFEN);
+    let mut reply = labelled("passt", VS_NFD);
     add(
         &mut reply,
         "m.relates_to",
@@ -122,20 +120,18 @@ pub fn reply_edit_reaction(stage: &Stage<'_>) -> Result<Saw, DemoError> {
         !edit.empty(),
         !reaction.empty()
     );
-    Ok(Saw::new("bob replies; alice edits and reacts", ok, text)
-        .label("of the target")
-        .crossing(&edit))
+    Ok(Saw::new("bob replies; alice edits and reacts", ok, text).crossing(&edit))
 }
 
 pub fn typing_and_receipt(stage: &Stage<'_>) -> Result<Saw, DemoError> {
     let world = stage.world;
-    let room = world.room(stage.version, Some(OFFEN))?;
+    let room = world.room(stage.version, Some(VS_NFD))?;
     let message = world
         .say(
             &room,
             &world.alice,
             &world.bob,
-            &labelled("gelesen?", OFFEN),
+            &labelled("gelesen?", VS_NFD),
         )?
         .event_id;
     let since_bob = position(&world.bob)?;
@@ -168,12 +164,12 @@ pub fn typing_and_receipt(stage: &Stage<'_>) -> Result<Saw, DemoError> {
         true,
         "typing at bob's, receipt at alice's",
     )
-    .label("room: OFFEN"))
+    .label("room: VS-NfD"))
 }
 
 pub fn within_clearance(stage: &Stage<'_>) -> Result<Saw, DemoError> {
     let world = stage.world;
-    let room = world.room(stage.version, Some(OFFEN))?;
+    let room = world.room(stage.version, Some(VS_NFD))?;
     let crossing = world.say(
         &room,
         &world.alice,
@@ -183,15 +179,13 @@ pub fn within_clearance(stage: &Stage<'_>) -> Result<Saw, DemoError> {
     let level = &crossing.content[LABEL_KEY]["originator"]["Classification"];
     let ok = body(&crossing.content) == "Dienstplan im Anhang" && level == VS_NFD;
     let text = format!("bob: {:?}, label {level}", body(&crossing.content));
-    Ok(Saw::new("alice: Dienstplan im Anhang", ok, text)
-        .label(VS_NFD)
-        .crossing(&crossing))
+    Ok(Saw::new("alice: Dienstplan im Anhang", ok, text).crossing(&crossing))
 }
 
 pub fn display_name(stage: &Stage<'_>) -> Result<Saw, DemoError> {
     let world = stage.world;
     let clara = world.newcomer(&world.high, "clara")?;
-    let room = world.room_of_one(&clara, stage.version, Some(OFFEN))?;
+    let room = world.room_of_one(&clara, stage.version, Some(VS_NFD))?;
     world.bring(&clara, &world.bob, &room)?;
     clara.set_displayname("Clara, Lagezentrum")?;
     let seen = until("the new display name", ARRIVES_WITHIN, || {
@@ -201,7 +195,7 @@ pub fn display_name(stage: &Stage<'_>) -> Result<Saw, DemoError> {
             .filter(|name| name.starts_with("Clara,"))
             .map(str::to_owned))
     })?;
-    Ok(Saw::new("clara changes her display name", true, format!("{seen:?}")).label("room: OFFEN"))
+    Ok(Saw::new("clara changes her display name", true, format!("{seen:?}")).label("room: VS-NfD"))
 }
 
 /// Where a sync stands now.

@@ -2,10 +2,12 @@
 
 use sluice_policy::{
     bundle::{BundleSigningKey, BundleVerifyKey},
+    decide::LABEL_MALFORMED,
     label::LABEL_KEY,
 };
 
 use super::*;
+use crate::policy_cli::line::ROOM_VERSION_UNKNOWN;
 use crate::shipped;
 
 fn shipped_bundle() -> Bundle {
@@ -109,6 +111,8 @@ fn every_line_gets_its_answer_and_a_bad_line_does_not_stop_the_others() {
     );
     assert_eq!(answers[0]["label"]["Classification"], "OFFEN");
     assert_eq!(answers[0]["protocol"], "unchecked");
+    assert_eq!(answers[0]["label_source"], "event");
+    assert_eq!(answers[0]["notes"], json!([]));
     assert_eq!(answers[4]["line"], 5);
     assert_eq!(answers[5]["findings"][0]["field"], "/event/content/body");
 }

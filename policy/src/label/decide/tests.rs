@@ -1,9 +1,11 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
+mod values;
+
 use serde_json::{Value, json};
 use time::format_description::well_known::Rfc3339;
 
-use super::*;
+use super::{super::spif::Spif, *};
 
 const DE: &str = include_str!("../../../../rules/spif/de-sample.xml");
 const NATO: &str = include_str!("../../../../rules/spif/nato-sample.xml");
@@ -110,7 +112,7 @@ fn strict(level: &str, list: &[(&str, &str, &[&str])]) -> &'static str {
 const ON: (&str, &str, &[&str]) = ("Ctx", "INFORMATIVE", &["ON"]);
 
 #[test]
-fn acdf_the_policy_must_be_loaded_and_the_same() {
+fn lb_1_acdf_the_policy_must_be_loaded_and_the_same() {
     let cleared = clearance("NATO", &["SECRET"], &[]);
     assert_eq!(rule(&label("NATO", "SECRET", &[]), &cleared), "granted");
     assert_eq!(
@@ -159,7 +161,7 @@ fn lb_3_name_and_identifier_must_mean_the_same_policy() {
 }
 
 #[test]
-fn acdf_an_expired_policy_denies_everything() {
+fn lb_1_acdf_an_expired_policy_denies_everything() {
     let (label, cleared) = (
         label("STRICT", "LOW", &[ON]),
         clearance("STRICT", &["LOW"], &[]),
@@ -172,7 +174,7 @@ fn acdf_an_expired_policy_denies_everything() {
 }
 
 #[test]
-fn acdf_a_clearance_is_a_list_and_never_a_maximum() {
+fn lb_1_acdf_a_clearance_is_a_list_and_never_a_maximum() {
     let cleared = clearance("DE-SAMPLE", &["OFFEN", "GEHEIM"], &[]);
     assert_eq!(
         rule(&label("DE-SAMPLE", "GEHEIM", &[]), &cleared),
@@ -196,7 +198,7 @@ fn acdf_a_clearance_is_a_list_and_never_a_maximum() {
 }
 
 #[test]
-fn acdf_restrictive_asks_for_every_value() {
+fn lb_1_acdf_restrictive_asks_for_every_value() {
     let secret = |values| {
         label(
             "DE-SAMPLE",
@@ -233,7 +235,7 @@ fn acdf_restrictive_asks_for_every_value() {
 }
 
 #[test]
-fn acdf_permissive_asks_for_one_value() {
+fn lb_1_acdf_permissive_asks_for_one_value() {
     let secret = |values| label("DE-SAMPLE", "GEHEIM", &[("Freigabe", "PERMISSIVE", values)]);
     let cleared = |values| {
         clearance(
@@ -259,6 +261,15 @@ fn acdf_permissive_asks_for_one_value() {
 }
 
 #[test]
+fn lb_6_no_clearance_grants_the_label_for_nobody() {
+    let policy = json!({"name": "sluice:invalid"});
+    let cleared =
+        json!({"PolicyIdentifier": policy, "ClassificationList": ["invalid"], "Category": []});
+    let cleared = Clearance::parse(&cleared.to_string()).unwrap();
+    assert_eq!(rule(&Label::nobody(), &cleared), "policy-unknown");
+}
+
+#[test]
 fn lb_10_a_permissive_category_without_values_permits_nobody() {
     let cleared = clearance(
         "DE-SAMPLE",
@@ -275,7 +286,7 @@ fn lb_10_a_permissive_category_without_values_permits_nobody() {
 }
 
 #[test]
-fn acdf_informative_is_ignored_but_must_be_known() {
+fn lb_1_acdf_informative_is_ignored_but_must_be_known() {
     let cleared = clearance("NATO", &["SECRET"], &[]);
     let note = |value| {
         label(
@@ -549,7 +560,10 @@ fn lb_7_the_reason_is_in_words_of_the_policy() {
         &[("Freigabe", "PERMISSIVE", &["FRA"])],
     );
     let decision = decide(&secret, &cleared, &spifs(), at("2026-06-01T00:00:00Z"));
-    assert_eq!(decision.reason, "PERMISSIVE Freigabe: {DEU} ∩ {FRA} = ∅");
+    assert_eq!(
+        decision.reason,
+        "PERMISSIVE 2.25.999001.2 {DEU} ∩ {FRA} = ∅"
+    );
 }
 
 #[test]

@@ -1,59 +1,118 @@
 //! From checked XML to [`Spif`]: attributes, references, uniqueness. All mistakes are collected.
 
 mod category;
+mod constraint;
 mod element;
+mod equivalent;
+mod marking;
+mod membership;
 
-use roxmltree::Node;
+use sha2::{Digest, Sha256};
 
-use super::{Classification, Key, Spif, SpifError, structure};
-use category::References;
-use element::Element;
+use super::{Classification, Key, PrivacyMark, Spif, SpifError, SpifOptions, structure};
+use crate::label::{
+    name::{OID_PREFIX, is_reserved},
+    wire::PolicyIdentifier,
+    xml::Lines,
+};
+use constraint::References;
+use element::{Context, Element};
+use equivalent::Policies;
 
 /// Reads a whole SPIF.
-pub(super) fn spif(xml: &str) -> Result<Spif, Vec<SpifError>> {
+pub(super) fn spif(xml: &str, options: SpifOptions) -> Result<Spif, Vec<SpifError>> {
     let document = structure::document(xml).map_err(|error| vec![error])?;
-    let errors = structure::check(&document);
+    let lines = Lines::new(xml);
+    let errors = structure::check(&document, &lines, options);
     if !errors.is_empty() {
         return Err(errors);
     }
     let mut errors = Vec::new();
-    let spif = read(Element::new(document.root_element()), &mut errors);
-    errors.truncate(structure::MAX_ERRORS);
+    let context = Context { lines, options };
+    let root = Element::new(document.root_element(), &context);
+    let spif = read(root, &mut errors);
     match spif {
-        Some(spif) if errors.is_empty() => Ok(spif),
+        Some(spif) if errors.is_empty() => Ok(Spif {
+            sha256: sha256(xml),
+            ..spif
+        }),
         _ => Err(errors),
     }
 }
 
 fn read(root: Element<'_, '_>, errors: &mut Vec<SpifError>) -> Option<Spif> {
     let id = root.one("securityPolicyId", errors)?;
-    let classifications = classifications(root, errors)?;
-    check_equivalences(root, errors);
-    check_markings(root, errors);
-    let tag_sets = category::tag_sets(root, errors);
+    let list = root.one("securityClassifications", errors)?;
+    let (policies, equivalents) = equivalent::policies(root, errors);
+    let classifications = classifications(list, &policies, errors);
+    let tag_sets = category::tag_sets(root, &policies, errors);
+    let (privacy_marks, privacy_marks_min) = privacy_marks(root, errors);
+    let (not_before, not_after) = root.period(errors);
+    let name = id.name(errors)?;
+    if is_reserved(&name) {
+        errors.push(SpifError::reserved(Some(id.line())));
+    }
     let mut spif = Spif {
-        name: id.name(errors)?,
+        name,
         oid: id.oid("id", errors)?,
-        not_before: root.date("notBefore", errors),
-        not_after: root.date("notAfter", errors),
+        version: version(root, errors),
+        sha256: String::new(),
+        not_before,
+        not_after,
         created: root.generalized_time("creationDate"),
+        default_policy: default_policy(root, errors),
         classifications,
         tag_sets,
+        privacy_marks,
+        privacy_marks_min,
+        equivalents,
+        markings: marking::of_policy(root, id, list, errors),
+        line: root.line(),
     };
     // Constraints refer to levels and tag sets, so they are read when all of these are known.
-    References::new(&spif).link(root, errors).apply(&mut spif);
+    References::new(&spif)
+        .link(root, errors)
+        .apply(&mut spif, errors.is_empty());
+    if root.options().expand_memberships {
+        membership::expand(root, &mut spif, errors);
+    }
     Some(spif)
 }
 
+fn sha256(text: &str) -> String {
+    let digest = Sha256::digest(text.as_bytes());
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// `version`, an integer; versions are compared when a policy is replaced (SP-7).
+fn version(root: Element<'_, '_>, errors: &mut Vec<SpifError>) -> String {
+    const FIRST: &str = "1";
+    let written = root.attribute("version").unwrap_or(FIRST).trim();
+    if written.parse::<u64>().is_err() {
+        let message = format!("version {written:?} must be a whole number");
+        root.error("attribute-value", message, errors);
+    }
+    written.to_owned()
+}
+
+fn default_policy(root: Element<'_, '_>, errors: &mut Vec<SpifError>) -> Option<PolicyIdentifier> {
+    let element = root.children("defaultSecurityPolicyId").next()?;
+    let oid = element.oid("id", errors)?;
+    Some(PolicyIdentifier {
+        name: element.name(errors)?,
+        uri: Some(format!("{OID_PREFIX}{oid}")),
+    })
+}
+
 fn classifications(
-    root: Element<'_, '_>,
+    list: Element<'_, '_>,
+    policies: &Policies,
     errors: &mut Vec<SpifError>,
-) -> Option<Vec<Classification>> {
-    let list = root.one("securityClassifications", errors)?;
+) -> Vec<Classification> {
     let mut seen = element::Unique::default();
     let mut levels = Vec::new();
     for level in list.children("securityClassification") {
-        let Some(read) = classification(level, errors) else {
+        let Some(read) = classification(level, policies, errors) else {
             continue;
         };
         seen.add(level, "name", format!("{:?}", read.key), errors);
@@ -65,20 +124,23 @@ fn classifications(
         levels.push(read);
     }
     if levels.is_empty() {
-        list.error(
-            "missing-element",
-            "no securityClassification; a policy needs at least one",
-            errors,
-        );
+        let remedy = "no securityClassification; a policy needs at least one";
+        list.error("missing-element", remedy, errors);
     }
-    Some(levels)
+    levels
 }
 
-fn classification(level: Element<'_, '_>, errors: &mut Vec<SpifError>) -> Option<Classification> {
+fn classification(
+    level: Element<'_, '_>,
+    policies: &Policies,
+    errors: &mut Vec<SpifError>,
+) -> Option<Classification> {
     let name = level.name(errors);
     let lacv = level.number("lacv", errors);
     let hierarchy = level.number("hierarchy", errors);
     let obsolete = level.boolean("obsolete", errors);
+    let equivalents = policies.classifications(level, errors);
+    let (markings, qualifiers) = marking::of(level, errors);
     let name = name?;
     Some(Classification {
         key: Key::of(&name),
@@ -87,77 +149,30 @@ fn classification(level: Element<'_, '_>, errors: &mut Vec<SpifError>) -> Option
         hierarchy: hierarchy?,
         obsolete,
         color: level.attribute("color").map(str::to_owned),
-        markings: level
-            .children("markingData")
-            .filter_map(|data| data.attribute("phrase"))
-            .map(str::to_owned)
-            .collect(),
+        markings,
+        qualifiers,
+        equivalents,
         required: Vec::new(),
+        line: level.line(),
     })
 }
 
-/// Equivalences are for translation; here only their references must hold (SP-4).
-fn check_equivalences(root: Element<'_, '_>, errors: &mut Vec<SpifError>) {
-    let mut names = element::Unique::default();
-    let policies = root
-        .children("equivalentPolicies")
-        .flat_map(|list| list.children("equivalentPolicy"));
-    let known: Vec<Key> = policies
-        .filter_map(|policy| {
-            let name = policy.name(errors)?;
-            names.add(policy, "name", format!("{:?}", Key::of(&name)), errors);
-            let oid = policy.oid("id", errors)?;
-            names.add(policy, "id", oid, errors);
-            Some(Key::of(&name))
+/// The privacy marks, and how many a label must have.
+fn privacy_marks(root: Element<'_, '_>, errors: &mut Vec<SpifError>) -> (Vec<PrivacyMark>, u32) {
+    let Some(list) = root.children("privacyMarks").next() else {
+        return (Vec::new(), 0);
+    };
+    let (_, _) = marking::of(list, errors);
+    let marks = list.children("privacyMark").filter_map(|mark| {
+        let name = mark.name(errors)?;
+        Some(PrivacyMark {
+            key: Key::of(&name),
+            name,
+            obsolete: mark.boolean("obsolete", errors),
+            markings: marking::of(mark, errors).0,
         })
-        .collect();
-    for node in root.node().descendants().filter(Node::is_element) {
-        let element = Element::new(node);
-        let Some(policy) = element.attribute("policyRef") else {
-            continue;
-        };
-        if !known.contains(&Key::of(policy)) {
-            let message = format!(
-                "policyRef {policy} is not an equivalentPolicy; add it or correct the reference"
-            );
-            element.error("unknown-reference", message, errors);
-        }
-    }
+    });
+    let marks = marks.collect();
+    let _ = list.count("maxSelection", errors);
+    (marks, list.count("minSelection", errors).unwrap_or(0))
 }
-
-/// Markings are for display; a misspelt code would hide one.
-fn check_markings(root: Element<'_, '_>, errors: &mut Vec<SpifError>) {
-    let codes = root
-        .node()
-        .descendants()
-        .filter(|node| node.is_element() && node.tag_name().name() == "code");
-    for code in codes.filter(|code| code.tag_name().namespace() == Some(structure::NAMESPACE)) {
-        let text = code.text().unwrap_or("").trim();
-        if !MARKING_CODES.contains(&text) {
-            Element::new(code).error(
-                "marking-code",
-                format!("code {text} is not a marking code; correct it"),
-                errors,
-            );
-        }
-    }
-}
-
-const MARKING_CODES: [&str; 16] = [
-    "pageTop",
-    "pageBottom",
-    "pageTopBottom",
-    "documentStart",
-    "documentEnd",
-    "noNameDisplay",
-    "noMarkingDisplay",
-    "suppressClassName",
-    "firstLineOfText",
-    "lastLineOfText",
-    "subject",
-    "xHeader",
-    "portionMarking",
-    "inputTitle",
-    "waterMark",
-    "replacePolicy",
-];

@@ -1,8 +1,12 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
+mod lossless;
+mod xml;
+
 use serde_json::{Value, json};
 
 use super::*;
+use crate::label::LABEL_SCHEMA;
 
 fn inner() -> Value {
     json!({
@@ -213,5 +217,130 @@ fn no_error_quotes_the_label() {
         with("/PolicyIdentifier", json!(canary)),
     ] {
         assert!(!read(label).unwrap_err().to_string().contains(canary));
+    }
+}
+
+fn read_file(text: &str, mode: Mode) -> Result<Label, LabelError> {
+    Label::read(text.as_bytes(), mode)
+}
+
+#[test]
+fn a_file_holds_a_label_in_any_of_its_json_forms() {
+    let label = read(inner()).unwrap();
+    let under_key = json!({"org.sluice.confidentiality": wire()});
+    let room = json!({"label": wire(), "clearance": {"any": ["thing"]}, "may_lower": []});
+    for form in [inner(), wire(), under_key, room] {
+        for text in [
+            form.to_string(),
+            format!("{form:#}").replace('\n', "\r\n"),
+            format!("\u{feff} {form}\n"),
+        ] {
+            assert_eq!(read_file(&text, Mode::Strict), Ok(label.clone()), "{text}");
+        }
+    }
+    for other in [
+        "",
+        "RESTRICTED",
+        "[]",
+        "null",
+        "{}",
+        r#"{"label": {}, "body": "hello"}"#,
+    ] {
+        assert!(read_file(other, Mode::Lenient).is_err(), "{other}");
+    }
+}
+
+#[test]
+fn lb_2_json_with_two_readings_is_refused() {
+    let text = inner().to_string();
+    for twice in [
+        text.replacen(
+            "\"Classification\"",
+            "\"Classification\":\"PUBLIC\",\"Classification\"",
+            1,
+        ),
+        text.replacen("\"name\"", "\"name\":\"PUBLIC\",\"na\\u006de\"", 1),
+        format!("{text} {text}"),
+        text.replacen("\"RESTRICTED\"", "1.5", 1),
+    ] {
+        assert_ne!(twice, text);
+        let refused = read_file(&twice, Mode::Lenient);
+        assert!(
+            matches!(refused, Err(LabelError::Json(_))),
+            "{twice}: {refused:?}"
+        );
+    }
+    let padded = format!("{text}{}", " ".repeat(MAX_LABEL_BYTES));
+    let too_large = LabelError::TooLarge {
+        limit: MAX_LABEL_BYTES,
+        what: "bytes",
+    };
+    assert_eq!(read_file(&padded, Mode::Lenient), Err(too_large));
+}
+
+#[test]
+fn lb_2_json_categories_of_one_name_and_type_are_merged() {
+    let mut split = inner();
+    split["Category"] = json!([
+        {"TagName": "Context", "Type": "PERMISSIVE", "GenericValue": ["NATO"]},
+        {"TagName": "Context", "Type": "INFORMATIVE", "GenericValue": ["NATO"]},
+        {"TagName": "CONTEXT ", "Type": "PERMISSIVE", "URI": "urn:oid:1.3.26.1.4.4", "GenericValue": ["EAPC", "NATO"]},
+    ]);
+    let label = read(split).unwrap();
+    assert_eq!(label.categories().len(), 2);
+    assert_eq!(label.categories()[0].values, ["NATO", "EAPC"]);
+    assert_eq!(
+        label.categories()[0].uri.as_deref(),
+        Some("urn:oid:1.3.26.1.4.4")
+    );
+}
+
+#[test]
+fn dates_are_demanded_of_files_that_are_checked_and_not_of_events() {
+    for key in ["CreationDateTime", "ReviewDateTime"] {
+        let text = without("", key).to_string();
+        assert_eq!(
+            read_file(&text, Mode::Strict),
+            Err(LabelError::Missing { key })
+        );
+        assert!(read_file(&text, Mode::Carried).is_ok());
+        let lenient = Label::read_noting(text.as_bytes(), Mode::Lenient).unwrap();
+        assert_eq!(lenient.forgiven, [LabelError::Missing { key }]);
+    }
+}
+
+#[test]
+fn alternatives_are_kept_beside_the_label_and_never_decide() {
+    let mut other = inner();
+    other["PolicyIdentifier"] = json!({"name": "XVS"});
+    let mut form = wire();
+    form["alternative"] = json!([other]);
+    let label = read(form.clone()).unwrap();
+    assert_eq!(label.policy().name, "NATO");
+    assert_eq!(label.alternatives()[0].policy().name, "XVS");
+    assert_eq!(label.alternatives()[0].role(), Role::Alternative);
+    assert_eq!(label.to_wire(), form);
+    assert!(!label.to_json().to_string().contains("XVS"));
+    for (pointer, role) in [
+        ("/originator", "alternative"),
+        ("/alternative/0", "metadata"),
+    ] {
+        let mut wrong = form.clone();
+        wrong.pointer_mut(pointer).unwrap()["Role"] = json!(role);
+        assert!(read(wrong).is_err(), "{pointer}");
+    }
+}
+
+#[test]
+fn an_event_carries_its_originators_label_and_no_other() {
+    for role in ["alternative", "metadata"] {
+        let mut label = inner();
+        label["Role"] = json!(role);
+        assert!(read(label.clone()).is_ok(), "in a file");
+        let message: Object =
+            serde_json::from_value(json!({"org.sluice.confidentiality": label})).unwrap();
+        assert!(Label::from_content(&message).is_err(), "{role}");
+        let room: Object = serde_json::from_value(json!({"label": label})).unwrap();
+        assert!(Label::from_room_state(&room).is_err(), "{role}");
     }
 }

@@ -1,228 +1,98 @@
-//! Tag sets and tags, then the constraints that refer to them.
+//! Tag sets, their tags and values, without the constraints that refer to others.
 
 use super::{
-    super::{
-        Classification, Group, Key, Operation, Required, Spif, SpifError, Tag, TagKind, TagSet,
-        TagValue,
-    },
     element::{Element, Unique},
+    equivalent::Policies,
+    marking,
+};
+use crate::label::{
+    name::Key,
+    spif::{DateFormat, SpifError, Tag, TagKind, TagSet, TagValue, UserInput},
 };
 
 /// Reads all tag sets, without the constraints of their values.
-pub(super) fn tag_sets(root: Element<'_, '_>, errors: &mut Vec<SpifError>) -> Vec<TagSet> {
+pub(super) fn tag_sets(
+    root: Element<'_, '_>,
+    policies: &Policies,
+    errors: &mut Vec<SpifError>,
+) -> Vec<TagSet> {
     let mut seen = Unique::default();
     let mut sets = Vec::new();
     for set in set_elements(root) {
+        let tags = tags(set, policies, errors);
+        let equivalents = policies.tag_sets(set, errors);
         let (Some(name), Some(oid)) = (set.name(errors), set.oid("id", errors)) else {
             continue;
         };
         let key = Key::of(&name);
         seen.add(set, "name", format!("{key:?}"), errors);
         seen.add(set, "id", oid.clone(), errors);
-        let tags = set
-            .children("securityCategoryTag")
-            .filter_map(|element| tag(element, errors))
-            .collect();
         sets.push(TagSet {
             name,
             oid,
             tags,
+            equivalents,
             key,
+            line: set.line(),
         });
     }
     sets
 }
 
-/// The constraints of a policy, read and resolved, in document order.
-#[derive(Default)]
-pub(super) struct Constraints {
-    levels: Vec<Vec<Required>>,
-    values: Vec<ValueConstraints>,
+fn tags(set: Element<'_, '_>, policies: &Policies, errors: &mut Vec<SpifError>) -> Vec<Tag> {
+    let mut encodings = Vec::new();
+    let mut tags = Vec::new();
+    for element in set.children("securityCategoryTag") {
+        if element.attribute("tagType") == Some("tagType7") {
+            encodings.push(element.attribute("tag7Encoding"));
+            check_encoding(element, encodings[0], errors);
+        }
+        tags.extend(tag(element, policies, errors));
+    }
+    if set.children("securityCategoryTag").next().is_none() {
+        let remedy = "no securityCategoryTag; add one or remove the set";
+        set.error("missing-element", remedy, errors);
+    }
+    tags
 }
 
-#[derive(Default)]
-struct ValueConstraints {
-    excluded_classes: Vec<Key>,
-    required_class: Option<Key>,
-    required: Vec<Required>,
-    excluded: Vec<Group>,
-}
-
-/// What constraints may refer to.
-pub(super) struct References<'a> {
-    levels: &'a [Classification],
-    sets: &'a [TagSet],
-}
-
-impl<'a> References<'a> {
-    pub(super) fn new(spif: &'a Spif) -> Self {
-        References {
-            levels: &spif.classifications,
-            sets: &spif.tag_sets,
-        }
-    }
-
-    /// Reads the constraints of every level and value; an unknown reference is an error.
-    pub(super) fn link(&self, root: Element<'_, '_>, errors: &mut Vec<SpifError>) -> Constraints {
-        let levels = root
-            .children("securityClassifications")
-            .flat_map(|list| list.children("securityClassification"));
-        Constraints {
-            levels: levels.map(|level| self.required(level, errors)).collect(),
-            values: value_elements(root)
-                .map(|value| self.value(value, errors))
-                .collect(),
-        }
-    }
-
-    fn value(&self, value: Element<'_, '_>, errors: &mut Vec<SpifError>) -> ValueConstraints {
-        let mut seen = Unique::default();
-        let mut excluded_classes = Vec::new();
-        for class in value.children("excludedClass") {
-            let Some(key) = self.class(class, class.text(), errors) else {
-                continue;
-            };
-            seen.add(class, "excludedClass", format!("{key:?}"), errors);
-            excluded_classes.push(key);
-        }
-        ValueConstraints {
-            excluded_classes,
-            required_class: value
-                .attribute("requiredClass")
-                .and_then(|name| self.class(value, name, errors)),
-            required: self.required(value, errors),
-            excluded: value
-                .children("excludedCategory")
-                .filter_map(|group| self.group(group, errors))
-                .collect(),
-        }
-    }
-
-    fn required(&self, parent: Element<'_, '_>, errors: &mut Vec<SpifError>) -> Vec<Required> {
-        parent
-            .children("requiredCategory")
-            .filter_map(|element| self.one_required(element, errors))
-            .collect()
-    }
-
-    fn one_required(
-        &self,
-        element: Element<'_, '_>,
-        errors: &mut Vec<SpifError>,
-    ) -> Option<Required> {
-        let operation = match element.required("operation", errors)? {
-            "onlyOne" => Operation::OnlyOne,
-            "oneOrMore" => Operation::OneOrMore,
-            "all" => Operation::All,
-            other => {
-                let message = format!("operation {other:?} must be onlyOne, oneOrMore or all");
-                element.error("attribute-value", message, errors);
-                return None;
-            }
-        };
-        let groups: Vec<Group> = element
-            .children("categoryGroup")
-            .filter_map(|group| self.group(group, errors))
-            .collect();
-        if groups.is_empty() {
-            element.error("missing-element", "no categoryGroup; add one", errors);
-        }
-        Some(Required { operation, groups })
-    }
-
-    fn class(
-        &self,
-        element: Element<'_, '_>,
-        name: &str,
-        errors: &mut Vec<SpifError>,
-    ) -> Option<Key> {
-        let key = Key::of(name);
-        if self.levels.iter().any(|level| level.key == key) {
-            return Some(key);
-        }
-        let message = format!("class {name:?} is not a securityClassification; correct the name");
-        element.error("unknown-reference", message, errors);
-        None
-    }
-
-    fn group(&self, element: Element<'_, '_>, errors: &mut Vec<SpifError>) -> Option<Group> {
-        let name = element.required("tagSetRef", errors)?;
-        let (kind, enumerated) = tag_type(element, errors)?;
-        let key = Key::of(name);
-        let Some(set) = self.sets.iter().position(|set| set.key == key) else {
-            let message =
-                format!("tagSetRef {name:?} is not a securityCategoryTagSet; correct the name");
-            element.error("unknown-reference", message, errors);
-            return None;
-        };
-        let lacv = selector(element, errors)?;
-        let group = Group {
-            set,
-            kind,
-            enumerated,
-            lacv,
-        };
-        self.check_group(element, &group, errors);
-        Some(group)
-    }
-
-    /// The set must have tags of the type, and the value must stand in them exactly once.
-    fn check_group(&self, element: Element<'_, '_>, group: &Group, errors: &mut Vec<SpifError>) {
-        let fits = |tag: &&Tag| tag.kind == group.kind && tag.enumerated == group.enumerated;
-        let tags: Vec<&Tag> = self.sets[group.set].tags.iter().filter(fits).collect();
-        if tags.is_empty() {
-            element.error(
-                "unknown-reference",
-                "tagType does not occur in the tag set; correct it",
-                errors,
-            );
-            return;
-        }
-        let Some(lacv) = &group.lacv else { return };
-        match tags
-            .iter()
-            .flat_map(|tag| &tag.values)
-            .filter(|value| value.lacv == *lacv)
-            .count()
-        {
-            0 => element.error(
-                "unknown-reference",
-                format!("lacv {lacv:?} is not in the tag set; correct it"),
-                errors,
-            ),
-            1 => {}
-            _ => {
-                let message = format!(
-                    "lacv {lacv:?} stands more than once in the tag set; make it unique there"
-                );
-                element.error("ambiguous-reference", message, errors);
-            }
-        }
+/// All informative tags of a set are encoded alike.
+fn check_encoding(element: Element<'_, '_>, first: Option<&str>, errors: &mut Vec<SpifError>) {
+    let written = element.attribute("tag7Encoding");
+    if written != first {
+        let remedy = "differs from that of another tag of the set; make them equal";
+        element.error("tag7-encoding", format!("tag7Encoding {remedy}"), errors);
+    } else if !matches!(
+        written,
+        None | Some("bitSetAttributes" | "securityAttributes")
+    ) {
+        let remedy = "must be bitSetAttributes or securityAttributes";
+        element.error("attribute-value", format!("tag7Encoding {remedy}"), errors);
     }
 }
 
-impl Constraints {
-    /// Puts the constraints where they belong. Without errors, levels and values were read in the same order.
-    pub(super) fn apply(self, spif: &mut Spif) {
-        for (level, required) in spif.classifications.iter_mut().zip(self.levels) {
-            level.required = required;
-        }
-        let values = spif
-            .tag_sets
-            .iter_mut()
-            .flat_map(|set| &mut set.tags)
-            .flat_map(|tag| &mut tag.values);
-        for (value, constraints) in values.zip(self.values) {
-            value.excluded_classes = constraints.excluded_classes;
-            value.required_class = constraints.required_class;
-            value.required = constraints.required;
-            value.excluded = constraints.excluded;
-        }
-    }
-}
-
-fn tag(element: Element<'_, '_>, errors: &mut Vec<SpifError>) -> Option<Tag> {
+fn tag(element: Element<'_, '_>, policies: &Policies, errors: &mut Vec<SpifError>) -> Option<Tag> {
+    let values = element.children("tagCategory");
+    let values = values
+        .filter_map(|value| tag_value(value, policies, errors))
+        .collect();
+    let (min, max) = selection(element, errors);
+    let (_, qualifiers) = marking::of(element, errors);
     let (kind, enumerated) = tag_type(element, errors)?;
+    Some(Tag {
+        name: element.attribute("name").map(|name| name.trim().to_owned()),
+        kind,
+        enumerated,
+        min,
+        max,
+        values,
+        qualifiers,
+        line: element.line(),
+    })
+}
+
+/// How many values a label must and may have.
+fn selection(element: Element<'_, '_>, errors: &mut Vec<SpifError>) -> (u32, Option<u32>) {
     let single = element.boolean("singleSelection", errors);
     let max = element.count("maxSelection", errors);
     let min = element.count("minSelection", errors).unwrap_or(0);
@@ -238,43 +108,66 @@ fn tag(element: Element<'_, '_>, errors: &mut Vec<SpifError>) -> Option<Tag> {
             errors,
         );
     }
-    let values = element
-        .children("tagCategory")
-        .filter_map(|value| tag_value(value, errors))
-        .collect();
-    Some(Tag {
-        kind,
-        enumerated,
-        min,
-        max,
-        values,
-    })
+    (min, max)
 }
 
-fn tag_value(element: Element<'_, '_>, errors: &mut Vec<SpifError>) -> Option<TagValue> {
-    if element.attribute("userInput").is_some() {
-        let remedy =
-            "userInput is not supported in this version; list the permitted values as tagCategory";
-        element.error("not-supported", remedy, errors);
-    }
+fn tag_value(
+    element: Element<'_, '_>,
+    policies: &Policies,
+    errors: &mut Vec<SpifError>,
+) -> Option<TagValue> {
+    let user_input = user_input(element, errors);
+    let equivalents = policies.values(element, errors);
+    let (markings, qualifiers) = marking::of(element, errors);
+    let (not_before, not_after) = element.period(errors);
+    let lacv = element.required("lacv", errors);
     let name = element.name(errors)?;
     Some(TagValue {
         key: Key::of(&name),
         name,
-        lacv: element.required("lacv", errors)?.trim().to_owned(),
+        lacv: lacv?.trim().to_owned(),
         obsolete: element.boolean("obsolete", errors),
-        not_before: element.date("notBefore", errors),
-        not_after: element.date("notAfter", errors),
+        not_before,
+        not_after,
+        user_input,
+        markings,
+        qualifiers,
+        equivalents,
+        members: Vec::new(),
         excluded_classes: Vec::new(),
         required_class: None,
         required: Vec::new(),
         excluded: Vec::new(),
+        line: element.line(),
     })
+}
+
+/// The form of a value that the author of a label writes himself.
+fn user_input(element: Element<'_, '_>, errors: &mut Vec<SpifError>) -> Option<UserInput> {
+    element.attribute("userInput")?;
+    let read = |word: &str| match word {
+        "string" => Some(UserInput::String),
+        "integer" => Some(UserInput::Integer),
+        "date" => Some(UserInput::Date(DateFormat::default())),
+        _ => None,
+    };
+    let input = element.word("userInput", read, "must be string, integer or date", errors)?;
+    match input {
+        UserInput::Date(_) if element.attribute("dateFormat").is_some() => {
+            let read = |text: &str| DateFormat::parse(text).map(UserInput::Date);
+            let remedy = "must be made of yyyy, MM, dd, HH, mm, ss and signs, such as yyyy-MM-dd";
+            element.word("dateFormat", read, remedy, errors)
+        }
+        input => Some(input),
+    }
 }
 
 /// Kind, and whether the encoding is enumerated. An unknown type is an error, never informative: a typo in
 /// `restrictive` would lift the control.
-fn tag_type(element: Element<'_, '_>, errors: &mut Vec<SpifError>) -> Option<(TagKind, bool)> {
+pub(super) fn tag_type(
+    element: Element<'_, '_>,
+    errors: &mut Vec<SpifError>,
+) -> Option<(TagKind, bool)> {
     let kind = |name| match name {
         "restrictive" => Some(TagKind::Restrictive),
         "permissive" => Some(TagKind::Permissive),
@@ -285,6 +178,8 @@ fn tag_type(element: Element<'_, '_>, errors: &mut Vec<SpifError>) -> Option<(Ta
         ("tagType7", None) => Some((TagKind::Informative, false)),
         ("enumerated", Some(name)) => kind(name).map(|kind| (kind, true)),
         (name, None) => kind(name).map(|kind| (kind, false)),
+        // Needless, and some write it all the same; it must not contradict.
+        (name, Some(same)) if name == same => kind(name).map(|kind| (kind, false)),
         _ => None,
     };
     if read.is_none() {
@@ -294,32 +189,8 @@ fn tag_type(element: Element<'_, '_>, errors: &mut Vec<SpifError>) -> Option<(Ta
     read
 }
 
-/// `lacv`, or `None` for `all="true"`; exactly one of both.
-fn selector(element: Element<'_, '_>, errors: &mut Vec<SpifError>) -> Option<Option<String>> {
-    let all = element
-        .attribute("all")
-        .map(|_| element.boolean("all", errors));
-    match (element.attribute("lacv"), all) {
-        (Some(lacv), None) => Some(Some(lacv.trim().to_owned())),
-        (None, Some(true)) => Some(None),
-        _ => {
-            element.error(
-                "attribute-value",
-                "exactly one of lacv and all=\"true\" must be given",
-                errors,
-            );
-            None
-        }
-    }
-}
-
-fn set_elements<'a, 'i>(root: Element<'a, 'i>) -> impl Iterator<Item = Element<'a, 'i>> {
+/// The tag sets of the policy, in document order.
+pub(super) fn set_elements<'a, 'i>(root: Element<'a, 'i>) -> impl Iterator<Item = Element<'a, 'i>> {
     root.children("securityCategoryTagSets")
         .flat_map(|list| list.children("securityCategoryTagSet"))
-}
-
-fn value_elements<'a, 'i>(root: Element<'a, 'i>) -> impl Iterator<Item = Element<'a, 'i>> {
-    set_elements(root)
-        .flat_map(|set| set.children("securityCategoryTag"))
-        .flat_map(|tag| tag.children("tagCategory"))
 }

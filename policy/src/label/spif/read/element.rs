@@ -7,36 +7,57 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::label::{
     name,
-    spif::{SpifError, structure},
+    spif::{SpifError, SpifOptions, structure},
+    xml::Lines,
 };
 
 /// Length of a name at most, in characters, as the schema has it.
 const MAX_NAME_CHARS: usize = 256;
 
+/// What reading needs beside the element itself.
+pub(super) struct Context {
+    pub(super) lines: Lines,
+    pub(super) options: SpifOptions,
+}
+
 /// An element of the SPIF namespace.
 #[derive(Clone, Copy)]
-pub(super) struct Element<'a, 'input>(Node<'a, 'input>);
+pub(super) struct Element<'a, 'input> {
+    node: Node<'a, 'input>,
+    context: &'a Context,
+}
 
 impl<'a, 'input> Element<'a, 'input> {
-    pub(super) fn new(node: Node<'a, 'input>) -> Self {
-        Element(node)
+    pub(super) fn new(node: Node<'a, 'input>, context: &'a Context) -> Self {
+        Element { node, context }
     }
 
     pub(super) fn node(self) -> Node<'a, 'input> {
-        self.0
+        self.node
     }
 
-    /// Text content, trimmed.
-    pub(super) fn text(self) -> &'a str {
-        self.0.text().unwrap_or("").trim()
+    pub(super) fn options(self) -> SpifOptions {
+        self.context.options
+    }
+
+    /// Line on which the element begins, from 1.
+    pub(super) fn line(self) -> u32 {
+        self.context.lines.of(&self.node)
+    }
+
+    /// Text content, trimmed; a comment inside does not cut it.
+    pub(super) fn text(self) -> String {
+        let texts = self.node.children().filter(Node::is_text);
+        let texts = texts.filter_map(|child| child.text());
+        texts.collect::<String>().trim().to_owned()
     }
 
     /// The children of this name.
     pub(super) fn children(self, name: &'static str) -> impl Iterator<Item = Element<'a, 'input>> {
-        self.0
-            .children()
-            .filter(move |child| child.is_element() && child.tag_name().name() == name)
-            .map(Element)
+        let named =
+            move |child: &Node<'_, '_>| child.is_element() && child.tag_name().name() == name;
+        let children = self.node.children().filter(named);
+        children.map(move |child| Element::new(child, self.context))
     }
 
     /// The one child of this name; none or several is an error.
@@ -61,7 +82,7 @@ impl<'a, 'input> Element<'a, 'input> {
     }
 
     pub(super) fn attribute(self, name: &str) -> Option<&'a str> {
-        self.0.attribute(name)
+        self.node.attribute(name)
     }
 
     /// An attribute that must be there.
@@ -91,6 +112,7 @@ impl<'a, 'input> Element<'a, 'input> {
         )
     }
 
+    /// The attribute `attribute`, a dotted object identifier that must be there.
     pub(super) fn oid(self, attribute: &str, errors: &mut Vec<SpifError>) -> Option<String> {
         let value = self.required(attribute, errors)?;
         let oid = name::is_oid(value).then(|| value.to_owned());
@@ -103,6 +125,7 @@ impl<'a, 'input> Element<'a, 'input> {
         )
     }
 
+    /// The attribute `attribute`, an integer that must be there.
     pub(super) fn number(self, attribute: &str, errors: &mut Vec<SpifError>) -> Option<i64> {
         let value = self.required(attribute, errors)?;
         self.valid(
@@ -143,6 +166,17 @@ impl<'a, 'input> Element<'a, 'input> {
         )
     }
 
+    /// `notBefore` and `notAfter`. An empty period is none of the loader's business: nothing is ever valid in it.
+    pub(super) fn period(
+        self,
+        errors: &mut Vec<SpifError>,
+    ) -> (Option<OffsetDateTime>, Option<OffsetDateTime>) {
+        (
+            self.date("notBefore", errors),
+            self.date("notAfter", errors),
+        )
+    }
+
     /// An `xs:dateTime`; without an offset it is taken as UTC.
     pub(super) fn date(
         self,
@@ -175,6 +209,18 @@ impl<'a, 'input> Element<'a, 'input> {
         OffsetDateTime::parse(&format!("{date}T{time}Z"), &Rfc3339).ok()
     }
 
+    /// One of the words of a closed list, read by `read`; absence is an error.
+    pub(super) fn word<T>(
+        self,
+        attribute: &str,
+        read: impl Fn(&str) -> Option<T>,
+        remedy: &str,
+        errors: &mut Vec<SpifError>,
+    ) -> Option<T> {
+        let value = self.required(attribute, errors)?;
+        self.valid(attribute, value, read(value), remedy, errors)
+    }
+
     /// Adds a mistake at this element.
     pub(super) fn error(
         self,
@@ -182,12 +228,10 @@ impl<'a, 'input> Element<'a, 'input> {
         message: impl std::fmt::Display,
         errors: &mut Vec<SpifError>,
     ) {
-        let message = format!("{}: {message}", self.0.tag_name().name());
-        errors.push(SpifError::new(
-            code,
-            Some(structure::line(&self.0)),
-            message,
-        ));
+        if errors.len() < structure::MAX_ERRORS {
+            let message = format!("{}: {message}", self.node.tag_name().name());
+            errors.push(SpifError::new(code, Some(self.line()), message));
+        }
     }
 
     fn valid<T>(
@@ -222,7 +266,9 @@ impl Unique {
         errors: &mut Vec<SpifError>,
     ) {
         if !self.0.insert((attribute, value)) {
-            let shown = element.attribute(attribute).unwrap_or("");
+            // What is no attribute is the element's own text.
+            let shown = element.attribute(attribute).map(str::to_owned);
+            let shown = shown.unwrap_or_else(|| element.text());
             let message = format!("{attribute} {shown:?} stands twice; make it unique");
             element.error("duplicate-value", message, errors);
         }

@@ -1,0 +1,142 @@
+//! What the detectors see of a unit: all of it, but for the names of its labels and of its room's ceiling.
+//!
+//! A label says `GEHEIM` because its event is, and a detector of markings would take that for a marking in the text. Names
+//! are left out only where all of a label are names of a loaded policy, as that spells them: so nothing else can hide
+//! there. All other keys, and every label that is not so, are scanned as text.
+
+use super::{
+    Scene, UnitFacts,
+    bearing::{NEW_CONTENT, labels_room},
+};
+use crate::{
+    dlp::{Finding, ScanError},
+    json::{Object, Tree},
+    label::{Category, LABEL_KEY, Label, RoomLabel},
+};
+
+/// Key of the label in a room's label state.
+const ROOM_LABEL: &str = "label";
+/// Key of the ceiling in a room's label state.
+const CEILING: &str = "clearance";
+
+impl Scene<'_> {
+    /// The whole unit is scanned: names and ids can carry text as well as the content can.
+    pub(super) fn scan(&self, unit: &UnitFacts<'_>) -> Result<Vec<Finding>, ScanError> {
+        let detectors = &self.bundle.detectors;
+        let content = self.without_names(unit);
+        let content = content.as_ref().unwrap_or(unit.content);
+        let mut findings = detectors.scan_object(content, "/event/content")?;
+        let fields = [
+            ("/event/type", Some(unit.event_type)),
+            ("/event/sender", unit.sender),
+            ("/event/state_key", unit.state_key),
+            ("/event/room_id", unit.room_id),
+        ];
+        for (pointer, text) in fields {
+            if let Some(text) = text {
+                findings.extend(detectors.scan(&Tree::String(text.to_owned()), pointer)?);
+            }
+        }
+        Ok(findings)
+    }
+
+    /// The content without the names that are left out; `None` where it has none.
+    fn without_names(&self, unit: &UnitFacts<'_>) -> Option<Object> {
+        let labels_room = labels_room(unit);
+        let labelled = labels_room
+            || unit.content.contains_key(LABEL_KEY)
+            || unit.content.contains_key(NEW_CONTENT);
+        if !labelled {
+            return None;
+        }
+        let mut content = unit.content.clone();
+        self.strip(&mut content, LABEL_KEY);
+        if let Some(Tree::Object(edited)) = content.get_mut(NEW_CONTENT) {
+            self.strip(edited, LABEL_KEY);
+        }
+        if labels_room && let Ok(room) = RoomLabel::from_content(unit.content) {
+            self.strip(&mut content, ROOM_LABEL);
+            self.strip_ceiling(&mut content, &room);
+        }
+        Some(content)
+    }
+
+    /// A ceiling names the levels that may be talked of in the room, most of them higher than the label state itself.
+    fn strip_ceiling(&self, content: &mut Object, room: &RoomLabel) {
+        let ceiling = room.clearance.as_ref();
+        let is_known = ceiling.is_some_and(|ceiling| self.bundle.spifs.clear(ceiling).is_ok());
+        if is_known && let Some(Tree::Object(ceiling)) = content.get_mut(CEILING) {
+            ceiling.remove("ClassificationList");
+        }
+    }
+
+    /// Takes the names out of the label under `key`. Its alternatives, which do not decide, keep theirs.
+    fn strip(&self, content: &mut Object, key: &str) {
+        let Some(Tree::Object(written)) = content.get_mut(key) else {
+            return;
+        };
+        let Ok(label) = Label::carried(&Tree::Object(written.clone())) else {
+            return;
+        };
+        let Some(spelt) = self.bundle.spifs.recordable(&label, self.at) else {
+            return;
+        };
+        let written = match written.get_mut("originator") {
+            Some(Tree::Object(inner)) => inner,
+            _ => written,
+        };
+        if says_only(written, &spelt) {
+            remove_names(written);
+        }
+    }
+}
+
+/// Whether every name that is written is one of `spelt`, letter by letter.
+fn says_only(written: &Object, spelt: &Label) -> bool {
+    let policy = written.get("PolicyIdentifier").and_then(Tree::as_object);
+    policy.is_some_and(|policy| is_text(policy.get("name"), &spelt.policy().name))
+        && is_text(written.get("Classification"), spelt.classification())
+        && entries(written).all(|entry| is_said(entry, spelt))
+}
+
+/// Whether a category is one of `spelt`, and so each of its values.
+fn is_said(entry: &Tree, spelt: &Label) -> bool {
+    let Some(entry) = entry.as_object() else {
+        return false;
+    };
+    let categories = spelt.categories().iter();
+    let of_set: Vec<&Category> = categories
+        .filter(|category| is_text(entry.get("TagName"), &category.tag_name))
+        .collect();
+    let is_said = |value: &Tree| {
+        let mut said = of_set.iter().flat_map(|category| &category.values);
+        said.any(|said| value.as_str() == Some(said))
+    };
+    let values = entry.get("GenericValue").and_then(Tree::as_array);
+    !of_set.is_empty() && values.is_some_and(|values| values.iter().all(is_said))
+}
+
+fn remove_names(written: &mut Object) {
+    written.remove("Classification");
+    if let Some(Tree::Object(policy)) = written.get_mut("PolicyIdentifier") {
+        policy.remove("name");
+    }
+    let Some(Tree::Array(entries)) = written.get_mut("Category") else {
+        return;
+    };
+    for entry in entries {
+        if let Tree::Object(entry) = entry {
+            entry.remove("TagName");
+            entry.remove("GenericValue");
+        }
+    }
+}
+
+fn entries(written: &Object) -> impl Iterator<Item = &Tree> {
+    let entries = written.get("Category").and_then(Tree::as_array);
+    entries.into_iter().flatten()
+}
+
+fn is_text(written: Option<&Tree>, name: &str) -> bool {
+    written.and_then(Tree::as_str) == Some(name)
+}

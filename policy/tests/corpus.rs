@@ -1,0 +1,85 @@
+//! The corpus of the fuzz targets, replayed: what lies in `accept` is read, what lies in `reject` is not, and nothing
+//! panics. What fuzzing finds is added here under a name that says what it is.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a failing test may panic"
+)]
+
+use std::{fs, path::Path};
+
+use sluice_policy::label::{Clearance, Label, Mode, Spif, lint};
+
+/// Reads every file of a target's corpus, and says which of them were not treated as their folder says.
+fn replay(target: &str, accepts: impl Fn(&[u8]) -> bool) {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/corpus")
+        .join(target);
+    for (folder, expected) in [("accept", true), ("reject", false)] {
+        let mut count = 0;
+        for file in fs::read_dir(corpus.join(folder)).unwrap() {
+            let path = file.unwrap().path();
+            let bytes = fs::read(&path).unwrap();
+            assert_eq!(accepts(&bytes), expected, "{}", path.display());
+            count += 1;
+        }
+        assert!(count > 3, "{target}/{folder} is as good as empty");
+    }
+}
+
+fn text(bytes: &[u8]) -> Option<&str> {
+    std::str::from_utf8(bytes).ok()
+}
+
+#[test]
+fn security_policies() {
+    replay("spif", |bytes| {
+        let Some(xml) = text(bytes) else { return false };
+        let parsed = Spif::parse(xml).is_ok();
+        assert_eq!(parsed, lint(&[("corpus".to_owned(), xml.to_owned())]).ok());
+        parsed
+    });
+}
+
+#[test]
+fn labels_in_xml() {
+    replay("label_xml", |bytes| {
+        let Ok(label) = Label::read(bytes, Mode::Lenient) else {
+            assert!(Label::read(bytes, Mode::Strict).is_err());
+            return false;
+        };
+        let json = label.to_exact_json().to_string();
+        assert_eq!(Label::read(json.as_bytes(), Mode::Lenient), Ok(label));
+        true
+    });
+}
+
+#[test]
+fn labels_in_json() {
+    replay("label_json", |bytes| {
+        let Ok(label) = Label::read(bytes, Mode::Lenient) else {
+            assert!(Label::read(bytes, Mode::Strict).is_err());
+            return false;
+        };
+        let xml = label.to_xml();
+        match Label::from_xml(&xml, Mode::Lenient) {
+            Ok(again) => assert_eq!(again.to_exact_json(), label.to_exact_json()),
+            Err(error) => panic!("{error}: {xml}"),
+        }
+        true
+    });
+}
+
+#[test]
+fn clearances() {
+    replay("clearance", |bytes| {
+        let Ok(clearance) = Clearance::read(bytes) else {
+            return false;
+        };
+        assert_eq!(
+            Clearance::read(clearance.to_xml().as_bytes()),
+            Ok(clearance)
+        );
+        true
+    });
+}
