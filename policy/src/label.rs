@@ -39,8 +39,7 @@ pub use combine::Combined;
 pub use decide::{Cleared, LabelDecision, decide};
 pub use lint::{LintFinding, LintReport, LossyRoundTrip, lint, lint_at};
 pub use name::OID_PREFIX;
-pub(crate) use room::clearance_within;
-pub use room::{MAX_MAY_LOWER, RoomLabel};
+pub use room::{MAX_MAY_LOWER, RoomLabel, clearance_within};
 pub use spif::{
     Applied, Classification, DateFormat, EquivalentClassification, EquivalentPolicy,
     EquivalentTagSet, EquivalentValue, Marking, MarkingCode, Markings, Operation, PrivacyMark,

@@ -1,10 +1,14 @@
 //! The judgement of Sluice: canonical JSON, event facts, labels, detectors and the policy engine. No I/O.
 
+#[cfg(feature = "engine")]
 pub mod bundle;
+#[cfg(feature = "engine")]
 pub mod decide;
 pub mod dlp;
 pub mod edu;
+#[cfg(feature = "engine")]
 pub mod engine;
+#[cfg(feature = "engine")]
 pub mod facts;
 pub mod ids;
 pub mod json;

@@ -103,7 +103,7 @@ impl From<Label> for RoomLabel {
 
 /// Whether everything that `narrow` permits is named in `wide` too. False where that is not plain: another policy, a
 /// level or a value that `wide` does not list.
-pub(crate) fn clearance_within(narrow: &Clearance, wide: &Clearance, spifs: &Spifs) -> bool {
+pub fn clearance_within(narrow: &Clearance, wide: &Clearance, spifs: &Spifs) -> bool {
     let oid = |policy: &PolicyIdentifier| match spifs.resolve(policy) {
         Resolved::One(spif) => Some(spif.oid.clone()),
         Resolved::Unknown | Resolved::Mismatch => None,
