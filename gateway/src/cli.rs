@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::admin::{AdminRequest, ask};
 use crate::audit::AuditPublicKey;
 use crate::config::{Config, Mistakes, material};
-use crate::{audit_cli, check, doctor, init, label_cli, peers, policy_cli};
+use crate::{audit_cli, check, dlp_cli, doctor, init, label_cli, peers, policy_cli};
 
 /// What the exit code of a command says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +56,9 @@ enum Command {
     /// Security policies, labels and clearances in files: check, decide, combine, translate, convert.
     #[command(subcommand)]
     Label(label_cli::LabelCommand),
+    /// Detectors: scan texts and events, run their examples, import rules.
+    #[command(subcommand)]
+    Dlp(dlp_cli::DlpCommand),
     /// Rooms and their labels.
     #[command(subcommand)]
     Room(label_cli::RoomCommand),
@@ -106,6 +109,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Peer(command) => peers::cli::command(&command).into(),
         Command::Policy(command) => ExitCode::from(policy_cli::run(&command)),
         Command::Label(command) => with_streams(|streams| label_cli::run(&command, streams)).into(),
+        Command::Dlp(command) => dlp(&command).into(),
         Command::Room(command) => {
             with_streams(|streams| label_cli::run_room(&command, streams)).into()
         }
@@ -199,6 +203,15 @@ fn with_streams(command: impl FnOnce(&mut label_cli::Streams<'_>) -> Exit) -> Ex
         out: &mut std::io::stdout().lock(),
         err: &mut std::io::stderr().lock(),
     })
+}
+
+fn dlp(command: &dlp_cli::DlpCommand) -> Exit {
+    let mut streams = dlp_cli::Streams {
+        input: &mut std::io::stdin().lock(),
+        out: &mut std::io::stdout().lock(),
+        err: &mut std::io::stderr().lock(),
+    };
+    dlp_cli::run(command, &mut streams)
 }
 
 /// `audit verify -c FILE` takes the key from the configuration; `audit show` needs none.

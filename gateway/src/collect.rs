@@ -11,6 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ruma_common::{CanonicalJsonObject, CanonicalJsonValue};
+use sluice_policy::decide::{SIGHTING_MS, Sighting};
 use sluice_policy::edu::Edu;
 use sluice_policy::label::{Label, RoomLabel};
 use sluice_policy::pdu::{Integrity, Pdu, Relation, RoomStateElement, RoomVersion, Template};
@@ -154,6 +155,15 @@ pub struct Collected {
     pub room: Option<RoomLabel>,
     /// The labels of what crossed lately, by room, where the link keeps a high-water mark.
     pub water: BTreeMap<String, Vec<Label>>,
+    /// What detectors found within the hour, by room.
+    pub seen: BTreeMap<String, Vec<Sighting>>,
+}
+
+impl Collected {
+    /// What detectors found in a room within the hour.
+    pub(crate) fn seen(&self, room_id: &str) -> &[Sighting] {
+        self.seen.get(room_id).map_or(&[], Vec::as_slice)
+    }
 }
 
 /// Signatures checked before other requests have their turn on this thread; about 3 ms.
@@ -182,6 +192,7 @@ pub async fn collect(
         answered: BTreeMap::new(),
         said: BTreeMap::new(),
         water: BTreeMap::new(),
+        seen: BTreeMap::new(),
         patience: Patience::default(),
     };
     collector.shown = collector.label_shown(&parsed.units).await?;
@@ -227,6 +238,7 @@ pub async fn collect(
         announced,
         room,
         water: collector.water,
+        seen: collector.seen,
     })
 }
 
@@ -321,6 +333,8 @@ struct Collector<'a> {
     said: BTreeMap<String, RoomLabel>,
     /// The labels of what crossed lately, by room, where the link keeps a high-water mark.
     water: BTreeMap<String, Vec<Label>>,
+    /// What detectors found within the hour, by room.
+    seen: BTreeMap<String, Vec<Sighting>>,
     /// How long this body may wait for joins of our homeserver, for all its events together.
     patience: Patience,
 }
@@ -461,6 +475,12 @@ impl Collector<'_> {
         if !self.water.contains_key(pdu.room_id()) {
             let water = self.gateway.water(self.active, &link, pdu.room_id())?;
             self.water.insert(pdu.room_id().to_owned(), water);
+        }
+        if !self.seen.contains_key(pdu.room_id()) {
+            let since = crate::gateway::now_ms().saturating_sub(SIGHTING_MS);
+            let seen = journal.sightings(&link, pdu.room_id(), since);
+            let seen = seen.map_err(broken_journal)?;
+            self.seen.insert(pdu.room_id().to_owned(), seen);
         }
         let lowering_refused =
             pdu.is_label_state() && self.gateway.is_refused_lowering(pdu.event_id())?;

@@ -136,6 +136,8 @@ pub struct Keys {
     pub audit: PathBuf,
     /// Public key that bundles must be signed with.
     pub bundle: PathBuf,
+    /// Keys the hashes of found values; without it they are comparable until the next start only.
+    pub findings: Option<PathBuf>,
 }
 
 /// What the gateway writes, and what it is told with.

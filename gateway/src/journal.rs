@@ -18,12 +18,14 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params_from_iter};
 use serde_json::Value;
+use sluice_policy::decide::Sighting;
 use time::OffsetDateTime;
 
 use crate::audit::Head;
 use crate::audit::entry::{Line, Text, Verdict};
 
 mod schema;
+mod sightings;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -40,6 +42,8 @@ pub const LABELS: u64 = 1_000_000;
 pub const WATER_DAYS: i64 = 31;
 /// Labels that are kept for high-water marks at most; the oldest go first.
 pub const WATERS: u64 = 1_000_000;
+/// Values that detectors found and that are kept for their rooms at most; the oldest go first. They count for an hour.
+pub const SIGHTINGS: u64 = 1_000_000;
 /// Connections for reading.
 const READERS: usize = 4;
 /// How long a statement waits for another connection before it fails.
@@ -294,6 +298,21 @@ impl Journal {
         let key = (Text::from(link), Text::from(room_id));
         let reader = self.reader();
         view::water(&reader, &key.0, &key.1, since, most).map_err(|error| self.failed(&error))
+    }
+
+    /// What detectors found in a room on a link since `since` (milliseconds since 1970), the newest [`SIGHTINGS`].
+    ///
+    /// # Errors
+    /// [`JournalError::Database`].
+    pub fn sightings(
+        &self,
+        link: &str,
+        room_id: &str,
+        since: i64,
+    ) -> Result<Vec<Sighting>, JournalError> {
+        let key = (Text::from(link), Text::from(room_id));
+        let reader = self.reader();
+        sightings::since(&reader, &key.0, &key.1, since).map_err(|error| self.failed(&error))
     }
 
     /// The row with this key; keys are bounded as they are in the log.

@@ -27,6 +27,7 @@ use crate::refusal::{Blame, Refusal};
 use crate::route::{Op, UnitKind};
 
 mod facts;
+mod found;
 mod lines;
 
 pub(crate) use facts::event as event_facts;
@@ -129,12 +130,11 @@ fn decide_all(
     scene: &Scene<'_>,
     collected: &Collected,
 ) -> Result<BTreeMap<usize, UnitDecision>, EngineError> {
-    let room = collected.room.as_ref();
     let open: Vec<(usize, UnitFacts<'_>)> = collected
         .cases
         .iter()
         .enumerate()
-        .filter_map(|(at, case)| Some((at, facts::of(scene.exchange, case, room)?)))
+        .filter_map(|(at, case)| Some((at, facts::of(scene.exchange.route.room_id(), case, collected)?)))
         .collect();
     let (places, units): (Vec<usize>, Vec<UnitFacts<'_>>) = open.into_iter().unzip();
     if units.is_empty() {
@@ -212,7 +212,7 @@ impl Bench<'_> {
             self.refuse(&condemned.rule);
         }
         self.entries.push(match outcome.kind {
-            UnitKind::Edu => self.edu_line(None, index, &condemned.rule),
+            UnitKind::Edu => Entry::Edu(self.edu_line(None, index, &condemned.rule)),
             _ => lines::condemned(self.scene, index, &condemned),
         });
         outcome.event_id = condemned.event_id;
@@ -409,23 +409,31 @@ impl Bench<'_> {
             !closed.iter().any(|shut| shut == room) && !self.closed.contains(room)
         });
         let undecided = Decision::new(Verdict::Drop, UNDECIDED);
-        let decision = decision.map_or(&undecided, |decision| &decision.decision);
+        let ruled = decision.map_or(&undecided, |decision| &decision.decision);
         let rule = if rooms_left {
-            decision.rule.as_str()
+            ruled.rule.as_str()
         } else {
             ROOM_CLOSED
         };
-        if rooms_left && decision.verdict == Verdict::Release {
-            return Outcome {
-                verdict: Verdict::Release,
-                rule: rule.to_owned(),
-                tree: Some(edu.outgoing()),
-                ..outcome
-            };
+        let released = rooms_left && ruled.verdict == Verdict::Release;
+        let line = EduEntry {
+            released,
+            findings: decision
+                .map(|decision| found::summaries(&decision.findings, rule))
+                .unwrap_or_default(),
+            ..self.edu_line(Some(&edu), index, rule)
+        };
+        if !released || !line.findings.is_empty() {
+            self.entries.push(Entry::Edu(line));
         }
-        self.entries.push(self.edu_line(Some(&edu), index, rule));
         Outcome {
+            verdict: if released {
+                Verdict::Release
+            } else {
+                Verdict::Drop
+            },
             rule: rule.to_owned(),
+            tree: released.then(|| edu.outgoing()),
             ..outcome
         }
     }
@@ -438,8 +446,15 @@ impl Bench<'_> {
         decision: Option<&UnitDecision>,
     ) -> Outcome {
         let undecided = Decision::new(Verdict::Drop, UNDECIDED);
-        let decision = decision.map_or(&undecided, |decision| &decision.decision);
-        if decision.verdict == Verdict::Release {
+        let unit = decision;
+        let decision = unit.map_or(&undecided, |unit| &unit.decision);
+        let released = decision.verdict == Verdict::Release;
+        if !released || unit.is_some_and(|unit| !unit.findings.is_empty()) {
+            let ruled = (decision.rule.as_str(), unit);
+            let line = lines::plain(self.scene, outcome.kind, index, &tree, ruled);
+            self.entries.push(line);
+        }
+        if released {
             return Outcome {
                 verdict: Verdict::Release,
                 rule: decision.rule.clone(),
@@ -447,13 +462,6 @@ impl Bench<'_> {
                 ..outcome
             };
         }
-        self.entries.push(lines::plain(
-            self.scene,
-            outcome.kind,
-            index,
-            &tree,
-            decision,
-        ));
         let is_create = outcome.kind == UnitKind::StrippedState
             && lines::type_of(&tree) == Some("m.room.create");
         if is_create {
@@ -465,15 +473,16 @@ impl Bench<'_> {
         }
     }
 
-    fn edu_line(&self, edu: Option<&Edu>, index: u32, rule: &str) -> Entry {
-        Entry::Edu(EduEntry {
+    fn edu_line(&self, edu: Option<&Edu>, index: u32, rule: &str) -> EduEntry {
+        EduEntry {
             request: self.scene.exchange.reference.as_str().into(),
             link: self.scene.link.name.into(),
             edu_type: edu.map(|edu| edu.kind().as_str().into()),
             index: Some(index),
             room_id: edu.and_then(|edu| edu.room_ids().first().map(|room| (*room).into())),
             rule: rule.into(),
-        })
+            ..EduEntry::default()
+        }
     }
 
     /// Where the body is one unit, or needs this unit to mean anything, its denial is the denial of the whole.
@@ -619,3 +628,6 @@ fn must_not_exist_unlabelled(pdu: &Pdu, rule: &str) -> bool {
             _ => false,
         }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,31 +3,37 @@
 
 use rcgen::KeyPair;
 use sluice_policy::bundle::BundleParts;
+use sluice_policy::label::Spif;
 
 use crate::policy_cli::profile::{self, ProfileError};
 
 /// Name of the shipped profile.
 pub const DEMO: &str = "demo";
 
-/// The texts of the shipped profile, by the paths that its `bundle.toml` names.
-const TEXTS: &[(&str, &str)] = &[
-    (
-        "../../spif/de-sample.xml",
-        include_str!("../../rules/spif/de-sample.xml"),
-    ),
-    (
-        "../../spif/nato-sample.xml",
-        include_str!("../../rules/spif/nato-sample.xml"),
-    ),
-    ("../../dlp/de.toml", include_str!("../../rules/dlp/de.toml")),
-    (
-        "../../dlp/marking.toml",
-        include_str!("../../rules/dlp/marking.toml"),
-    ),
-    (
-        "../../dlp/payment.toml",
-        include_str!("../../rules/dlp/payment.toml"),
-    ),
+/// A file of `rules/` under the path by which a profile names it.
+macro_rules! rule {
+    ($path:literal) => {
+        (
+            concat!("../../", $path),
+            include_str!(concat!("../../rules/", $path)),
+        )
+    };
+}
+
+/// The sample security policies.
+const SPIFS: &[(&str, &str)] = &[
+    rule!("spif/de-sample.xml"),
+    rule!("spif/nato-sample.xml"),
+    rule!("spif/eu-sample.xml"),
+    rule!("spif/fr-sample.xml"),
+    rule!("spif/health-sample.xml"),
+];
+
+/// The packs of detectors: the one list of them.
+const PACKS: &[(&str, &str)] = &[
+    rule!("dlp/de.toml"),
+    rule!("dlp/marking.toml"),
+    rule!("dlp/payment.toml"),
 ];
 
 const PROFILE: &str = include_str!("../../rules/profiles/demo/bundle.toml");
@@ -40,8 +46,9 @@ const DATA: &[u8] = include_bytes!("../../rules/profiles/demo/compiled/data.json
 /// [`ProfileError`] only if the program was built from a tree with a broken profile.
 pub fn demo_parts() -> Result<BundleParts, ProfileError> {
     let text = |path: &str| {
-        TEXTS
+        SPIFS
             .iter()
+            .chain(PACKS)
             .find(|(name, _)| *name == path)
             .map(|(_, text)| (*text).to_owned())
     };
@@ -49,6 +56,23 @@ pub fn demo_parts() -> Result<BundleParts, ProfileError> {
     written.parts(WASM.to_vec(), DATA.to_vec(), |path| {
         text(path).ok_or_else(|| "not built in".to_owned())
     })
+}
+
+/// The shipped packs of detectors: file name and TOML.
+#[must_use]
+pub fn packs() -> Vec<(String, String)> {
+    let named = |(path, text): &(&str, &str)| {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        (name.to_owned(), (*text).to_owned())
+    };
+    PACKS.iter().map(named).collect()
+}
+
+/// The sample security policies, which shipped markings name. They load, or a test says which does not.
+#[must_use]
+pub fn spifs() -> Vec<Spif> {
+    let texts = SPIFS.iter().map(|(_, xml)| Spif::parse(xml));
+    texts.filter_map(Result::ok).collect()
 }
 
 /// A new key pair for bundles: private key (PKCS#8 PEM) and public key (PEM).

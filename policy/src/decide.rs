@@ -16,6 +16,7 @@ mod grant;
 mod need;
 mod prepared;
 mod scan;
+mod tally;
 
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -26,7 +27,10 @@ pub use self::explain::{
 };
 use self::grant::LabelFound;
 pub use self::need::{NEEDS, Need};
+pub use self::scan::without_label_names;
 use self::prepared::Prepared;
+use self::tally::{Numbers, Tally};
+pub use self::tally::{SIGHTING_MS, SIGHTINGS, Sighting};
 pub use crate::facts::ClearanceOf;
 pub use crate::pdu::{Relation, relations};
 use crate::{
@@ -35,7 +39,7 @@ use crate::{
     engine::{EngineError, EventFailure},
     facts::{
         Direction, EncryptionMode, EventFacts, Facts, FindingFacts, Kind, LabelFacts, LabelSource,
-        LinkFacts, RoomFacts,
+        LinkFacts, MarkingFacts, RoomFacts,
     },
     json::Object,
     label::{Clearance, Label, RoomLabel, Spifs, Use},
@@ -128,6 +132,8 @@ pub struct UnitFacts<'a> {
     pub previous_room: Option<&'a RoomLabel>,
     /// True for an event that has exactly the redacted shape.
     pub redacted: bool,
+    /// What detectors found in its room on this link within the hour ([`SIGHTING_MS`]), at most [`SIGHTINGS`].
+    pub seen: &'a [Sighting],
 }
 
 /// An event that a unit relates to.
@@ -213,10 +219,11 @@ pub fn decide_units(
         return Ok(units.iter().map(refused).collect());
     };
     let found: Vec<Found<'_>> = units.iter().map(|unit| scene.look(unit)).collect();
+    let mut tally = Tally::default();
     let facts: Vec<serde_json::Value> = units
         .iter()
         .zip(&found)
-        .map(|(unit, found)| scene.facts(unit, found))
+        .map(|(unit, found)| scene.facts(unit, found, &mut tally))
         .collect();
     let answers = bundle.engine.decide(&facts)?;
     let all = units.iter().zip(found).zip(answers);
@@ -307,7 +314,12 @@ impl<'a> Scene<'a> {
         }
     }
 
-    fn facts(&self, unit: &UnitFacts<'_>, found: &Found<'_>) -> serde_json::Value {
+    fn facts<'u>(
+        &self,
+        unit: &UnitFacts<'u>,
+        found: &Found<'_>,
+        tally: &mut Tally<'u>,
+    ) -> serde_json::Value {
         let (outcome, room) = (found.label.outcome.as_ref(), unit.room);
         let facts = Facts {
             kind: unit.kind,
@@ -349,15 +361,48 @@ impl<'a> Scene<'a> {
                     .map(Label::to_json),
                 notes: &found.label.notes,
             },
-            findings: found
-                .findings
-                .iter()
-                .flatten()
-                .map(FindingFacts::from)
-                .collect(),
+            findings: self.finding_facts(unit, found, tally),
         };
         // Without facts the policy has no answer, and no answer denies.
         serde_json::to_value(&facts).unwrap_or(serde_json::Value::Null)
+    }
+
+    fn finding_facts<'f, 'u>(
+        &'f self,
+        unit: &UnitFacts<'u>,
+        found: &'f Found<'_>,
+        tally: &mut Tally<'u>,
+    ) -> Vec<FindingFacts<'f>> {
+        let findings = found.findings.as_deref().unwrap_or_default();
+        let numbers = tally.numbers(unit, findings);
+        let facts = |(finding, numbers): (&'f Finding, Numbers)| FindingFacts {
+            detector: &finding.detector,
+            strength: finding.strength,
+            field: &finding.field,
+            key: finding.key,
+            start: finding.start,
+            end: finding.end,
+            view: finding.view,
+            value: finding.value.to_string(),
+            count: numbers.count,
+            distinct: numbers.distinct,
+            distinct_in_hour: numbers.distinct_in_hour,
+            marking: self.marking_facts(finding, found.label.label.as_ref()),
+        };
+        findings.iter().zip(numbers).map(facts).collect()
+    }
+
+    /// A marking asks for a label at least as high as itself; it never lowers one (DL-9).
+    fn marking_facts(&self, finding: &Finding, label: Option<&Label>) -> Option<MarkingFacts<'_>> {
+        let marking = self.bundle.detectors.marking(&finding.detector)?;
+        let (policy, level) = (&marking.policy, &marking.classification);
+        let spifs = &self.bundle.spifs;
+        let covers = |label| spifs.covers(label, policy, level, self.usage(), self.at);
+        Some(MarkingFacts {
+            policy,
+            classification: level,
+            mislabelled: !label.is_some_and(covers),
+        })
     }
 
     /// Protocol, label and policy, in this order of names where they are equally restrictive.
@@ -390,7 +435,12 @@ impl<'a> Scene<'a> {
             ));
         }
         if let Err(error) = &found.findings {
-            objections.push((Decision::new(denied, SCAN_BUDGET), error.to_string()));
+            // Nobody knows what is in it; an event waits for somebody who looks.
+            let verdict = match unit.kind {
+                Kind::Pdu => Verdict::Hold,
+                _ => denied,
+            };
+            objections.push((Decision::new(verdict, SCAN_BUDGET), error.to_string()));
         }
         let (mut decision, mut reason) = match answer {
             Ok(decision) => (decision, None),

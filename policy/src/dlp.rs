@@ -50,6 +50,19 @@ pub struct Finding {
     /// True where the value stands in the key of `field` and not below it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub key: bool,
+    /// Keyed hash of the value.
+    #[serde(skip)]
+    pub value: ValueHash,
+}
+
+/// Keyed hash of a value.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ValueHash(String);
+
+impl std::fmt::Display for ValueHash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
 impl Strength {

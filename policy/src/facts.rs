@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::{
     decide::LinkClearance,
-    dlp::{Finding, Strength},
+    dlp::Strength,
     json::Object,
     label::Clearance,
     link::RequireLabel,
@@ -211,7 +211,7 @@ pub struct LabelFacts<'a> {
 }
 
 /// One finding in the facts; never the text.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct FindingFacts<'a> {
     /// Id of the detector.
     pub detector: &'a str,
@@ -219,17 +219,34 @@ pub struct FindingFacts<'a> {
     pub strength: Strength,
     /// JSON pointer to the field.
     pub field: &'a str,
+    /// Whether the value stands in the key of `field` and not below it.
+    pub key: bool,
+    /// First byte of the value.
+    pub start: usize,
+    /// Byte after the value.
+    pub end: usize,
     /// The view that showed it.
     pub view: &'a str,
+    /// Keyed hash of the value.
+    pub value: String,
+    /// How often this detector found something in the unit, with this strength or more.
+    pub count: usize,
+    /// How many different values that are.
+    pub distinct: usize,
+    /// How many different values it found in the room within the hour, with this strength or more, the unit's own with
+    /// them (DL-5).
+    pub distinct_in_hour: usize,
+    /// What it stands for, where it is a marking.
+    pub marking: Option<MarkingFacts<'a>>,
 }
 
-impl<'a> From<&'a Finding> for FindingFacts<'a> {
-    fn from(finding: &'a Finding) -> Self {
-        Self {
-            detector: &finding.detector,
-            strength: finding.strength,
-            field: &finding.field,
-            view: finding.view,
-        }
-    }
+/// A marking in the facts.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct MarkingFacts<'a> {
+    /// Name or object identifier of its policy.
+    pub policy: &'a str,
+    /// The level.
+    pub classification: &'a str,
+    /// The unit's label is not at least as restrictive as the marking, cannot be compared with it, or is not there.
+    pub mislabelled: bool,
 }

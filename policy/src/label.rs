@@ -18,6 +18,7 @@ mod compare;
 mod decide;
 mod index;
 mod lint;
+mod marked;
 mod name;
 mod record;
 mod resolve;

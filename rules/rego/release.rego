@@ -7,11 +7,15 @@
 #   Label, signature and shape were judged before; a rule here can only be stricter.
 package sluice.release
 
-# A denial comes first: what a detector saw, then what this kind of unit may not carry. Only then may a rule release.
-decision := {"verdict": denial, "rule": worst_finding} if {
+# A denial comes first: what a detector saw (findings.rego), then what this kind of unit may not carry. What only waits
+# comes last of them. Only then may a rule release.
+decision := {"verdict": worst_verdict, "rule": worst_finding} if {
 	worst_finding
+	worst_verdict != "hold"
 } else := {"verdict": denial, "rule": first_objection} if {
 	first_objection
+} else := {"verdict": worst_verdict, "rule": worst_finding} if {
+	worst_finding
 } else := {"verdict": "release", "rule": permission} if {
 	facts_complete
 }
@@ -21,61 +25,16 @@ facts_complete if {
 	input.label.granted in {true, null}
 	is_array(input.label.notes)
 	is_array(input.link.clearances)
-	is_array(settings.dlp)
-	is_array(input.findings)
-	every finding in input.findings {
-		is_string(finding.detector)
-	}
+	findings_complete
 }
+
+# The row of tables for this link: its own, or that of "*".
+settings := object.get(data.settings.links, input.link.name, data.settings.links["*"])
 
 # An event that is denied is relayed in its redacted form; of everything else there is no redacted form.
 denial := "redact" if input.kind == "pdu"
 
 denial := "drop" if input.kind != "pdu"
-
-# ---------------------------------------------------------------------------------------------------------------------
-# What detectors saw
-
-# The rows of the table that apply to this link: its own, or those of "*".
-settings := object.get(data.settings.links, input.link.name, data.settings.links["*"])
-
-denied_detectors contains finding.detector if {
-	some finding in input.findings
-	some row in settings.dlp
-	names(object.get(row, "detector", "*"), finding.detector)
-	rank(object.get(finding, "strength", "high")) >= rank(object.get(row, "strength", "low"))
-	not covered_by_label(row)
-}
-
-# What no row of the table names was not thought of when the table was written.
-denied_detectors contains finding.detector if {
-	some finding in input.findings
-	not listed(finding.detector)
-}
-
-listed(detector) if {
-	some row in settings.dlp
-	names(object.get(row, "detector", "*"), detector)
-}
-
-# A row names one detector, or a family of them by a star at the end.
-names(pattern, detector) if pattern == detector
-
-names(pattern, detector) if {
-	endswith(pattern, "*")
-	startswith(detector, trim_suffix(pattern, "*"))
-}
-
-# A marking may stand in an event whose label says the same.
-covered_by_label(row) if {
-	input.label.granted == true
-	input.label.classification in row.unless_label
-}
-
-worst_finding := concat("", ["dlp.", min(denied_detectors)]) if count(denied_detectors) > 0
-
-# A strength that this table does not know counts as the highest.
-rank(strength) := object.get({"low": 1, "medium": 2, "high": 3}, strength, 3)
 
 # ---------------------------------------------------------------------------------------------------------------------
 # What a kind of unit may not carry

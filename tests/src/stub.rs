@@ -27,8 +27,8 @@ use self::peer::{StubPeer, exchange, x_matrix};
 use self::room::{Actor, Event, Room, new_key, transaction};
 use self::wire::{Reply, request_bytes};
 
-/// An IBAN with a right check sum: what the shipped detectors find, and the sample policy denies on every link.
-pub const IBAN: &str = "DE89 3704 0044 0532 0130 00";
+/// A tax id with a right check digit: what the shipped detectors find, and the sample policy denies on every link.
+pub const TAX_ID: &str = "Steuer-ID 86 095 742 719";
 /// `/send` and the beginning of a transaction id.
 pub const SEND: &str = "/_matrix/federation/v1/send/";
 

@@ -121,7 +121,7 @@ pub struct EventEntry {
     /// Rules that record and deny nothing (`label.marking_lower`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<Text>,
-    /// What the detectors saw: counts, never the matched text. At most [`Entry::FINDINGS`].
+    /// What the detectors saw, the surest first; never the text. At most [`Entry::FINDINGS`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<FindingSummary>,
     /// How many entries of `findings` were left out.
@@ -241,7 +241,8 @@ pub struct RefusedEntry {
     pub source: Option<Text>,
 }
 
-/// `kind: edu`: one EDU that was not relayed. Released ones are counted in the request's line.
+/// `kind: edu`: one EDU that was not relayed, or in which detectors saw something. Others are counted in the request's
+/// line.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct EduEntry {
     /// Reference of the request that carried it.
@@ -259,6 +260,15 @@ pub struct EduEntry {
     pub room_id: Option<Text>,
     /// The rule that decided.
     pub rule: Text,
+    /// It was relayed, and stands here for its findings.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub released: bool,
+    /// What the detectors saw, as in [`EventEntry::findings`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<FindingSummary>,
+    /// How many entries of `findings` were left out.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub findings_omitted: u32,
 }
 
 /// `kind: room`: what was learned of a room. Fields that are absent say nothing and change nothing.
@@ -533,7 +543,7 @@ pub struct SpifSummary {
     pub sha256: Text,
 }
 
-/// What one detector saw in one event.
+/// One value that one detector saw in one unit.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct FindingSummary {
     /// Detector's name.
@@ -542,6 +552,24 @@ pub struct FindingSummary {
     pub strength: Text,
     /// How often.
     pub count: u32,
+    /// JSON pointer to the first place. A key that Matrix does not know stands in it as `*`: it could be content.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub field: Text,
+    /// First byte of the value there, in UTF-8.
+    #[serde(default)]
+    pub start: u32,
+    /// Byte after the value.
+    #[serde(default)]
+    pub end: u32,
+    /// The value stands in the last key of `field`.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub key: bool,
+    /// The view that showed it.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub view: Text,
+    /// HMAC of the value by the gateway's findings key, hex: equal values have equal ones.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub value: Text,
 }
 
 /// Units by verdict.
@@ -603,7 +631,7 @@ impl Counts {
 }
 
 impl Entry {
-    /// Most findings in one line: one a detector and strength; the shipped packs have fewer.
+    /// Most findings in one line.
     pub const FINDINGS: usize = 64;
     /// Most users in one line of [`RoomEntry`]; more of them count as none.
     pub const MAY_LOWER: usize = 256;
@@ -613,11 +641,8 @@ impl Entry {
     /// Cuts the lists to their limits; the log does so with everything that it is given.
     pub(crate) fn bound(&mut self) {
         match self {
-            Self::Event(event) if event.findings.len() > Self::FINDINGS => {
-                let omitted = event.findings.len() - Self::FINDINGS;
-                event.findings.truncate(Self::FINDINGS);
-                event.findings_omitted = u32::try_from(omitted).unwrap_or(u32::MAX);
-            }
+            Self::Event(event) => cut(&mut event.findings, &mut event.findings_omitted),
+            Self::Edu(edu) => cut(&mut edu.findings, &mut edu.findings_omitted),
             Self::Room(room) if room.may_lower.len() > Self::MAY_LOWER => room.may_lower.clear(),
             Self::Strangers(strangers) => {
                 while strangers.counts.len() > Self::RULES {
@@ -626,6 +651,14 @@ impl Entry {
             }
             _ => {}
         }
+    }
+}
+
+fn cut(findings: &mut Vec<FindingSummary>, omitted: &mut u32) {
+    let more = findings.len().saturating_sub(Entry::FINDINGS);
+    if more > 0 {
+        findings.truncate(Entry::FINDINGS);
+        *omitted = u32::try_from(more).unwrap_or(u32::MAX);
     }
 }
 

@@ -223,6 +223,7 @@ impl<'s, 'a> Search<'s, 'a> {
             room,
             previous_room: None,
             redacted: false,
+            seen: &[],
         };
         let name = exchange.link(*way);
         let link = active.link_context(exchange, *way, &name)?;

@@ -33,6 +33,8 @@ pub struct Material {
     pub bundle_key: BundleVerifyKey,
     /// The zone's own clearance, where it has one.
     pub clearance: Option<Clearance>,
+    /// Keys the hashes of found values, where there is one.
+    pub findings: Option<Secret>,
 }
 
 impl Material {
@@ -51,6 +53,7 @@ impl Material {
         let audit = loading.signing("keys.audit", &config.keys.audit);
         let bundle_key = loading.bundle_key();
         let clearance = loading.clearance();
+        let findings = loading.findings();
         let found = (
             border,
             ca_pem,
@@ -61,6 +64,7 @@ impl Material {
             audit,
             bundle_key,
             clearance,
+            findings,
         );
         match found {
             (
@@ -73,6 +77,7 @@ impl Material {
                 Some(audit),
                 Some(bundle_key),
                 Some(clearance),
+                Some(findings),
             ) if loading.mistakes.is_empty() => Ok(Self {
                 border,
                 ca_pem,
@@ -83,6 +88,7 @@ impl Material {
                 audit,
                 bundle_key,
                 clearance,
+                findings,
             }),
             _ => Err(Mistakes(loading.mistakes)),
         }
@@ -191,6 +197,17 @@ impl Loading<'_> {
         let text = self.read("clearance", read)?;
         let remedy = "write it as docs/look-up/labels.md says";
         self.sound("clearance", Clearance::read(text.as_bytes()), remedy)
+            .map(Some)
+    }
+
+    /// `Some(None)` where the configuration names none.
+    fn findings(&mut self) -> Option<Option<Secret>> {
+        let Some(file) = &self.config.keys.findings else {
+            return Some(None);
+        };
+        let text = self.private("keys.findings", file)?;
+        let remedy = "write 43 random characters, as `sluice init` does";
+        self.sound("keys.findings", Secret::from_text(&text), remedy)
             .map(Some)
     }
 

@@ -267,11 +267,13 @@ impl<'t> Reading<'t> {
         let injected = self.path(written.injected);
         let audit = self.path(written.audit);
         let bundle = self.path(written.bundle);
+        let findings = written.findings.map(|path| self.path(Some(path)));
         Some(Keys {
             signing: signing?,
             injected: injected?,
             audit: audit?,
             bundle: bundle?,
+            findings: findings.flatten(),
         })
     }
 

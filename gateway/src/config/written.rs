@@ -48,6 +48,7 @@ pub struct WrittenKeys {
     pub injected: Text,
     pub audit: Text,
     pub bundle: Text,
+    pub findings: Text,
 }
 
 pub struct WrittenState {
@@ -158,6 +159,7 @@ fn keys<'t>(mut table: Table<'t>, source: &mut Source<'t>) -> WrittenKeys {
         injected: table.string(source, "injected", r#"injected = "keys/injected.key""#),
         audit: table.string(source, "audit", r#"audit = "keys/audit.key""#),
         bundle: table.string(source, "bundle", r#"bundle = "keys/bundle.pub""#),
+        findings: table.optional_string(source, "findings"),
     };
     table.close(source);
     written

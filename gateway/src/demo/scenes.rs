@@ -14,6 +14,7 @@ use super::world::{Crossing, World, plain};
 
 mod border;
 mod denied;
+mod found;
 mod labels;
 mod ordinary;
 mod record;
@@ -310,21 +311,45 @@ pub const SCENES: &[Scene] = &[
     },
     Scene {
         name: "iban",
-        expect: "an empty event with the same id",
+        expect: "one is read and noted; a message with three different ones is empty",
         versions: TWELVE,
-        play: denied::iban,
+        play: found::iban,
     },
     Scene {
         name: "tax-id",
         expect: "an empty event with the same id",
         versions: TWELVE,
-        play: denied::tax_id,
+        play: found::tax_id,
+    },
+    Scene {
+        name: "token",
+        expect: "an empty event with the same id",
+        versions: TWELVE,
+        play: found::token,
     },
     Scene {
         name: "marking",
         expect: "an empty event with the same id",
         versions: TWELVE,
-        play: denied::marking,
+        play: found::marking,
+    },
+    Scene {
+        name: "marking-in-look-alikes",
+        expect: "an empty event with the same id",
+        versions: TWELVE,
+        play: found::look_alikes,
+    },
+    Scene {
+        name: "split-over-two-messages",
+        expect: "the first half is read, the message that completes the value is empty",
+        versions: TWELVE,
+        play: found::split,
+    },
+    Scene {
+        name: "file-name",
+        expect: "an empty event with the same id",
+        versions: TWELVE,
+        play: found::file_name,
     },
     Scene {
         name: "denied-pull",
@@ -342,7 +367,19 @@ pub const SCENES: &[Scene] = &[
         name: "room-name-with-marking",
         expect: "bob sees no such name; the room goes on",
         versions: TWELVE,
-        play: denied::room_name,
+        play: found::room_name,
+    },
+    Scene {
+        name: "room-topic",
+        expect: "bob sees no such topic; the room goes on",
+        versions: TWELVE,
+        play: found::room_topic,
+    },
+    Scene {
+        name: "display-name-with-tax-id",
+        expect: "bob sees a member without a name, and no such profile; the room goes on",
+        versions: TWELVE,
+        play: found::display_name,
     },
     Scene {
         name: "never-redact",

@@ -20,6 +20,8 @@ pub struct Keys {
     signing: SigningKey,
     injected: SigningKey,
     audit: SigningKey,
+    /// Keys the hashes of found values in the audit log.
+    findings: Secret,
 }
 
 impl Keys {
@@ -47,6 +49,7 @@ impl Keys {
             signing: signing_key("gw")?,
             injected: signing_key("sluice")?,
             audit: signing_key("audit")?,
+            findings: Secret::generate().map_err(failed)?,
         })
     }
 
@@ -73,6 +76,10 @@ impl Keys {
             ids::to_base64(&self.audit.public())
         );
         files.public("keys/audit.pub", &audit_public)?;
+        files.secret(
+            "keys/findings.key",
+            &format!("{}\n", self.findings.expose()),
+        )?;
         files.secret("keys/bundle.key", &self.bundle_key_pem)?;
         files.public("keys/bundle.pub", &self.bundle_public_pem)?;
         Ok(())

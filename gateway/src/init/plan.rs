@@ -123,6 +123,7 @@ signing = "keys/signing.key"
 injected = "keys/injected.key"
 audit = "keys/audit.key"
 bundle = "keys/bundle.pub"
+findings = "keys/findings.key"
 
 [state]
 journal = "state/journal.db"

@@ -10,7 +10,7 @@ use super::{BUSY, JournalError, database};
 const VERSION: i64 = STEPS.len() as i64;
 
 /// Step `n` makes schema `n + 1`. Times are milliseconds since 1970; labels are JSON, `null` for "none".
-pub(super) const STEPS: [&str; 2] = [
+pub(super) const STEPS: [&str; 3] = [
     "
     CREATE TABLE denials (event_id TEXT NOT NULL, link TEXT NOT NULL, verdict TEXT NOT NULL, rule TEXT NOT NULL,
         time INTEGER NOT NULL, PRIMARY KEY (event_id, link)) WITHOUT ROWID;
@@ -38,6 +38,13 @@ pub(super) const STEPS: [&str; 2] = [
         time INTEGER NOT NULL, PRIMARY KEY (link, room_id, event_id)) WITHOUT ROWID;
     CREATE INDEX water_time ON water (time);
     CREATE INDEX water_room ON water (link, room_id, time);
+",
+    // Values by their keyed hashes alone.
+    "
+    CREATE TABLE sightings (link TEXT NOT NULL, room_id TEXT NOT NULL, detector TEXT NOT NULL, value TEXT NOT NULL,
+        strength TEXT NOT NULL, time INTEGER NOT NULL, PRIMARY KEY (link, room_id, detector, value, strength)) WITHOUT ROWID;
+    CREATE INDEX sightings_time ON sightings (time);
+    CREATE INDEX sightings_room ON sightings (link, room_id, time);
 ",
 ];
 

@@ -2,10 +2,13 @@
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use serde_json::Value;
+use sluice_policy::decide::SIGHTING_MS;
 use sluice_policy::label::Label;
 use time::OffsetDateTime;
 
-use super::{DENIAL_DAYS, DENIALS, LABEL_DAYS, LABELS, WATER_DAYS, WATERS};
+use super::{
+    DENIAL_DAYS, DENIALS, LABEL_DAYS, LABELS, SIGHTINGS, WATER_DAYS, WATERS, sightings,
+};
 use crate::audit::Head;
 use crate::audit::entry::{
     ClosedEntry, Entry, EventEntry, LabelEntry, LabelValue, Line, RoomEntry, Verdict, WaterEntry,
@@ -76,15 +79,16 @@ pub(super) fn water(
 /// Forgets what is too old or too many.
 pub(super) fn prune(connection: &mut Connection, now: OffsetDateTime) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    for (table, days, most) in [
-        ("denials", DENIAL_DAYS, DENIALS),
-        ("labels", LABEL_DAYS, LABELS),
-        ("water", WATER_DAYS, WATERS),
+    for (table, kept_ms, most) in [
+        ("denials", DENIAL_DAYS * DAY, DENIALS),
+        ("labels", LABEL_DAYS * DAY, LABELS),
+        ("water", WATER_DAYS * DAY, WATERS),
+        ("sightings", SIGHTING_MS, SIGHTINGS),
     ] {
         let oldest = now
             .unix_timestamp()
             .saturating_mul(1000)
-            .saturating_sub(days * DAY);
+            .saturating_sub(kept_ms);
         transaction.execute(
             &format!("DELETE FROM {table} WHERE time < ?1"),
             params![oldest],
@@ -128,7 +132,11 @@ pub(super) fn users(json: &str) -> Vec<String> {
 
 fn take(transaction: &Transaction<'_>, line: &Line) -> rusqlite::Result<()> {
     match &line.entry {
-        Entry::Event(event) => denial(transaction, event, crate::audit::millis(&line.time)),
+        Entry::Event(event) => {
+            let time = crate::audit::millis(&line.time);
+            sightings::note(transaction, event, time)?;
+            denial(transaction, event, time)
+        }
         Entry::Room(entry) => room(transaction, entry),
         Entry::Label(entry) => remember(transaction, entry, crate::audit::millis(&line.time)),
         Entry::Closed(entry) => closed(transaction, entry),

@@ -6,32 +6,36 @@ use sluice_policy::facts::Kind;
 use sluice_policy::label::RoomLabel;
 use sluice_policy::pdu::Integrity;
 
-use crate::collect::{Case, Material, PduCase, target_facts};
-use crate::exchange::Exchange;
+use crate::collect::{Case, Collected, Material, PduCase, target_facts};
 use crate::route::UnitKind;
 
-/// `room` is what the room in the path says; stripped state and templates are of that room.
+/// `room_id` is the room in the path; stripped state and templates are of it.
 pub(super) fn of<'a>(
-    exchange: &'a Exchange,
+    room_id: Option<&'a str>,
     case: &'a Case,
-    room: Option<&'a RoomLabel>,
+    collected: &'a Collected,
 ) -> Option<UnitFacts<'a>> {
+    let room = collected.room.as_ref();
     let blank = |content| UnitFacts {
         kind: kind(case.kind),
         content,
         event_type: "",
         sender: None,
         state_key: None,
-        room_id: exchange.route.room_id(),
+        room_id,
         room_version: None,
         targets: Vec::new(),
         room: None,
         previous_room: None,
         redacted: false,
+        seen: &[],
     };
     match case.material.as_ref().ok()? {
         Material::Pdu(pdu) if pdu.denial.is_some() || pdu.integrity == Integrity::Redacted => None,
-        Material::Pdu(pdu) => Some(event(pdu)),
+        Material::Pdu(pdu) => Some(UnitFacts {
+            seen: collected.seen(pdu.pdu.room_id()),
+            ..event(pdu)
+        }),
         Material::Edu(edu) => Some(UnitFacts {
             event_type: edu.edu.kind().as_str(),
             room_id: edu.edu.room_ids().first().copied(),
@@ -65,6 +69,7 @@ pub(crate) fn event(case: &PduCase) -> UnitFacts<'_> {
             .as_ref()
             .filter(|room| case.is_news && pdu.is_label_state() && **room != RoomLabel::default()),
         redacted: false,
+        seen: &[],
     }
 }
 

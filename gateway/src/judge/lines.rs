@@ -2,16 +2,14 @@
 
 use ruma_common::{CanonicalJsonObject, CanonicalJsonValue};
 use sluice_policy::decide::{self, PolicyUsed, UnitDecision};
-use sluice_policy::dlp::Finding;
 use sluice_policy::facts::{EncryptionMode as Encryption, LabelSource as Source};
 use sluice_policy::label::{Label, RoomLabel};
 use sluice_policy::pdu::{Integrity, Relation, RoomVersion};
-use sluice_policy::verdict::{Decision, Verdict};
+use sluice_policy::verdict::Verdict;
 
-use super::{Ruling, Scene, facts};
+use super::{Ruling, Scene, facts, found};
 use crate::audit::entry::{
-    EncryptionMode, Entry, EventEntry, FindingSummary, LabelEntry, LabelSource, LabelSummary,
-    RoomEntry, SpifSummary, Text, WaterEntry,
+    EncryptionMode, Entry, EventEntry, LabelEntry, LabelSource, LabelSummary, RoomEntry, SpifSummary, Text, WaterEntry,
 };
 use crate::collect::{Condemned, PduCase, Target};
 use crate::rooms::{labelled, remembered, truthful};
@@ -63,7 +61,7 @@ pub(super) fn event(
             label_source(decision.label_source)
         }),
         findings: decision
-            .map(|decision| summarise(&decision.findings))
+            .map(|decision| found::summaries(&decision.findings, &decision.decision.rule))
             .unwrap_or_default(),
         encryption: decision.map_or(EncryptionMode::Clear, |decision| {
             encryption(decision.encryption)
@@ -102,21 +100,25 @@ pub(super) fn condemned(scene: &Scene<'_>, index: u32, condemned: &Condemned) ->
     })
 }
 
-/// The line of a denied unit without an event's shape.
+/// The line of a unit without an event's shape that is denied, or in which detectors saw something.
 pub(super) fn plain(
     scene: &Scene<'_>,
     kind: UnitKind,
     index: u32,
     tree: &CanonicalJsonObject,
-    decision: &Decision,
+    (rule, decision): (&str, Option<&UnitDecision>),
 ) -> Entry {
-    let event_type = type_of(tree).unwrap_or(kind.as_str());
+    let released = decision.is_some_and(|unit| unit.decision.verdict == Verdict::Release);
+    let event_type = shown(decision, "/event/type", type_of(tree).unwrap_or(kind.as_str()));
     Entry::Event(EventEntry {
         index: Some(index),
         room_id: scene.exchange.route.room_id().map(Into::into),
-        event_type: Some(event_type.into()),
-        verdict: Verdict::Drop,
-        rule: decision.rule.as_str().into(),
+        event_type: Some(event_type),
+        verdict: if released { Verdict::Release } else { Verdict::Drop },
+        rule: rule.into(),
+        findings: decision
+            .map(|unit| found::summaries(&unit.findings, rule))
+            .unwrap_or_default(),
         ..heading(scene)
     })
 }
@@ -269,25 +271,6 @@ pub(super) fn type_of(tree: &CanonicalJsonObject) -> Option<&str> {
         Some(CanonicalJsonValue::String(kind)) => Some(kind),
         _ => None,
     }
-}
-
-fn summarise(findings: &[Finding]) -> Vec<FindingSummary> {
-    let mut summaries: Vec<FindingSummary> = Vec::new();
-    for finding in findings {
-        let strength = finding.strength.as_str();
-        let same = |summary: &&mut FindingSummary| {
-            summary.detector == finding.detector.as_str() && summary.strength == strength
-        };
-        match summaries.iter_mut().find(same) {
-            Some(summary) => summary.count += 1,
-            None => summaries.push(FindingSummary {
-                detector: finding.detector.as_str().into(),
-                strength: strength.into(),
-                count: 1,
-            }),
-        }
-    }
-    summaries
 }
 
 fn encryption(mode: Encryption) -> EncryptionMode {

@@ -189,6 +189,7 @@ impl Known {
             room: self.room.as_ref(),
             previous_room: self.room.as_ref().filter(|_| labels_room),
             redacted: false,
+            seen: &[],
         }
     }
 }

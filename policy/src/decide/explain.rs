@@ -7,6 +7,7 @@ use super::{
     ClearanceUsed, LinkContext, Scene, Target, UnitDecision, UnitFacts,
     bearing::{Borne, own_labels, targets},
     prepared::Prepared,
+    tally::Tally,
 };
 use crate::{
     bundle::Bundle,
@@ -91,7 +92,8 @@ pub fn explain_unit(
         return Ok(None);
     };
     let found = scene.look(unit);
-    let answer = bundle.engine.decide(&[scene.facts(unit, &found)])?.pop();
+    let facts = scene.facts(unit, &found, &mut Tally::default());
+    let answer = bundle.engine.decide(&[facts])?.pop();
     let Some(answer) = answer else {
         return Ok(None);
     };

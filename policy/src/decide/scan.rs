@@ -4,14 +4,13 @@
 //! are left out only where all of a label are names of a loaded policy, as that spells them: so nothing else can hide
 //! there. All other keys, and every label that is not so, are scanned as text.
 
-use super::{
-    Scene, UnitFacts,
-    bearing::{NEW_CONTENT, labels_room},
-};
+use time::OffsetDateTime;
+
+use super::{Scene, UnitFacts, bearing::NEW_CONTENT};
 use crate::{
     dlp::{Finding, ScanError},
     json::{Object, Tree},
-    label::{Category, LABEL_KEY, Label, RoomLabel},
+    label::{Category, LABEL_KEY, Label, ROOM_LABEL_TYPE, RoomLabel, Spifs},
 };
 
 /// Key of the label in a room's label state.
@@ -23,7 +22,8 @@ impl Scene<'_> {
     /// The whole unit is scanned: names and ids can carry text as well as the content can.
     pub(super) fn scan(&self, unit: &UnitFacts<'_>) -> Result<Vec<Finding>, ScanError> {
         let detectors = &self.bundle.detectors;
-        let content = self.without_names(unit);
+        let kind = (unit.event_type, unit.state_key);
+        let content = without_label_names(unit.content, kind, &self.bundle.spifs, self.at);
         let content = content.as_ref().unwrap_or(unit.content);
         let mut findings = detectors.scan_object(content, "/event/content")?;
         let fields = [
@@ -39,32 +39,46 @@ impl Scene<'_> {
         }
         Ok(findings)
     }
+}
 
-    /// The content without the names that are left out; `None` where it has none.
-    fn without_names(&self, unit: &UnitFacts<'_>) -> Option<Object> {
-        let labels_room = labels_room(unit);
-        let labelled = labels_room
-            || unit.content.contains_key(LABEL_KEY)
-            || unit.content.contains_key(NEW_CONTENT);
-        if !labelled {
-            return None;
-        }
-        let mut content = unit.content.clone();
-        self.strip(&mut content, LABEL_KEY);
-        if let Some(Tree::Object(edited)) = content.get_mut(NEW_CONTENT) {
-            self.strip(edited, LABEL_KEY);
-        }
-        if labels_room && let Ok(room) = RoomLabel::from_content(unit.content) {
-            self.strip(&mut content, ROOM_LABEL);
-            self.strip_ceiling(&mut content, &room);
-        }
-        Some(content)
+/// The content of an event of this type and state key without the names of its labels; `None` where it has none.
+#[must_use]
+pub fn without_label_names(
+    content: &Object,
+    (event_type, state_key): (&str, Option<&str>),
+    spifs: &Spifs,
+    at: OffsetDateTime,
+) -> Option<Object> {
+    let labels_room = event_type == ROOM_LABEL_TYPE && state_key == Some("");
+    let labelled =
+        labels_room || content.contains_key(LABEL_KEY) || content.contains_key(NEW_CONTENT);
+    if !labelled {
+        return None;
     }
+    let names = Names { spifs, at };
+    let mut left = content.clone();
+    names.strip(&mut left, LABEL_KEY);
+    if let Some(Tree::Object(edited)) = left.get_mut(NEW_CONTENT) {
+        names.strip(edited, LABEL_KEY);
+    }
+    if labels_room && let Ok(room) = RoomLabel::from_content(content) {
+        names.strip(&mut left, ROOM_LABEL);
+        names.strip_ceiling(&mut left, &room);
+    }
+    Some(left)
+}
 
+/// The names of the loaded policies, at an instant.
+struct Names<'a> {
+    spifs: &'a Spifs,
+    at: OffsetDateTime,
+}
+
+impl Names<'_> {
     /// A ceiling names the levels that may be talked of in the room, most of them higher than the label state itself.
     fn strip_ceiling(&self, content: &mut Object, room: &RoomLabel) {
         let ceiling = room.clearance.as_ref();
-        let is_known = ceiling.is_some_and(|ceiling| self.bundle.spifs.clear(ceiling).is_ok());
+        let is_known = ceiling.is_some_and(|ceiling| self.spifs.clear(ceiling).is_ok());
         if is_known && let Some(Tree::Object(ceiling)) = content.get_mut(CEILING) {
             ceiling.remove("ClassificationList");
         }
@@ -78,7 +92,7 @@ impl Scene<'_> {
         let Ok(label) = Label::carried(&Tree::Object(written.clone())) else {
             return;
         };
-        let Some(spelt) = self.bundle.spifs.recordable(&label, self.at) else {
+        let Some(spelt) = self.spifs.recordable(&label, self.at) else {
             return;
         };
         let written = match written.get_mut("originator") {

@@ -123,6 +123,7 @@ struct Sent {
     room: Option<RoomLabel>,
     previous: Option<RoomLabel>,
     redacted: bool,
+    seen: Vec<Sighting>,
 }
 
 fn sent(event_type: &'static str, content: serde_json::Value) -> Sent {
@@ -137,6 +138,7 @@ fn sent(event_type: &'static str, content: serde_json::Value) -> Sent {
         room: None,
         previous: None,
         redacted: false,
+        seen: Vec::new(),
     }
 }
 
@@ -211,6 +213,7 @@ impl Sent {
             room: self.room.as_ref(),
             previous_room: self.previous.as_ref(),
             redacted: self.redacted,
+            seen: &self.seen,
         }
     }
 
@@ -329,9 +332,8 @@ fn every_clearance_must_grant() {
 }
 
 #[test]
-fn an_iban_a_tax_id_a_card_and_a_marking_are_each_found() {
+fn a_tax_id_a_card_and_a_marking_are_each_denied() {
     for (text, detector) in [
-        ("Konto DE89370400440532013000", "de.iban"),
         ("Meine Steuer-ID ist 86095742719", "de.steuer_id"),
         ("card 4111111111111111", "payment.card"),
         ("GEHEIM: Lage um 12 Uhr", "marking.geheim"),
@@ -525,5 +527,6 @@ fn a_batch_keeps_its_order() {
     assert_eq!(rules, [RELEASED, LABEL_MISSING, "label.classification"]);
 }
 
+mod findings;
 mod labels;
 mod scan;

@@ -50,6 +50,7 @@ struct Hit {
     end: usize,
     strength: Strength,
     view: &'static str,
+    value: super::ValueHash,
 }
 
 impl<'d> Scanner<'d> {
@@ -136,6 +137,7 @@ impl<'d> Scanner<'d> {
             start: hit.start,
             end: hit.end,
             view: hit.view,
+            value: hit.value,
             key,
         }));
         Ok(())
@@ -168,6 +170,8 @@ impl<'d> Scanner<'d> {
             spend(self.candidates, MAX_CANDIDATES, "candidates")?;
             if let Some((start, end)) = found {
                 let strength = detector.strength_at(&view.text, start, end);
+                let value: String = view.text[start..end].chars().filter(|c| c.is_alphanumeric()).collect();
+                let value = super::ValueHash(value.bytes().map(|b| format!("{b:02x}")).collect());
                 let (start, end) = view.original(start, end);
                 add(
                     hits,
@@ -177,6 +181,7 @@ impl<'d> Scanner<'d> {
                         end,
                         strength,
                         view: view.name,
+                        value,
                     },
                 );
                 spend(hits.len(), MAX_FINDINGS, "findings")?;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use sluice::demo::world::{OFFEN, labelled, room_label};
 use sluice_policy::pdu::RoomVersion;
 
-use crate::stub::IBAN;
+use crate::stub::TAX_ID;
 use crate::stub::room::{Actor, Event, Room, random_word, transaction};
 
 /// Rooms that the traffic is spread over.
@@ -125,7 +125,7 @@ fn write(alice: &Actor, room: &mut Room, first: usize, shape: Shape) -> Transact
     let count = numbers.clone().filter(|number| denied(*number)).count();
     let message = |number: usize| {
         let text = match denied(number) {
-            true => format!("Please transfer it to {IBAN}, reference {}", random_word()),
+            true => format!("Please file it under {TAX_ID}, reference {}", random_word()),
             false => format!(
                 "The convoy reached the depot before noon; the second group follows when the road is clear ({})",
                 random_word()

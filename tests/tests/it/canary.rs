@@ -6,7 +6,7 @@ use sluice_policy::pdu::RoomVersion;
 use sluice_tests::stub::peer::x_matrix;
 use sluice_tests::stub::room::{Actor, Event, Room, key_document, object, seal, value};
 use sluice_tests::stub::wire::{Far, Reply, contains, request_bytes};
-use sluice_tests::stub::{IBAN, World, next_send};
+use sluice_tests::stub::{TAX_ID, World, next_send};
 
 /// Stands in each planted text, followed by the place where it was planted.
 const CANARY: &str = "KANARIE";
@@ -18,7 +18,7 @@ fn canary(place: &str) -> String {
 
 /// A text that the sample policy denies, with a canary in it.
 fn denied(place: &str) -> String {
-    format!("{IBAN} {}", canary(place))
+    format!("{TAX_ID} {}", canary(place))
 }
 
 fn encoded(id: &str) -> String {
@@ -573,7 +573,7 @@ fn no_canary_sings(outbound: bool) {
     world.gateway.stop();
     let (log, audit) = (world.gateway.log(), world.gateway.audit_text());
     assert!(
-        log.contains("request refused") && audit.contains("dlp.de.iban"),
+        log.contains("request refused") && audit.contains("dlp.de.steuer_id"),
         "there is something to search in"
     );
     assert_silent("the log", log.as_bytes());
@@ -582,7 +582,7 @@ fn no_canary_sings(outbound: bool) {
     assert_silent("the journal", &journal);
     for secret in [
         world.gateway.inside_secret(),
-        IBAN.to_owned(),
+        TAX_ID.to_owned(),
         "sig=".to_owned(),
     ] {
         assert!(

@@ -69,11 +69,11 @@ fn denied_messages(world: &World, room: &str, target: &str) {
         "m.new_content": {"msgtype": "m.text", "body": marked("edit")},
         "m.relates_to": {"rel_type": "m.replace", "event_id": target},
     });
-    let iban = format!("{CANARY}-iban DE89 3704 0044 0532 0130 00");
+    let tax_id = format!("{CANARY}-tax Steuer-ID 86 095 742 719");
     let messages = [
         labelled(&format!("{CANARY}-label"), GEHEIM),
         labelled(&marked("body"), VS_NFD),
-        labelled(&iban, VS_NFD),
+        labelled(&tax_id, VS_NFD),
         html,
         unknown,
         named,

@@ -5,7 +5,7 @@ use sluice_policy::bundle::BundleParts;
 use sluice_policy::pdu::RoomVersion;
 use sluice_tests::stub::room::{Actor, Event, Room, VERSIONS, value};
 use sluice_tests::stub::wire::Reply;
-use sluice_tests::stub::{IBAN, World, errors, pdus, policy};
+use sluice_tests::stub::{TAX_ID, World, errors, pdus, policy};
 
 const V1: &str = "/_matrix/federation/v1";
 const V2: &str = "/_matrix/federation/v2";
@@ -107,7 +107,7 @@ fn every_pull_is_redacted(world: &World, room: &Room, event: &Event, join: &Even
             reply.text(),
             world.gateway.log()
         );
-        assert!(!reply.text().contains(IBAN), "{story}: {}", reply.text());
+        assert!(!reply.text().contains(TAX_ID), "{story}: {}", reply.text());
         assert!(
             events_in(&reply.json()).contains(&redacted),
             "{story}: {}",
@@ -125,7 +125,7 @@ fn denied_topic(world: &World, version: RoomVersion) -> (Room, Event, Event) {
         &world.alice(),
         "m.room.topic",
         Some(""),
-        json!({"topic": format!("pay to {IBAN}")}),
+        json!({"topic": format!("pay to {TAX_ID}")}),
     );
     let join = room.member(&world.bob(), "@bob:low.test", "join");
     (room, topic, join)
@@ -148,7 +148,7 @@ fn a_denied_event_asked_for_any_other_way_is_denied_again() {
             [topic.redacted(version).json],
             "the peer gets the empty event at once"
         );
-        assert!(!world.peer.far.saw(IBAN));
+        assert!(!world.peer.far.saw(TAX_ID));
         every_pull_is_redacted(&world, &room, &topic, &join, "after it was sent");
     }
 }
@@ -163,7 +163,7 @@ fn an_event_that_was_never_sent_is_judged_when_it_is_first_pulled() {
             let reply = pull(&world, &asked);
             assert_eq!(reply.status, 200, "{}: {}", asked.name, reply.text());
             assert!(
-                !reply.text().contains(IBAN),
+                !reply.text().contains(TAX_ID),
                 "{}: {}",
                 asked.name,
                 reply.text()
@@ -218,9 +218,9 @@ fn a_denial_outlives_a_laxer_policy_a_restart_and_the_loss_of_the_journal() {
 
     // The control: under this policy the same text in another event crosses.
     let (mut room, _, _) = denied_topic(&world, RoomVersion::V12);
-    let fresh = room.message(&world.alice(), IBAN);
+    let fresh = room.message(&world.alice(), TAX_ID);
     assert_eq!(errors(&world.alice_sends(&[fresh])), Vec::<String>::new());
-    assert!(world.peer.far.saw(IBAN));
+    assert!(world.peer.far.saw(TAX_ID));
 }
 
 /// A copy of an event with other content: hash and content disagree, signature and event id do not.
@@ -243,7 +243,7 @@ fn a_tampered_copy_before_or_after_the_true_one_changes_no_verdict() {
         let harmless = room.message(&bob, "all is well");
         let before = world.gateway.audit().len();
         assert_eq!(
-            errors(&world.bob_sends(&[tampered(&harmless, IBAN)])),
+            errors(&world.bob_sends(&[tampered(&harmless, TAX_ID)])),
             std::slice::from_ref(&harmless.id)
         );
         world.nothing_reached_the_homeserver("a tampered copy");
@@ -274,7 +274,7 @@ fn a_tampered_copy_before_or_after_the_true_one_changes_no_verdict() {
         world.forget();
 
         // Then the reverse: a denied event, whose tampered copy would pass if content counted.
-        let denied = room.message(&bob, IBAN);
+        let denied = room.message(&bob, TAX_ID);
         assert_eq!(
             errors(&world.bob_sends(std::slice::from_ref(&denied))),
             std::slice::from_ref(&denied.id)
@@ -294,7 +294,7 @@ fn a_tampered_copy_before_or_after_the_true_one_changes_no_verdict() {
             errors(&world.bob_sends(std::slice::from_ref(&denied))),
             std::slice::from_ref(&denied.id)
         );
-        assert!(!world.homeserver.far.saw(IBAN));
+        assert!(!world.homeserver.far.saw(TAX_ID));
         let lines = world.gateway.audit();
         assert!(
             lines.iter().skip(before).any(|line| line["sticky"] == true),
@@ -310,7 +310,7 @@ fn an_event_already_redacted_passes_without_alarm_and_says_nothing_of_the_true_o
     for version in VERSIONS {
         let bob = world.bob();
         let mut room = world.bobs_room(version);
-        for (body, denied) in [("all is well", false), (IBAN, true)] {
+        for (body, denied) in [("all is well", false), (TAX_ID, true)] {
             let event = room.message(&bob, body);
             let empty = event.redacted(version);
             let before = world.gateway.audit().len();
@@ -345,7 +345,7 @@ fn an_event_already_redacted_passes_without_alarm_and_says_nothing_of_the_true_o
 /// Events that must never be redacted, each with something in it that the sample policy denies.
 fn never_redacted(room: &mut Room, bob: &Actor) -> Vec<Event> {
     let denied = |mut content: Value| {
-        content["note"] = json!(IBAN);
+        content["note"] = json!(TAX_ID);
         content
     };
     let mut events = vec![
@@ -382,7 +382,7 @@ fn never_redacted(room: &mut Room, bob: &Actor) -> Vec<Event> {
     ];
     if room.version == RoomVersion::V10 {
         let signed = json!({"mxid": "@dave:high.test", "token": "t", "signatures": {}});
-        let content = json!({"membership": "invite", "third_party_invite": {"display_name": IBAN, "signed": signed}});
+        let content = json!({"membership": "invite", "third_party_invite": {"display_name": TAX_ID, "signed": signed}});
         events.push(room.event(bob, "m.room.member", Some("@dave:high.test"), content));
     }
     events
@@ -496,7 +496,7 @@ fn a_join_whose_answer_holds_what_must_not_be_redacted_is_refused_and_closes_the
     for version in VERSIONS {
         let alice = world.alice();
         let (mut room, _, _) = denied_topic(&world, version);
-        let levels = json!({"users": {"@alice:high.test": 100}, "note": IBAN});
+        let levels = json!({"users": {"@alice:high.test": 100}, "note": TAX_ID});
         let levels = room.event(&alice, "m.room.power_levels", Some(""), levels);
         let join = room.member(&world.bob(), "@bob:low.test", "join");
         let asked = pulls(&room, &levels, &join)
@@ -505,7 +505,7 @@ fn a_join_whose_answer_holds_what_must_not_be_redacted_is_refused_and_closes_the
             .unwrap();
         let reply = pull(&world, &asked);
         assert_eq!(reply.status, 403, "{}: {}", version.as_str(), reply.text());
-        assert!(!reply.text().contains(IBAN));
+        assert!(!reply.text().contains(TAX_ID));
         world.forget();
         let again = pull(&world, &asked);
         assert_eq!(again.status, 404, "{}: {}", version.as_str(), again.text());
@@ -544,12 +544,12 @@ fn the_redacted_form_is_the_one_that_every_homeserver_makes() {
         let mut json = room.draft(
             &bob,
             "m.room.member",
-            json!({"membership": "join", "displayname": IBAN, "reason": "x"}),
+            json!({"membership": "join", "displayname": TAX_ID, "reason": "x"}),
         );
         json["state_key"] = json!("@bob:low.test");
         let member = sluice_tests::stub::room::seal(version, json, &bob.key, "low.test");
         let mut sent = member.clone();
-        sent.json["unsigned"] = json!({"prev_content": {"displayname": IBAN}, "age": 1});
+        sent.json["unsigned"] = json!({"prev_content": {"displayname": TAX_ID}, "age": 1});
         assert_eq!(
             errors(&world.bob_sends(&[sent])),
             std::slice::from_ref(&member.id)

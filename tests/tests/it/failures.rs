@@ -9,7 +9,7 @@ use sluice_policy::pdu::RoomVersion;
 use sluice_tests::stub::gateway::archive;
 use sluice_tests::stub::room::{Event, Room, transaction};
 use sluice_tests::stub::wire::Reply;
-use sluice_tests::stub::{IBAN, World, errors, next_send, pdus, policy};
+use sluice_tests::stub::{TAX_ID, World, errors, next_send, pdus, policy};
 
 /// A policy that misbehaves by event type; its source lies beside it.
 const POISON: &[u8] = include_bytes!("../../../policy/tests/fixtures/poison.wasm");
@@ -92,7 +92,7 @@ impl Queued {
         let mut events: Vec<Event> = (0..25)
             .map(|at| room.message(&bob, &at.to_string()))
             .collect();
-        events.push(room.message(&bob, IBAN));
+        events.push(room.message(&bob, TAX_ID));
         let body = transaction(&world.peer.server, &events)
             .to_string()
             .into_bytes();
@@ -117,7 +117,7 @@ impl Queued {
         for _ in 0..2 {
             let reply = self.send(world);
             assert_eq!(reply.status, 503, "{story}: {}", reply.text());
-            assert!(!reply.text().contains(IBAN), "{story}");
+            assert!(!reply.text().contains(TAX_ID), "{story}");
         }
         world.nothing_reached_the_homeserver(story);
         let body = transaction("high.test", &self.outbound).to_string();
@@ -133,12 +133,12 @@ impl Queued {
     /// The same transaction, once more: 200, and it crosses as if nothing had been.
     fn crosses(&self, world: &World, story: &str) {
         let reply = self.send(world);
-        let Some((iban, harmless)) = self.events.split_last() else {
+        let Some((taxed, harmless)) = self.events.split_last() else {
             panic!("a transaction has events")
         };
         assert_eq!(
             (reply.status, errors(&reply)),
-            (200, vec![iban.id.clone()]),
+            (200, vec![taxed.id.clone()]),
             "{story}: {}",
             world.gateway.log()
         );
@@ -149,7 +149,7 @@ impl Queued {
             "{story}"
         );
         let mut expected: Vec<Value> = harmless.iter().map(|event| event.json.clone()).collect();
-        expected.push(iban.redacted(RoomVersion::V12).json);
+        expected.push(taxed.redacted(RoomVersion::V12).json);
         assert_eq!(pdus(&arrived[0].json()), expected, "{story}");
         world.forget();
     }
@@ -162,7 +162,7 @@ impl Queued {
             (200, Vec::new()),
             "{story}: nothing may have been remembered"
         );
-        assert!(world.homeserver.far.saw(IBAN), "{story}");
+        assert!(world.homeserver.far.saw(TAX_ID), "{story}");
         world.forget();
     }
 }

@@ -101,7 +101,7 @@ fn refusals_without_back_off(world: &World) {
     };
     denied(labelled("streng", GEHEIM), "a label above the clearance");
     denied(
-        labelled("DE89 3704 0044 0532 0130 00", VS_NFD),
+        labelled("Steuer-ID 86 095 742 719", VS_NFD),
         "a detector",
     );
     let name = json!({"name": "GEHEIM: Vorhaben"});

@@ -95,10 +95,16 @@ scenes! {
     unlabelled_where_demanded: "unlabelled-where-demanded" in [v12 = "12"];
     iban: "iban" in [v12 = "12"];
     tax_id: "tax-id" in [v12 = "12"];
+    token: "token" in [v12 = "12"];
     marking: "marking" in [v12 = "12"];
+    marking_in_look_alikes: "marking-in-look-alikes" in [v12 = "12"];
+    split_over_two_messages: "split-over-two-messages" in [v12 = "12"];
+    file_name: "file-name" in [v12 = "12"];
     denied_pull: "denied-pull" in [v10 = "10", v11 = "11", v12 = "12"];
     late_joiner: "late-joiner" in [v10 = "10", v11 = "11", v12 = "12"];
     room_name_with_marking: "room-name-with-marking" in [v12 = "12"];
+    room_topic: "room-topic" in [v12 = "12"];
+    display_name_with_tax_id: "display-name-with-tax-id" in [v12 = "12"];
     never_redact: "never-redact" in [v10 = "10", v11 = "11", v12 = "12"];
     display_name_across_border: "display-name-across-border" in [v12 = "12"];
     unlisted_third_homeserver_refused: "unlisted-third-homeserver-refused" in [v12 = "12"];

@@ -46,7 +46,11 @@ fn the_longest_line_is_one_that_can_be_read() {
         FindingSummary {
             detector: long.clone(),
             strength: long.clone(),
-            count: 1
+            count: 1,
+            field: long.clone(),
+            view: long.clone(),
+            value: long.clone(),
+            ..FindingSummary::default()
         };
         500
     ];

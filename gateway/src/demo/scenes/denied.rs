@@ -19,35 +19,6 @@ pub fn above_clearance(stage: &Stage<'_>) -> Result<Saw, DemoError> {
     )
 }
 
-pub fn iban(stage: &Stage<'_>) -> Result<Saw, DemoError> {
-    let text = format!(
-        "{}: bitte auf DE89 3704 0044 0532 0130 00 überweisen",
-        canary(stage, "iban")
-    );
-    refused(stage, &open_message(&text), "alice: an IBAN", "dlp.de.iban")
-}
-
-pub fn tax_id(stage: &Stage<'_>) -> Result<Saw, DemoError> {
-    let text = format!("{}: meine Steuer-ID ist 86095742719", canary(stage, "tax"));
-    refused(
-        stage,
-        &open_message(&text),
-        "alice: a German tax id",
-        "dlp.de.steuer_id",
-    )
-}
-
-pub fn marking(stage: &Stage<'_>) -> Result<Saw, DemoError> {
-    // At the start it would be a typed marking, and a matter of labels.
-    let text = format!("Anlage (GEHEIM): {}", canary(stage, "marking"));
-    refused(
-        stage,
-        &open_message(&text),
-        "alice: marked GEHEIM, labelled VS-NfD",
-        "dlp.marking.",
-    )
-}
-
 pub fn unlabelled(stage: &Stage<'_>) -> Result<Saw, DemoError> {
     let world = stage.world;
     let room = world.room(stage.version, None)?;
@@ -72,26 +43,6 @@ pub fn unlabelled(stage: &Stage<'_>) -> Result<Saw, DemoError> {
         body(&again.content)
     );
     Ok(Saw::new("alice: the same without and with a label", ok, text).crossing(&bare))
-}
-
-pub fn room_name(stage: &Stage<'_>) -> Result<Saw, DemoError> {
-    let world = stage.world;
-    let room = world.room(stage.version, Some(VS_NFD))?;
-    let name = format!("GEHEIM: Vorhaben {}", canary(stage, "name"));
-    let crossing = world.set(
-        &room,
-        &world.alice,
-        &world.bob,
-        "m.room.name",
-        &json!({"name": name}),
-    )?;
-    let state = world
-        .bob
-        .state(&room, "m.room.name", "")
-        .unwrap_or(Value::Null);
-    let ok = crossing.empty() && state["name"].is_null() && next_follows(stage, &room)?;
-    let text = format!("name event {}, the room goes on", shown(&crossing.content));
-    Ok(Saw::new("alice names the room with a marking", ok, text).crossing(&crossing))
 }
 
 /// Power levels cannot be redacted without changing who may do what, so their denial closes the room for the link.
@@ -255,7 +206,7 @@ pub fn late_joiner(stage: &Stage<'_>) -> Result<Saw, DemoError> {
 }
 
 /// The pattern of a refusal: empty on the other side, the expected rule, and the next message at once.
-fn refused(stage: &Stage<'_>, content: &Value, said: &str, rule: &str) -> Result<Saw, DemoError> {
+pub(super) fn refused(stage: &Stage<'_>, content: &Value, said: &str, rule: &str) -> Result<Saw, DemoError> {
     let world = stage.world;
     let room = world.wide_room(stage.version)?;
     let crossing = world.say(&room, &world.alice, &world.bob, content)?;
@@ -283,7 +234,7 @@ fn answer_holds_empty(answer: &Value) -> bool {
         .any(|event| event["type"] == "m.room.message" && event["content"] == json!({}))
 }
 
-fn shown(content: &Value) -> String {
+pub(super) fn shown(content: &Value) -> String {
     if content == &json!({}) {
         "{} (empty)".to_owned()
     } else {

@@ -75,7 +75,7 @@ fn every_line_gets_its_answer_and_a_bad_line_does_not_stop_the_others() {
         message("bare", "hello bob", None).to_string(),
         in_labelled_room.to_string(),
         "{not json".to_owned(),
-        message("iban", "DE89370400440532013000", Some("OFFEN")).to_string(),
+        message("tax", "Steuer-ID 86095742719", Some("OFFEN")).to_string(),
         message("float", "x", Some("OFFEN"))
             .to_string()
             .replace("\"m.text\"", "1.5"),
@@ -102,7 +102,7 @@ fn every_line_gets_its_answer_and_a_bad_line_does_not_stop_the_others() {
             (Some("bare"), Some("redact"), Some("label.missing")),
             (Some("room"), Some("release"), Some(released)),
             (None, None, None),
-            (Some("iban"), Some("redact"), Some("dlp.de.iban")),
+            (Some("tax"), Some("redact"), Some("dlp.de.steuer_id")),
             (Some("float"), Some("redact"), Some("protocol.json.float")),
             (Some("version"), Some("redact"), Some(ROOM_VERSION_UNKNOWN)),
             (Some("broken"), Some("redact"), Some(LABEL_MALFORMED)),

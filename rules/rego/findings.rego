@@ -1,0 +1,89 @@
+# What detectors saw, and what that comes to by the table of the link.
+#
+# A table is a list of rows, such as {"detector": "de.iban", "strength": "medium", "distinct": 3, "action": "hold"}. A row
+# matches a finding if it names its detector and all that it demands is there:
+#   detector          a name, or a family by a star at its end
+#   strength          at least so sure
+#   distinct          at least so many different values in the unit
+#   distinct_in_hour  at least so many in the room within the hour
+#   mislabelled       true: only a marking that the unit's label does not cover
+#   action            log | hold | redact | drop
+# For each detector those rows count that name it most closely: its own name before a family, a smaller family before a
+# larger. Of all that match the most severe decides. A finding whose detector no row names was not thought of when the
+# table was written, and is denied. What a row does not say demands nothing, and without an action it redacts: so a word
+# that is misspelt makes a row stricter, never milder.
+package sluice.release
+
+# Tables have names, so that links may share one.
+table := data.settings.dlp[settings.dlp]
+
+found contains finding.detector if some finding in input.findings
+
+# The rows that name a detector most closely. Undefined where none does.
+rows[detector] := nearest if {
+	some detector in found
+	closest := max({count(row.detector) | some row in table; names(row.detector, detector)})
+	nearest := [row | some row in table; count(row.detector) == closest; names(row.detector, detector)]
+}
+
+names(pattern, detector) if pattern == detector
+
+names(pattern, detector) if {
+	endswith(pattern, "*")
+	startswith(detector, trim_suffix(pattern, "*"))
+}
+
+# What has no right numbers is as bad as can be.
+matches(row, finding) if {
+	rank(finding.strength) >= rank(object.get(row, "strength", "low"))
+	finding.distinct >= object.get(row, "distinct", 1)
+	finding.distinct_in_hour >= object.get(row, "distinct_in_hour", 1)
+	mislabelled(finding) in {object.get(row, "mislabelled", false), true}
+}
+
+# A marking asks for a label that is at least as high; it never lowers one.
+mislabelled(finding) := object.get(object.get(finding, "marking", {}), "mislabelled", false) if is_object(finding.marking)
+
+mislabelled(finding) := false if is_null(finding.marking)
+
+# A strength that this table does not know counts as the highest.
+rank(strength) := object.get({"low": 1, "medium": 2, "high": 3}, strength, 3)
+
+severities := {"log": 1, "hold": 2, "redact": 3, "drop": 4}
+
+severity(row) := object.get(severities, object.get(row, "action", "redact"), 3)
+
+# Every finding, and how severe what it comes to is.
+outcomes contains [severity(row), finding.detector] if {
+	some finding in input.findings
+	some row in rows[finding.detector]
+	matches(row, finding)
+}
+
+outcomes contains [3, detector] if {
+	some detector in found
+	not rows[detector]
+}
+
+worst := max({severity | some [severity, _] in outcomes})
+
+worst_finding := concat("", ["dlp.", min({detector | some [severity, detector] in outcomes; severity == worst})]) if worst > 1
+
+# What is no event has no redacted form, and nothing of it can wait.
+worst_verdict := ["hold", "redact", "drop"][worst - 2] if input.kind == "pdu"
+
+worst_verdict := "drop" if input.kind != "pdu"
+
+findings_complete if {
+	is_array(table)
+	is_array(input.findings)
+	every row in table {
+		is_string(row.detector)
+	}
+	every finding in input.findings {
+		is_string(finding.detector)
+		is_number(finding.distinct)
+		is_number(finding.distinct_in_hour)
+		is_boolean(mislabelled(finding))
+	}
+}

@@ -1,0 +1,98 @@
+package sluice.findings_test
+
+import data.sluice.release
+import data.sluice.release_test.finding
+import data.sluice.release_test.judge
+import data.sluice.release_test.message
+import data.sluice.release_test.settings
+import data.sluice.release_test.with_finding
+import data.sluice.release_test.with_findings
+import data.sluice.release_test.with_kind
+
+numbered(detector, numbers) := with_findings([object.union(finding(detector, "medium"), numbers)])
+
+marked(strength, mislabelled) := with_findings([object.union(finding("marking.geheim", strength), {"marking": {
+	"policy": "SAMPLE",
+	"classification": "GEHEIM",
+	"mislabelled": mislabelled,
+}})])
+
+test_a_tax_id_is_redacted if {
+	judge(with_finding("de.steuer_id", "medium")) == {"verdict": "redact", "rule": "dlp.de.steuer_id"}
+}
+
+test_a_weak_tax_id_is_released if judge(with_finding("de.steuer_id", "low")).verdict == "release"
+
+test_an_unknown_strength_counts_as_high if judge(with_finding("de.steuer_id", "sure")).verdict == "redact"
+
+test_one_iban_is_released_and_three_different_ones_wait if {
+	judge(with_finding("de.iban", "high")) == {"verdict": "release", "rule": "event"}
+	judge(numbered("de.iban", {"distinct": 2, "distinct_in_hour": 2})).verdict == "release"
+	judge(numbered("de.iban", {"distinct": 3, "distinct_in_hour": 3})) == {"verdict": "hold", "rule": "dlp.de.iban"}
+}
+
+test_the_fifth_iban_of_a_room_and_hour_waits if {
+	judge(numbered("de.iban", {"distinct_in_hour": 4})).verdict == "release"
+	judge(numbered("de.iban", {"distinct_in_hour": 5})) == {"verdict": "hold", "rule": "dlp.de.iban"}
+}
+
+test_an_own_name_counts_before_a_family if judge(with_finding("de.iban", "medium")).verdict == "release"
+
+test_the_most_severe_of_all_findings_decides if {
+	three := object.union(finding("de.iban", "medium"), {"distinct": 3})
+	judge(with_findings([three, finding("de.kvnr", "high")])) == {"verdict": "redact", "rule": "dlp.de.kvnr"}
+	judge(with_findings([finding("virus.known", "low"), finding("de.kvnr", "high")])).verdict == "drop"
+}
+
+test_a_detector_that_no_row_names_is_redacted if {
+	judge(with_finding("new.detector", "low")) == {"verdict": "redact", "rule": "dlp.new.detector"}
+}
+
+test_a_marking_above_its_label_is_redacted if {
+	judge(marked("medium", true)) == {"verdict": "redact", "rule": "dlp.marking.geheim"}
+	judge(marked("low", true)).verdict == "release"
+	judge(marked("high", false)).verdict == "release"
+}
+
+test_a_finding_in_a_profile_drops_it if {
+	profile := object.union(with_kind("profile", "profile", {"displayname": "x"}), {"findings": [
+		finding("de.kvnr", "high"),
+	]})
+	judge(profile) == {"verdict": "drop", "rule": "dlp.de.kvnr"}
+}
+
+test_what_is_no_event_cannot_wait if {
+	three := object.union(finding("de.iban", "medium"), {"distinct": 3})
+	edu := object.union(with_kind("edu", "m.typing", {}), {"findings": [three]})
+	judge(edu) == {"verdict": "drop", "rule": "dlp.de.iban"}
+}
+
+test_an_objection_is_stricter_than_waiting if {
+	waiting := numbered("de.iban", {"distinct": 3})
+	judge(object.union(waiting, {"label": {"granted": false}})).verdict == "redact"
+}
+
+test_a_row_with_a_gap_is_stricter if {
+	strict := object.union(settings, {"dlp": {"ordinary": [{"detector": "de.iban"}]}})
+	answer := release.decision with input as with_finding("de.iban", "low") with data.settings as strict
+	answer == {"verdict": "redact", "rule": "dlp.de.iban"}
+	misspelt := object.union(settings, {"dlp": {"ordinary": [{"detector": "de.iban", "distinkt": 3, "action": "hald"}]}})
+	other := release.decision with input as with_finding("de.iban", "low") with data.settings as misspelt
+	other == {"verdict": "redact", "rule": "dlp.de.iban"}
+}
+
+test_a_row_without_a_name_releases_nothing if {
+	nameless := object.union(settings, {"dlp": {"ordinary": [{"action": "log"}]}})
+	not release.decision with input as message with data.settings as nameless
+}
+
+test_a_table_that_is_not_there_releases_nothing if {
+	missing := object.union(settings, {"links": {"high->low": {"dlp": "no such table"}}})
+	not release.decision with input as message with data.settings as missing
+}
+
+test_findings_with_a_gap_have_no_answer if {
+	every gap in ["detector", "distinct", "distinct_in_hour", "marking"] {
+		not judge(with_findings([object.remove(finding("note.seen", "high"), [gap])]))
+	}
+}
