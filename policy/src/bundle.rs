@@ -27,7 +27,7 @@ use thiserror::Error;
 pub use self::key::{BundleSigningKey, BundleVerifyKey, KeyError};
 use self::{archive::Files, signature::SIGNATURES};
 use crate::{
-    dlp::Detectors,
+    dlp::{Detectors, HashKey},
     engine::{ENTRYPOINT, Engine, EngineError},
     label::{Discard, Spif, SpifOptions, Spifs},
     link::{DEFAULT_LINK, LinkPolicy, zones},
@@ -66,6 +66,8 @@ pub struct Bundle {
     pub engine: Engine,
     /// The policy of each link by its name `high->low`, and the default under `*`.
     pub links: BTreeMap<String, LinkPolicy>,
+    /// Key of the hashes of found values, which no bundle holds; without one it is drawn anew at each start.
+    pub value_key: Option<HashKey>,
 }
 
 /// Name and version of a profile.
@@ -189,7 +191,14 @@ impl Bundle {
             detectors,
             engine,
             links,
+            value_key: None,
         })
+    }
+
+    /// The same bundle, which hashes found values by this key (DL-7).
+    #[must_use]
+    pub fn keyed(self, value_key: Option<HashKey>) -> Self {
+        Self { value_key, ..self }
     }
 
     /// The policy of a link: its own, else the bundle's default, else none, and then nothing crosses.

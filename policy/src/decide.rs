@@ -383,7 +383,7 @@ impl<'a> Scene<'a> {
             start: finding.start,
             end: finding.end,
             view: finding.view,
-            value: finding.value.to_string(),
+            values: finding.values.iter().map(ToString::to_string).collect(),
             count: numbers.count,
             distinct: numbers.distinct,
             distinct_in_hour: numbers.distinct_in_hour,

@@ -227,8 +227,8 @@ pub struct FindingFacts<'a> {
     pub end: usize,
     /// The view that showed it.
     pub view: &'a str,
-    /// Keyed hash of the value.
-    pub value: String,
+    /// Keyed hashes of the values at this place, nearly always one.
+    pub values: Vec<String>,
     /// How often this detector found something in the unit, with this strength or more.
     pub count: usize,
     /// How many different values that are.

@@ -73,7 +73,7 @@ finding(detector, strength) := {
 	"start": 0,
 	"end": 5,
 	"view": "raw",
-	"value": "00",
+	"values": ["00"],
 	"count": 1,
 	"distinct": 1,
 	"distinct_in_hour": 1,

@@ -20,21 +20,24 @@ pub(super) fn summaries(findings: &[Finding], rule: &str) -> Vec<FindingSummary>
     let mut findings: Vec<&Finding> = findings.iter().collect();
     findings.sort_by_key(|finding| (!decided(finding), std::cmp::Reverse(finding.strength)));
     for finding in findings {
-        match summaries.iter_mut().find(|known| is_same(known, finding)) {
-            Some(known) => known.count = known.count.saturating_add(1),
-            None => summaries.push(summary(finding)),
+        for value in &finding.values {
+            let value = value.to_string();
+            match summaries.iter_mut().find(|known| is_same(known, finding, &value)) {
+                Some(known) => known.count = known.count.saturating_add(1),
+                None => summaries.push(summary(finding, &value)),
+            }
         }
     }
     summaries
 }
 
-fn is_same(summary: &FindingSummary, finding: &Finding) -> bool {
+fn is_same(summary: &FindingSummary, finding: &Finding, value: &str) -> bool {
     *summary.detector == finding.detector
         && *summary.strength == *finding.strength.as_str()
-        && *summary.value == *finding.value.to_string()
+        && *summary.value == *value
 }
 
-fn summary(finding: &Finding) -> FindingSummary {
+fn summary(finding: &Finding, value: &str) -> FindingSummary {
     FindingSummary {
         detector: finding.detector.as_str().into(),
         strength: finding.strength.as_str().into(),
@@ -44,7 +47,7 @@ fn summary(finding: &Finding) -> FindingSummary {
         end: number(finding.end),
         key: finding.key,
         view: finding.view.into(),
-        value: finding.value.to_string().into(),
+        value: value.into(),
     }
 }
 

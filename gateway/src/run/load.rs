@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rustls::ServerConfig;
+use sha2::{Digest, Sha256};
+use sluice_policy::dlp::HashKey;
 
 use crate::check::open_bundle;
-use crate::config::{Config, HsAddress, Material, Mistake, Mistakes};
+use crate::config::{Config, HsAddress, Material, Mistake, Mistakes, Secret};
 use crate::gateway::{Active, LinkKeys};
 use crate::peers::{Own, Peer, Peers};
 use crate::relay::{self, Deadlines, Homeserver, HomeserverAddress, PeerTarget};
@@ -40,7 +42,7 @@ pub(super) fn load(
     let border_tls = sluice_certs::tls::border_server(&material.border, identities)
         .map_err(|error| tls_mistake(&error))?;
     let bundle = open_bundle(&config, &material.bundle_key)
-        .map(Arc::new)
+        .map(|bundle| Arc::new(bundle.keyed(material.findings.as_ref().map(hash_key))))
         .map_err(|mistakes| mistakes.to_string());
     let keys = Arc::new(LinkKeys {
         signing: material.signing.clone(),
@@ -116,6 +118,11 @@ pub(super) fn bundle_mistake(config: &Config, error: &str) -> Mistakes {
         error,
         "build it again with `sluice policy build`",
     )])
+}
+
+/// The key of value hashes that a secret stands for, whatever its length.
+fn hash_key(secret: &Secret) -> HashKey {
+    HashKey::new(&Sha256::digest(secret.expose()).into())
 }
 
 fn homeservers(config: &Config, before: Option<&Active>) -> BTreeMap<String, Arc<Homeserver>> {

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 
 use super::{Scene, UnitFacts, bearing::NEW_CONTENT};
 use crate::{
-    dlp::{Finding, ScanError},
+    dlp::{Finding, Scan, ScanError},
     json::{Object, Tree},
     label::{Category, LABEL_KEY, Label, ROOM_LABEL_TYPE, RoomLabel, Spifs},
 };
@@ -22,10 +22,15 @@ impl Scene<'_> {
     /// The whole unit is scanned: names and ids can carry text as well as the content can.
     pub(super) fn scan(&self, unit: &UnitFacts<'_>) -> Result<Vec<Finding>, ScanError> {
         let detectors = &self.bundle.detectors;
+        let options = Scan {
+            link: Some(self.link.name),
+            room: unit.room_id,
+            key: self.bundle.value_key.as_ref(),
+        };
         let kind = (unit.event_type, unit.state_key);
         let content = without_label_names(unit.content, kind, &self.bundle.spifs, self.at);
         let content = content.as_ref().unwrap_or(unit.content);
-        let mut findings = detectors.scan_object(content, "/event/content")?;
+        let mut findings = detectors.scan_object_with(&options, content, "/event/content")?;
         let fields = [
             ("/event/type", Some(unit.event_type)),
             ("/event/sender", unit.sender),
@@ -34,7 +39,8 @@ impl Scene<'_> {
         ];
         for (pointer, text) in fields {
             if let Some(text) = text {
-                findings.extend(detectors.scan(&Tree::String(text.to_owned()), pointer)?);
+                let text = Tree::String(text.to_owned());
+                findings.extend(detectors.scan_with(&options, &text, pointer)?);
             }
         }
         Ok(findings)

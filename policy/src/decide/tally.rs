@@ -49,13 +49,13 @@ impl<'a> Tally<'a> {
         if findings.is_empty() {
             return Vec::new();
         }
-        let own: BTreeSet<Sighting> = findings.iter().map(sighting).collect();
+        let own: BTreeSet<Sighting> = findings.iter().flat_map(sightings).collect();
         let room = unit.room_id.unwrap_or_default();
         let seen = self.rooms.entry(room).or_default();
         let before = unit.seen.iter().chain(&own).cloned();
         seen.extend(before.take(SIGHTINGS + own.len()));
         let numbers = |finding: &Finding| Numbers {
-            count: findings.iter().filter(|other| counts(finding, &sighting(other))).count(),
+            count: findings.iter().filter(|other| is_as_sure(finding, &other.detector, other.strength)).count(),
             distinct: distinct(finding, &own),
             distinct_in_hour: distinct(finding, if unit.room_id.is_some() { seen } else { &own }),
         };
@@ -64,20 +64,23 @@ impl<'a> Tally<'a> {
 }
 
 /// Of the same detector, and at least as sure.
-fn counts(finding: &Finding, seen: &Sighting) -> bool {
-    seen.detector == finding.detector && seen.strength >= finding.strength
+fn is_as_sure(finding: &Finding, detector: &str, strength: Strength) -> bool {
+    detector == finding.detector && strength >= finding.strength
 }
 
 /// One value may have been seen with several strengths.
 fn distinct(finding: &Finding, seen: &BTreeSet<Sighting>) -> usize {
-    let same = seen.iter().filter(|seen| counts(finding, seen));
+    let same = seen
+        .iter()
+        .filter(|seen| is_as_sure(finding, &seen.detector, seen.strength));
     same.map(|seen| &seen.value).collect::<BTreeSet<_>>().len()
 }
 
-fn sighting(finding: &Finding) -> Sighting {
-    Sighting {
+/// One place may hold several values, such as a blob that unpacks to them.
+fn sightings(finding: &Finding) -> impl Iterator<Item = Sighting> {
+    finding.values.iter().map(|value| Sighting {
         detector: finding.detector.clone(),
-        value: finding.value.to_string(),
+        value: value.to_string(),
         strength: finding.strength,
-    }
+    })
 }

@@ -52,7 +52,7 @@ fn dl_5_the_fifth_iban_of_a_room_and_hour_waits() {
         let found = ibans(&[number]).judged().findings;
         Sighting {
             detector: "de.iban".to_owned(),
-            value: found[0].value.to_string(),
+            value: found[0].values[0].to_string(),
             strength: found[0].strength,
         }
     };
@@ -132,7 +132,8 @@ fn the_facts_about_a_finding_say_where_and_how_often_and_never_what() {
     ] {
         assert_eq!(finding[key], value, "{key}");
     }
-    assert_eq!(finding["value"], facts["findings"][2]["value"]);
+    assert_eq!(finding["values"], facts["findings"][2]["values"]);
+    assert_eq!(finding["values"].as_array().unwrap().len(), 1);
     assert!(!facts["findings"].to_string().contains(IBANS[0]));
 }
 
