@@ -3,27 +3,49 @@
 //! ```text
 //!  rules/dlp/*.toml ─→ Detectors
 //!                         │ scan(tree, pointer)
-//!  tree ─→ every string, key, number ─→ views (raw, normalised) ─→ keywords ─→ regex ─→ validator ─→ Finding
+//!  tree ─→ every string, key, number ─→ views ─→ keywords ─→ regex ─→ validator ─→ Finding
 //! ```
 //!
 //! A finding says which detector, how sure, which field and where; never the text, so that it can be logged and handed
 //! on. Work is bounded; over the bound a scan fails, and its caller denies the event.
 
+mod allow;
+mod budget;
+mod check;
+mod context;
 mod detector;
+mod detectors;
+mod hash;
+mod index;
 mod load;
+mod pattern;
 mod scan;
+mod self_test;
 mod validator;
 mod view;
 
 use serde::{Deserialize, Serialize};
 
-pub use detector::{Detectors, Marking};
-pub use scan::{MAX_CANDIDATES, MAX_DEPTH, MAX_FINDINGS, MAX_UNIT_BYTES, ScanError};
+pub use budget::{
+    CANDIDATES_PER_BYTE, FREE_CANDIDATES, FREE_SEARCHED, FREE_VIEW_BYTES, MAX_DEPTH, MAX_FINDINGS,
+    MAX_UNIT_BYTES, SEARCHED_PER_BYTE, ScanError, VIEW_BYTES_PER_BYTE,
+};
+pub use detector::Marking;
+pub use detectors::{DEFAULT_SIZE_LIMIT, Detectors, LoadOptions, Scan};
+pub use hash::{HASH_KEY_BYTES, HashKey, VALUE_HASH_BYTES, ValueHash};
+pub use index::Index;
+pub use load::{
+    DEFAULT_WITHIN_CHARS, MAX_CONTEXT_CHARS, MAX_DETECTORS, MAX_FILE_BYTES, MAX_ID_BYTES,
+    MAX_PATTERNS, MAX_PHRASES, MAX_WITHIN_CHARS, MIN_EXAMPLES,
+};
+pub use self_test::{DetectorTest, ExampleTest, TestReport};
 
 /// How sure a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Strength {
+    /// Nothing by itself: the pattern counts only beside words that say what it is. Never leaves a scan.
+    None,
     /// The pattern alone.
     Low,
     /// The pattern and a check that random text rarely passes.
@@ -45,11 +67,15 @@ pub struct Finding {
     pub start: usize,
     /// Byte after the value.
     pub end: usize,
-    /// The view that showed it first: `raw` or `normalised`.
+    /// The view that showed it first: `raw`, `normalised`, `joined`, `skeleton` or `decoded`.
     pub view: &'static str,
     /// True where the value stands in the key of `field` and not below it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub key: bool,
+    /// The value as a keyed hash, for telling how many different ones there are; several, in order, where the place
+    /// holds packed text with several values.
+    #[serde(skip)]
+    pub values: Vec<ValueHash>,
 }
 
 impl Strength {
@@ -57,6 +83,7 @@ impl Strength {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Strength::None => "none",
             Strength::Low => "low",
             Strength::Medium => "medium",
             Strength::High => "high",
@@ -66,6 +93,7 @@ impl Strength {
     /// One step surer; `High` stays.
     pub(crate) fn raised(self) -> Strength {
         match self {
+            Strength::None => Strength::Low,
             Strength::Low => Strength::Medium,
             Strength::Medium | Strength::High => Strength::High,
         }
