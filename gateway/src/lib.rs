@@ -40,4 +40,5 @@ pub mod route;
 pub mod run;
 pub mod shipped;
 pub mod telemetry;
+pub mod window;
 pub mod xmatrix;

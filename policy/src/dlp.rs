@@ -10,15 +10,33 @@
 //! on. Work is bounded; over the bound a scan fails, and its caller denies the event.
 
 mod detector;
+mod documents;
+mod exact;
+mod index;
 mod load;
 mod scan;
 mod validator;
 mod view;
+mod window;
 
 use serde::{Deserialize, Serialize};
 
 pub use detector::{Detectors, Marking};
+pub use documents::{
+    Documents, DocumentsSpec, MIN_SHARED, MIN_WORDS, Overlap, SHINGLE_WORDS, STRETCH,
+    WINDOW_SHINGLES,
+};
+pub use exact::{Exact, ExactSpec, MAX_LOOKUPS, MAX_WITHIN_CHARS, UseError};
+pub use index::{
+    Built, ColumnSpec, DateOrder, DocumentsBuilder, Index, IndexError, IndexKey, KeyError,
+    MAX_COLUMNS, MAX_DOCUMENTS, MAX_ENTRIES, MAX_INDEX_BYTES, MAX_ROWS, MAX_VALUE_BYTES,
+    MIN_VALUE_BYTES, SpecError, TableBuilder, TableSpec, ValueKind, build_documents, build_table,
+};
 pub use scan::{MAX_CANDIDATES, MAX_DEPTH, MAX_FINDINGS, MAX_UNIT_BYTES, ScanError};
+pub use window::{
+    Around, KEPT_BYTES, MAX_SAID, Part, Said, Seen, WINDOW_BYTES, WINDOW_MESSAGES, WINDOW_MS,
+    Window, Windows, joined, said,
+};
 
 /// How sure a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

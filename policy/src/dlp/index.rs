@@ -1,0 +1,68 @@
+//! Indexes of what must not leave: tables of people and documents, as keyed hashes and nothing else.
+//!
+//! ```text
+//!  where the data is                                   in the gateway
+//!  table, INDEX.toml ─┐                                ┌─▶ Exact      "two of name, birth date, KVNR of one row"
+//!  documents ─────────┼─ builder + key ──▶ file ──▶ Index
+//!                     ┘                              └─▶ Documents  "30 % of this text stands in a document"
+//! ```
+//!
+//! The file holds hashes under a key that stands beside it in another file, so that whoever has the file alone learns how
+//! many values there are, and not one of them. A file that was cut, changed or made with another key is refused whole.
+
+mod build;
+mod cells;
+mod dates;
+mod file;
+mod filter;
+mod key;
+mod spec;
+mod table;
+mod words;
+
+use std::sync::Arc;
+
+pub use build::{
+    Built, DocumentsBuilder, MAX_DOCUMENTS, MAX_ENTRIES, MAX_ROWS, TableBuilder, build_documents,
+    build_table,
+};
+pub use cells::{MAX_VALUE_BYTES, MIN_VALUE_BYTES};
+pub use file::{IndexError, MAX_INDEX_BYTES};
+pub use key::{IndexKey, KeyError};
+pub use spec::{ColumnSpec, DateOrder, MAX_COLUMNS, SpecError, TableSpec, ValueKind};
+
+pub(super) use dates::Dates;
+pub(super) use file::bytes;
+pub(super) use filter::Filter;
+pub(super) use key::Sip;
+pub(super) use table::{Table, lower_bound};
+pub(super) use words::Words;
+
+use super::documents::Shelf;
+
+/// One index, read and checked.
+#[derive(Clone, Debug)]
+pub struct Index(pub(super) Kind);
+
+/// What an index holds.
+#[derive(Clone, Debug)]
+pub(super) enum Kind {
+    /// Rows of a table.
+    Table(Arc<Table>),
+    /// Documents.
+    Documents(Arc<Shelf>),
+}
+
+impl Index {
+    /// Reads a file that was made with `key`: the name by which detectors call it, and the index.
+    ///
+    /// # Errors
+    /// [`IndexError`], with the remedy.
+    pub fn read(file: &[u8], key: &IndexKey) -> Result<(String, Index), IndexError> {
+        let (name, kind) = file::open(file, key)?;
+        Ok((name, Index(kind)))
+    }
+}
+
+#[cfg(test)]
+mod tests;
