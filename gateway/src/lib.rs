@@ -41,4 +41,5 @@ pub mod route;
 pub mod run;
 pub mod shipped;
 pub mod telemetry;
+pub mod window;
 pub mod xmatrix;
