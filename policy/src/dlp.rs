@@ -21,9 +21,11 @@ mod hash;
 mod index;
 mod load;
 mod pattern;
+mod prefilter;
 mod scan;
 mod self_test;
 mod validator;
+mod values;
 mod view;
 mod window;
 
@@ -48,7 +50,7 @@ pub use index::{
 };
 pub use load::{
     DEFAULT_WITHIN_CHARS, MAX_CONTEXT_CHARS, MAX_DETECTORS, MAX_FILE_BYTES, MAX_ID_BYTES,
-    MAX_PATTERNS, MAX_PHRASES, MAX_WITHIN_CHARS, MIN_EXAMPLES,
+    MAX_PATTERNS, MAX_PHRASES, MAX_WITHIN_CHARS, MIN_EXAMPLES, PROBE_BYTES,
 };
 pub use self_test::{DetectorTest, ExampleTest, TestReport};
 pub use window::{
