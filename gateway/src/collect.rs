@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ruma_common::{CanonicalJsonObject, CanonicalJsonValue};
 use sluice_policy::decide::{SIGHTING_MS, Sighting};
+use sluice_policy::dlp::{self, Part};
 use sluice_policy::edu::Edu;
 use sluice_policy::label::{Label, RoomLabel};
 use sluice_policy::pdu::{Integrity, Pdu, Relation, RoomStateElement, RoomVersion, Template};
@@ -25,6 +26,7 @@ use crate::parse::{Parsed, Unit};
 use crate::refusal::Refusal;
 use crate::rooms::truthful;
 use crate::route::{Op, UnitKind};
+use crate::window::{Speaker, Visit};
 use sluice_policy::ids;
 
 mod said;
@@ -92,6 +94,8 @@ pub struct PduCase {
     pub is_news: bool,
     /// Whether nobody was asked what its room says, because enough was asked for the body.
     pub unasked: bool,
+    /// What it says, and whose window that belongs to; `None` where it is not read together with others.
+    pub said: Option<(Speaker, Part)>,
 }
 
 /// What is known of an event that another one relates to.
@@ -157,6 +161,8 @@ pub struct Collected {
     pub water: BTreeMap<String, Vec<Label>>,
     /// What detectors found within the hour, by room.
     pub seen: BTreeMap<String, Vec<Sighting>>,
+    /// What the senders of the body said lately; `None` where nothing is read together.
+    pub visit: Option<Visit>,
 }
 
 impl Collected {
@@ -227,6 +233,7 @@ pub async fn collect(
             case.targets = targets;
         }
     }
+    let visit = enter(gateway, &cases)?;
     let room = match (collector.shown.take(), exchange.route.room_id()) {
         (Some(shown), _) => Some(shown),
         (None, Some(room_id)) => Some(gateway.known_room(room_id)?),
@@ -239,7 +246,22 @@ pub async fn collect(
         room,
         water: collector.water,
         seen: collector.seen,
+        visit: Some(visit),
     })
+}
+
+/// Opens the windows of all who say something in a body, and shows to others what they say.
+fn enter(gateway: &Gateway, cases: &[Case]) -> Result<Visit, Refusal> {
+    let mut says: BTreeMap<Speaker, Vec<Part>> = BTreeMap::new();
+    for case in cases {
+        if let Ok(Material::Pdu(case)) = &case.material
+            && let Some((speaker, part)) = &case.said
+        {
+            says.entry(speaker.clone()).or_default().push(part.clone());
+        }
+    }
+    let visit = gateway.windows.enter(says, crate::gateway::now_ms());
+    visit.map_err(|error| Refusal::ourselves("gateway.windows", error.to_string()))
 }
 
 /// Room versions that the body itself announces, where the journal does not know better: `room_version` of an invite or template, create events of a state.
@@ -499,10 +521,33 @@ impl Collector<'_> {
             lowering_refused,
             is_news,
             unasked,
+            said: None,
         };
+        case.said = self.said_in(&case, &link);
         self.as_first_seen(&mut case)?;
         self.hear(&case)?;
         Ok(case)
+    }
+
+    /// What an event says that may cross and is read with what its sender says around it. Not in the state of a room: that
+    /// has one event a key, and each was read so when it was sent.
+    fn said_in(&self, case: &PduCase, link: &str) -> Option<(Speaker, Part)> {
+        let bulk = matches!(
+            (self.exchange.route.endpoint.op, self.way),
+            (Op::State | Op::EventAuth | Op::SendJoin, Way::Answer)
+        );
+        if bulk || case.integrity != Integrity::Whole || case.denial.is_some() {
+            return None;
+        }
+        let pdu = &case.pdu;
+        let said = dlp::said(pdu.kind(), pdu.content(), "");
+        let speaker = Speaker {
+            link: link.to_owned(),
+            room: pdu.room_id().to_owned(),
+            sender: pdu.sender().to_owned(),
+        };
+        let part = Part::new(pdu.event_id(), pdu.origin_server_ts(), &said);
+        (!part.texts.is_empty()).then_some((speaker, part))
     }
 
     /// What the room of an event says: known, or asked for; `None` where nobody knows. Where enough was asked for one body,

@@ -153,6 +153,10 @@ pub struct State {
     pub peers: PathBuf,
     /// The signed policy bundle.
     pub bundle: PathBuf,
+    /// What senders said lately, encrypted.
+    pub windows: PathBuf,
+    /// The keys of that, which are erased with it.
+    pub window_keys: PathBuf,
 }
 
 /// The operations listener.

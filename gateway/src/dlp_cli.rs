@@ -5,6 +5,7 @@
 
 mod files;
 // IMPORT mod import;
+mod index;
 mod lines;
 mod scan;
 mod test;
@@ -29,6 +30,8 @@ pub enum DlpCommand {
     Test(TestArgs),
     /// Turn rules in the gitleaks format into detectors.
     Import(ImportArgs),
+    /// Make an index of a table or of documents, for detectors that look for exactly these.
+    Index(index::IndexArgs),
 }
 
 /// Which detectors, and the security policies that their markings name.
@@ -54,6 +57,9 @@ pub struct ScanArgs {
     #[command(flatten)]
     /// The detectors.
     pub rules: Rules,
+    /// Read lines of one sender in one room together, as a gateway does; texts are of one sender in one room.
+    #[arg(long)]
+    pub window: bool,
     /// Answer as JSON lines: {"id","findings":[{"detector","strength","field","start","end","view"}]}.
     #[arg(long)]
     pub json: bool,
@@ -111,6 +117,9 @@ struct Failure {
 pub fn run(command: &DlpCommand, streams: &mut Streams<'_>) -> Exit {
     let (done, json) = match command {
         DlpCommand::Scan(args) => (scan::run(args, streams), args.json),
+        DlpCommand::Index(args) => {
+            return index::run(args, streams.input, streams.out, streams.err);
+        }
         DlpCommand::Test(args) => (test::run(args, streams), args.json),
         DlpCommand::Import(_) => return Exit::Usage, // IMPORT
     };

@@ -19,6 +19,7 @@ use hyper::{Response, StatusCode};
 use ruma_common::CanonicalJsonValue;
 use time::OffsetDateTime;
 
+use crate::window::Windows;
 use crate::accept::{Head, Service, Source};
 use crate::audit::entry::{Entry, RefusedEntry};
 use crate::audit::{Audit, Strangers};
@@ -55,6 +56,8 @@ pub struct Gateway {
     pub audit: Audit,
     /// The journal.
     pub journal: Arc<Journal>,
+    /// What each sender said lately.
+    pub windows: Windows,
     /// The homeservers' keys.
     pub keys: KeyStore,
     /// The joins of our homeservers that are under way.
@@ -75,7 +78,7 @@ impl Gateway {
     pub fn new(
         active: Active,
         audit: Audit,
-        journal: Arc<Journal>,
+        (journal, windows): (Arc<Journal>, Windows),
         metrics: Metrics,
         run: String,
     ) -> Self {
@@ -83,6 +86,7 @@ impl Gateway {
             active: RwLock::new(Arc::new(active)),
             audit,
             journal,
+            windows,
             keys: KeyStore::default(),
             joins: Joins::default(),
             strangers: Strangers::new(),
@@ -264,7 +268,8 @@ impl Gateway {
             judged.map_err(|error| Refusal::ourselves("gateway.policy", error.to_string()))?;
         self.metrics.stage(Stage::Judge, started.elapsed());
         let started = Instant::now();
-        let cleared = record::record(&self.audit, exchange, way, judged, measures).await;
+        let durable = (&self.audit, &self.windows);
+        let cleared = record::record(durable, exchange, way, judged, measures).await;
         self.metrics.stage(Stage::Record, started.elapsed());
         if let Ok(cleared) = &cleared {
             for outcome in cleared.outcomes() {

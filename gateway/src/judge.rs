@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ruma_common::{CanonicalJsonObject, CanonicalJsonValue};
 use sluice_policy::bundle::Bundle;
 use sluice_policy::decide::{self, LinkContext, UnitDecision, UnitFacts};
-use sluice_policy::dlp::{Finding, Strength};
+use sluice_policy::dlp::{Finding, Part, Strength};
 use sluice_policy::edu::Edu;
 use sluice_policy::engine::EngineError;
 use sluice_policy::label::Label;
@@ -25,9 +25,11 @@ use crate::collect::{Case, Collected, Condemned, EduCase, Material, PduCase};
 use crate::exchange::{Exchange, Way};
 use crate::refusal::{Blame, Refusal};
 use crate::route::{Op, UnitKind};
+use crate::window::{Speaker, Visit};
 
 mod facts;
 mod found;
+mod heard;
 mod lines;
 
 pub(crate) use facts::event as event_facts;
@@ -58,6 +60,16 @@ pub struct Judged {
     outcomes: Vec<Outcome>,
     entries: Vec<Entry>,
     refusal: Option<Refusal>,
+    spoken: Spoken,
+}
+
+/// What was said in a judged body.
+#[derive(Debug, Default)]
+pub(super) struct Spoken {
+    /// What crosses, to be kept for the messages that follow.
+    pub(super) released: Vec<(Speaker, Part)>,
+    /// Keeps what is judged here in the sight of others until it is kept.
+    pub(super) visit: Option<Visit>,
 }
 
 /// What became of one unit.
@@ -86,8 +98,15 @@ impl Judged {
         Vec<Outcome>,
         Vec<Entry>,
         Option<Refusal>,
+        Spoken,
     ) {
-        (self.fields, self.outcomes, self.entries, self.refusal)
+        (
+            self.fields,
+            self.outcomes,
+            self.entries,
+            self.refusal,
+            self.spoken,
+        )
     }
 }
 
@@ -103,6 +122,7 @@ pub fn judge(scene: &Scene<'_>, collected: Collected) -> Result<Judged, EngineEr
         refusal: None,
         closed: BTreeSet::new(),
         water: collected.water,
+        released: Vec::new(),
     };
     let outcomes: Vec<Outcome> = collected
         .cases
@@ -122,6 +142,10 @@ pub fn judge(scene: &Scene<'_>, collected: Collected) -> Result<Judged, EngineEr
         outcomes,
         entries: bench.entries,
         refusal: bench.refusal,
+        spoken: Spoken {
+            released: bench.released,
+            visit: collected.visit,
+        },
     })
 }
 
@@ -130,11 +154,13 @@ fn decide_all(
     scene: &Scene<'_>,
     collected: &Collected,
 ) -> Result<BTreeMap<usize, UnitDecision>, EngineError> {
+    let room_id = scene.exchange.route.room_id();
+    let heard = heard::all(collected);
     let open: Vec<(usize, UnitFacts<'_>)> = collected
         .cases
         .iter()
         .enumerate()
-        .filter_map(|(at, case)| Some((at, facts::of(scene.exchange.route.room_id(), case, collected)?)))
+        .filter_map(|(at, case)| Some((at, facts::of(room_id, case, collected, heard.get(&at))?)))
         .collect();
     let (places, units): (Vec<usize>, Vec<UnitFacts<'_>>) = open.into_iter().unzip();
     if units.is_empty() {
@@ -167,6 +193,8 @@ struct Bench<'a> {
     closed: BTreeSet<String>,
     /// Labels of what crossed lately, this judgement's own with them, by room, where the link keeps a high-water mark.
     water: BTreeMap<String, Vec<Label>>,
+    /// What was said in events that cross.
+    released: Vec<(Speaker, Part)>,
 }
 
 impl Bench<'_> {
@@ -252,7 +280,10 @@ impl Bench<'_> {
             self.refuse_closed_room(&ruling.rule);
         }
         let tree = match ruling.verdict {
-            Verdict::Release if case.integrity == Integrity::Whole => Some(case.pdu.outgoing()),
+            Verdict::Release if case.integrity == Integrity::Whole => {
+                self.released.extend(case.said.clone());
+                Some(case.pdu.outgoing())
+            }
             Verdict::Release | Verdict::Redact | Verdict::Hold => Some(case.pdu.redacted()),
             Verdict::Drop => None,
         };

@@ -4,6 +4,7 @@
 //! there is no other way to bytes. A full disk or a read-only journal therefore lets nothing cross.
 
 use ruma_common::CanonicalJsonObject;
+use sluice_policy::dlp::Part;
 
 use crate::audit::Audit;
 use crate::audit::entry::{AnswerEntry, Counts, Entry, Face as AuditFace, RequestEntry};
@@ -11,6 +12,7 @@ use crate::exchange::{Exchange, Face, Way};
 use crate::judge::{Judged, Outcome};
 use crate::refusal::Refusal;
 use crate::route::UnitKind;
+use crate::window::{Speaker, Windows};
 
 /// A judged and durably recorded body.
 #[derive(Debug)]
@@ -53,36 +55,52 @@ pub struct Measures {
     pub status: u16,
 }
 
-/// Writes the lines of a judgement, and waits until they are durable.
+/// Writes the lines of a judgement, and what crosses of what was said, and waits until both are durable.
 ///
 /// # Errors
-/// The judgement's own refusal (its lines are durable then), or [`Refusal`] where the audit log cannot be written.
+/// The judgement's own refusal (its lines are durable then), or [`Refusal`] where audit log or windows cannot be
+/// written.
 pub async fn record(
-    audit: &Audit,
+    (audit, windows): (&Audit, &Windows),
     exchange: &Exchange,
     way: Way,
     judged: Judged,
     measures: Measures,
 ) -> Result<Cleared, Refusal> {
-    let (fields, outcomes, mut entries, refusal) = judged.into_parts();
+    let (fields, outcomes, mut entries, refusal, spoken) = judged.into_parts();
     match way {
         _ if refusal.is_some() => {}
         Way::Request => entries.push(Entry::Request(request_line(exchange, &outcomes, measures))),
         Way::Answer if outcomes.is_empty() => {}
         Way::Answer => entries.push(Entry::Answer(answer_line(exchange, &outcomes, measures))),
     }
-    if !entries.is_empty() {
-        audit.record(entries).await.map_err(|error| {
-            Refusal::ourselves(
-                "gateway.audit",
-                format!("the audit log cannot be written: {error}"),
-            )
-        })?;
-    }
+    let released = match refusal {
+        Some(_) => Vec::new(),
+        None => spoken.released,
+    };
+    tokio::try_join!(write(audit, entries), keep(windows, released))?;
+    // From here on it is kept, and others need not see it as pending.
+    drop(spoken.visit);
     match refusal {
         Some(refusal) => Err(refusal),
         None => Ok(Cleared { fields, outcomes }),
     }
+}
+
+async fn write(audit: &Audit, entries: Vec<Entry>) -> Result<(), Refusal> {
+    if entries.is_empty() {
+        return Ok(());
+    }
+    let written = audit.record(entries).await.map(drop);
+    written.map_err(|error| {
+        let detail = format!("the audit log cannot be written: {error}");
+        Refusal::ourselves("gateway.audit", detail)
+    })
+}
+
+async fn keep(windows: &Windows, released: Vec<(Speaker, Part)>) -> Result<(), Refusal> {
+    let kept = windows.append(released, crate::gateway::now_ms()).await;
+    kept.map_err(|error| Refusal::ourselves("gateway.windows", error.to_string()))
 }
 
 fn request_line(exchange: &Exchange, outcomes: &[Outcome], measures: Measures) -> RequestEntry {

@@ -30,6 +30,7 @@ use crate::config::{Config, Listen, Material, Mistakes, Way};
 use crate::gateway::Gateway;
 use crate::journal::Journal;
 use crate::operations::{self, Health, Metrics};
+use crate::window::Windows;
 
 mod leaves;
 mod load;
@@ -129,11 +130,12 @@ impl Running {
         let config = active.config.clone();
         let metrics = Metrics::new();
         let (audit, journal) = open_record(&config, &material, metrics.clone())?;
+        let windows = open_windows(&config)?;
         let health = Arc::new(Health::default());
         let gateway = Arc::new(Gateway::new(
             active,
             audit,
-            journal,
+            (journal, windows),
             metrics.clone(),
             run_id()?,
         ));
@@ -213,6 +215,10 @@ impl Running {
         if self.gateway.audit.failing().is_some() {
             // Its error is told by `tell_health`; this is the attempt that heals.
             let _still_failing = self.gateway.audit.probe().await;
+        }
+        match self.gateway.windows.erase(crate::gateway::now_ms()) {
+            Ok(()) => self.health.heal("windows"),
+            Err(error) => self.health.fail("windows", error.to_string()),
         }
         tell_health(&self.gateway, &self.health);
     }
@@ -323,6 +329,12 @@ fn open_record(
         observe: Arc::new(move |took, entries| metrics.audit_sync(took, entries)),
     });
     Ok((audit.map_err(|error| error.to_string())?, journal))
+}
+
+fn open_windows(config: &Config) -> Result<Windows, String> {
+    let state = &config.state;
+    let windows = Windows::open(&state.windows, &state.window_keys, crate::gateway::now_ms());
+    windows.map_err(|error| error.to_string())
 }
 
 async fn record_start(gateway: &Gateway, file: &Path) -> Result<(), String> {

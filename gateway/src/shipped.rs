@@ -32,7 +32,11 @@ const SPIFS: &[(&str, &str)] = &[
 /// The packs of detectors: the one list of them.
 const PACKS: &[(&str, &str)] = &[
     rule!("dlp/de.toml"),
+    rule!("dlp/eu.toml"),
+    rule!("dlp/health.toml"),
+    rule!("dlp/location.toml"),
     rule!("dlp/marking.toml"),
+    rule!("dlp/network.toml"),
     rule!("dlp/payment.toml"),
 ];
 

@@ -35,7 +35,7 @@ pub use crate::facts::ClearanceOf;
 pub use crate::pdu::{Relation, relations};
 use crate::{
     bundle::Bundle,
-    dlp::{Finding, ScanError},
+    dlp::{Around, Finding, ScanError},
     engine::{EngineError, EventFailure},
     facts::{
         Direction, EncryptionMode, EventFacts, Facts, FindingFacts, Kind, LabelFacts, LabelSource,
@@ -134,6 +134,8 @@ pub struct UnitFacts<'a> {
     pub redacted: bool,
     /// What detectors found in its room on this link within the hour ([`SIGHTING_MS`]), at most [`SIGHTINGS`].
     pub seen: &'a [Sighting],
+    /// What its sender said in its room shortly before and after, for values that are split over messages.
+    pub around: Around<'a>,
 }
 
 /// An event that a unit relates to.

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ruma_common::CanonicalJsonObject as Object;
 use sluice_policy::decide::{self, Effective, Target as TargetLabel, TargetFacts, UnitFacts};
+use sluice_policy::dlp::Around;
 use sluice_policy::facts::Kind;
 use sluice_policy::ids::is_event_id;
 use sluice_policy::label::RoomLabel;
@@ -224,6 +225,7 @@ impl<'s, 'a> Search<'s, 'a> {
             previous_room: None,
             redacted: false,
             seen: &[],
+            around: Around::default(),
         };
         let name = exchange.link(*way);
         let link = active.link_context(exchange, *way, &name)?;

@@ -288,8 +288,16 @@ impl<'t> Reading<'t> {
         let audit = self.path(written.audit);
         let peers = self.path(written.peers);
         let bundle = self.path(written.bundle);
+        let journal = journal?;
+        let beside = |given: Option<PathBuf>, name: &str| {
+            given.unwrap_or_else(|| journal.with_file_name(name))
+        };
+        let windows = beside(self.path(written.windows), "windows.db");
+        let window_keys = beside(self.path(written.window_keys), "windows.key");
         Some(State {
-            journal: journal?,
+            windows,
+            window_keys,
+            journal,
             audit: audit?,
             admin: admin?,
             peers: peers?,

@@ -57,6 +57,8 @@ pub struct WrittenState {
     pub admin: Text,
     pub peers: Text,
     pub bundle: Text,
+    pub windows: Text,
+    pub window_keys: Text,
 }
 
 impl Written {
@@ -172,6 +174,8 @@ fn state<'t>(mut table: Table<'t>, source: &mut Source<'t>) -> WrittenState {
         admin: table.string(source, "admin", r#"admin = "state/admin.sock""#),
         peers: table.string(source, "peers", r#"peers = "peers""#),
         bundle: table.string(source, "bundle", r#"bundle = "bundle.tar.gz""#),
+        windows: table.optional_string(source, "windows"),
+        window_keys: table.optional_string(source, "window_keys"),
     };
     table.close(source);
     written

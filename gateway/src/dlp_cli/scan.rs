@@ -5,7 +5,7 @@ use std::{fs::File, io::BufReader};
 use serde_json::{Value, json};
 use sluice_policy::{
     decide::without_label_names,
-    dlp::{Detectors, Finding, ScanError},
+    dlp::{Detectors, Finding, Part, Said, Scan, ScanError, Windows, said},
     json::{Object, Tree},
     label::Spifs,
 };
@@ -31,6 +31,8 @@ struct Total {
     lines: u64,
     findings: usize,
     bad: u64,
+    /// What each sender said in each room, where lines are read together.
+    windows: Option<Windows>,
 }
 
 pub(super) fn run(args: &ScanArgs, streams: &mut Streams<'_>) -> Result<Exit, Failure> {
@@ -54,7 +56,10 @@ pub(super) fn run(args: &ScanArgs, streams: &mut Streams<'_>) -> Result<Exit, Fa
 impl Scanner {
     /// Answers line by line, each at once.
     fn all(&self, args: &ScanArgs, streams: &mut Streams<'_>) -> Result<Exit, Failure> {
-        let mut total = Total::default();
+        let mut total = Total {
+            windows: args.window.then(Windows::default),
+            ..Total::default()
+        };
         for number in 1_u64.. {
             let line = lines::next(streams.input).map_err(|error| unread(&args.input, &error))?;
             let Some(line) = line else { break };
@@ -85,7 +90,7 @@ impl Scanner {
                 return bad(&Tree::Null, number, &error);
             }
         };
-        match self.scan(&asked) {
+        match self.scan(&asked, number, total.windows.as_mut()) {
             Ok(findings) => {
                 total.findings += findings.len();
                 (json!({"id": asked.id, "findings": findings}), shown(&asked.id, &findings))
@@ -97,14 +102,58 @@ impl Scanner {
         }
     }
 
-    fn scan(&self, asked: &Asked) -> Result<Vec<Finding>, ScanError> {
+    fn scan(
+        &self,
+        asked: &Asked,
+        number: u64,
+        windows: Option<&mut Windows>,
+    ) -> Result<Vec<Finding>, ScanError> {
         match &asked.what {
-            What::Text(text) => self.detectors.scan(&Tree::String(text.clone()), "/text"),
+            What::Text(text) => {
+                let tree = Tree::String(text.clone());
+                let mut findings = self.detectors.scan(&tree, "/text")?;
+                let said = Said {
+                    pointer: "/text".to_owned(),
+                    text,
+                    offset: 0,
+                };
+                let place = Place::of_line(number);
+                findings.extend(self.together(&place, &[said], windows)?);
+                Ok(findings)
+            }
             What::Event(event) => {
                 let spared = self.without_names(event);
-                self.detectors.scan_object(spared.as_ref().unwrap_or(event), "/event")
+                let event = spared.as_ref().unwrap_or(event);
+                let mut findings = self.detectors.scan_object(event, "/event")?;
+                let content = event.get("content").and_then(Tree::as_object);
+                let kind = event.get("type").and_then(Tree::as_str);
+                let said = content.map(|content| {
+                    said(kind.unwrap_or_default(), content, "/event/content")
+                });
+                let place = Place::of_event(number, event);
+                findings.extend(self.together(&place, &said.unwrap_or_default(), windows)?);
+                Ok(findings)
             }
         }
+    }
+
+    /// What a line shows only together with those before it.
+    fn together(
+        &self,
+        place: &Place<'_>,
+        said: &[Said<'_>],
+        windows: Option<&mut Windows>,
+    ) -> Result<Vec<Finding>, ScanError> {
+        let Some(windows) = windows else {
+            return Ok(Vec::new());
+        };
+        let window = windows.get(place.room, place.sender);
+        let around = window.map(|window| window.around(&place.id, place.sent_ms));
+        let around = around.unwrap_or_default();
+        let findings = self.detectors.scan_window(&Scan::default(), &around, said)?;
+        let part = Part::new(&place.id, place.sent_ms, said);
+        windows.push(place.room, place.sender, part);
+        Ok(findings)
     }
 
     /// The event without the names of its label, which are no markings.
@@ -116,6 +165,37 @@ impl Scanner {
         let mut event = event.clone();
         event.insert("content".to_owned(), Tree::Object(content));
         Some(event)
+    }
+}
+
+/// Whose window a line belongs to, and where in it.
+struct Place<'e> {
+    id: String,
+    room: &'e str,
+    sender: &'e str,
+    sent_ms: i64,
+}
+
+impl<'e> Place<'e> {
+    /// A text was said by the one sender in the one room of all texts.
+    fn of_line(number: u64) -> Self {
+        Self {
+            id: number.to_string(),
+            room: "",
+            sender: "",
+            sent_ms: 0,
+        }
+    }
+
+    fn of_event(number: u64, event: &'e Object) -> Self {
+        let text = |key: &str| event.get(key).and_then(Tree::as_str);
+        let sent = event.get("origin_server_ts").and_then(Tree::as_integer);
+        Self {
+            id: text("event_id").map_or_else(|| number.to_string(), str::to_owned),
+            room: text("room_id").unwrap_or_default(),
+            sender: text("sender").unwrap_or_default(),
+            sent_ms: sent.map_or(0, i64::from),
+        }
     }
 }
 

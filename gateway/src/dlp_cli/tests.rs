@@ -166,6 +166,30 @@ fn a_bad_line_is_answered_and_the_others_go_on() {
 }
 
 #[test]
+fn lines_are_read_together_where_that_is_asked_for() {
+    let lines = [
+        json!({"id": 1, "text": "meine Steuer-ID ist 86 095"}).to_string(),
+        json!({"id": 2, "text": "742 719"}).to_string(),
+    ];
+    assert_eq!(dlp(&["scan", "--json"], &lines.join("\n")).exit, Exit::Done);
+    let said = dlp(&["scan", "--window", "--json"], &lines.join("\n"));
+    assert_eq!(said.exit, Exit::No);
+    assert_eq!(said.lines()[0]["findings"], json!([]));
+    let finding = &said.lines()[1]["findings"][0];
+    assert_eq!(finding["detector"], "de.steuer_id");
+    assert_eq!((&finding["field"], &finding["end"]), (&json!("/text"), &json!(7)));
+    let event = |sender: &str, body: &str| {
+        let content = json!({ "body": body });
+        json!({"id": sender, "event": {"type": "m.room.message", "sender": sender, "room_id": "!r", "content": content}})
+            .to_string()
+    };
+    let of_two = [event("@a:x", "Steuer-ID 86 095"), event("@b:x", "742 719")].join("\n");
+    assert_eq!(dlp(&["scan", "--window", "--json"], &of_two).exit, Exit::Done);
+    let of_one = [event("@a:x", "Steuer-ID 86 095"), event("@a:x", "742 719")].join("\n");
+    assert_eq!(dlp(&["scan", "--window", "--json"], &of_one).exit, Exit::No);
+}
+
+#[test]
 fn people_see_field_place_and_detector_and_never_the_value() {
     let line = json!({"id": "a", "text": format!("Steuer-ID {TAX_ID}")}).to_string();
     let said = dlp(&["scan"], &line);

@@ -2,10 +2,12 @@
 
 use ruma_common::{CanonicalJsonObject as Object, CanonicalJsonValue as Value};
 use sluice_policy::decide::UnitFacts;
+use sluice_policy::dlp::Around;
 use sluice_policy::facts::Kind;
 use sluice_policy::label::RoomLabel;
 use sluice_policy::pdu::Integrity;
 
+use super::heard::Heard;
 use crate::collect::{Case, Collected, Material, PduCase, target_facts};
 use crate::route::UnitKind;
 
@@ -14,6 +16,7 @@ pub(super) fn of<'a>(
     room_id: Option<&'a str>,
     case: &'a Case,
     collected: &'a Collected,
+    heard: Option<&'a Heard>,
 ) -> Option<UnitFacts<'a>> {
     let room = collected.room.as_ref();
     let blank = |content| UnitFacts {
@@ -29,11 +32,13 @@ pub(super) fn of<'a>(
         previous_room: None,
         redacted: false,
         seen: &[],
+        around: Around::default(),
     };
     match case.material.as_ref().ok()? {
         Material::Pdu(pdu) if pdu.denial.is_some() || pdu.integrity == Integrity::Redacted => None,
         Material::Pdu(pdu) => Some(UnitFacts {
             seen: collected.seen(pdu.pdu.room_id()),
+            around: heard.map(Heard::around).unwrap_or_default(),
             ..event(pdu)
         }),
         Material::Edu(edu) => Some(UnitFacts {
@@ -70,6 +75,7 @@ pub(crate) fn event(case: &PduCase) -> UnitFacts<'_> {
             .filter(|room| case.is_news && pdu.is_label_state() && **room != RoomLabel::default()),
         redacted: false,
         seen: &[],
+        around: Around::default(),
     }
 }
 

@@ -59,6 +59,7 @@ fn event(kind: &str, state_key: Option<&str>, content: serde_json::Value) -> Mat
         lowering_refused: false,
         is_news: true,
         unasked: false,
+        said: None,
     }))
 }
 
@@ -109,8 +110,9 @@ fn decided(bundle: &Bundle, case: &Case) -> UnitDecision {
         room: None,
         water: BTreeMap::new(),
         seen: BTreeMap::new(),
+        visit: None,
     };
-    let unit = facts::of(Some(ROOM), case, &collected).unwrap();
+    let unit = facts::of(Some(ROOM), case, &collected, None).unwrap();
     let at = OffsetDateTime::now_utc();
     decide::decide_units(bundle, &link, &[unit], at).unwrap().remove(0)
 }

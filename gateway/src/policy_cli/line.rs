@@ -12,6 +12,7 @@
 use serde_json::Value;
 use sluice_policy::{
     decide::{LABEL_MALFORMED, Relation, Target, TargetFacts, UnitFacts, relations},
+    dlp::Around,
     facts::Kind,
     json::{Limits, Object, Tree, parse_envelope},
     label::{Label, ROOM_LABEL_TYPE, RoomLabel},
@@ -190,6 +191,7 @@ impl Known {
             previous_room: self.room.as_ref().filter(|_| labels_room),
             redacted: false,
             seen: &[],
+            around: Around::default(),
         }
     }
 }

@@ -8,7 +8,8 @@ use time::OffsetDateTime;
 
 use super::{Scene, UnitFacts, bearing::NEW_CONTENT};
 use crate::{
-    dlp::{Finding, Scan, ScanError},
+    dlp::{Finding, Scan, ScanError, said},
+    facts::Kind,
     json::{Object, Tree},
     label::{Category, LABEL_KEY, Label, ROOM_LABEL_TYPE, RoomLabel, Spifs},
 };
@@ -42,6 +43,10 @@ impl Scene<'_> {
                 let text = Tree::String(text.to_owned());
                 findings.extend(detectors.scan_with(&options, &text, pointer)?);
             }
+        }
+        if unit.kind == Kind::Pdu {
+            let said = said(unit.event_type, content, "/event/content");
+            findings.extend(detectors.scan_window(&options, &unit.around, &said)?);
         }
         Ok(findings)
     }

@@ -124,6 +124,7 @@ struct Sent {
     previous: Option<RoomLabel>,
     redacted: bool,
     seen: Vec<Sighting>,
+    before: Vec<&'static str>,
 }
 
 fn sent(event_type: &'static str, content: serde_json::Value) -> Sent {
@@ -139,6 +140,7 @@ fn sent(event_type: &'static str, content: serde_json::Value) -> Sent {
         previous: None,
         redacted: false,
         seen: Vec::new(),
+        before: Vec::new(),
     }
 }
 
@@ -214,6 +216,10 @@ impl Sent {
             previous_room: self.previous.as_ref(),
             redacted: self.redacted,
             seen: &self.seen,
+            around: Around {
+                before: self.before.clone(),
+                after: Vec::new(),
+            },
         }
     }
 

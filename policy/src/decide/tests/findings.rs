@@ -157,3 +157,15 @@ fn a_full_set_of_findings_stays_within_the_fuel_of_one_event() {
     assert_eq!(judged.findings.len(), crate::dlp::MAX_FINDINGS);
     assert_eq!(judged.decision.rule, "dlp.marking.geheim");
 }
+
+#[test]
+fn dl_3_a_value_split_over_two_messages_denies_the_one_that_completes_it() {
+    let rule = |before: &[&'static str], body: &str| {
+        let mut sent = message(body).labelled(GRANTED);
+        sent.before = before.to_vec();
+        sent.judged().decision.rule
+    };
+    assert_eq!(rule(&[], "742 719"), RELEASED);
+    assert_eq!(rule(&["meine Steuer-ID ist 86 095"], "742 719"), "dlp.de.steuer_id");
+    assert_eq!(rule(&["meine Steuer-ID ist 86095742719"], "danke"), RELEASED, "it was said before");
+}
