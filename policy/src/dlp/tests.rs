@@ -295,7 +295,7 @@ fn mistakes_in_rules_name_file_line_and_id() {
         (
             "strength = \"low\"",
             "strength = \"low\"\nvalidator = \"mod97\"",
-            "use one of iban",
+            "is not known; use one of ",
         ),
         ("strength = \"low\"", "strength = \"none\"", "add a context"),
         (
