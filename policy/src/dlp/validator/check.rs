@@ -57,7 +57,9 @@ pub(super) fn luhn_sum(digits: &[u32]) -> u32 {
 
 /// Luhn's check over all digits, the last of which checks. Zeros alone are no number.
 pub(super) fn luhn(digits: &[u32]) -> bool {
-    digits.len() >= 2 && luhn_sum(digits) % 10 == 0 && digits.iter().any(|digit| *digit != 0)
+    digits.len() >= 2
+        && luhn_sum(digits).is_multiple_of(10)
+        && digits.iter().any(|digit| *digit != 0)
 }
 
 /// The check digit of ISO 7064 Mod 11,10.

@@ -9,6 +9,6 @@ pub(super) fn bsn(value: &[u8]) -> bool {
     digits(value).is_some_and(|digits| {
         digits.len() == 9
             && digits.iter().any(|digit| *digit != 0)
-            && weighted(&digits, &WEIGHTS) % 11 == 0
+            && weighted(&digits, &WEIGHTS).is_multiple_of(11)
     })
 }

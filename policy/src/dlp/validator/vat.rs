@@ -155,7 +155,7 @@ fn czechia(body: &[u8]) -> bool {
 
 fn birth_number(body: &[u8]) -> bool {
     let month = number(&body[2..4]).is_some_and(|month| (1..=12).contains(&(month % 50 % 20)));
-    month && number(body).is_some_and(|all| all % 11 == 0)
+    month && number(body).is_some_and(|all| all.is_multiple_of(11))
 }
 
 fn denmark(body: &[u8]) -> bool {
@@ -288,7 +288,7 @@ fn slovenia(body: &[u8]) -> bool {
 fn slovakia(body: &[u8]) -> bool {
     let formed =
         body.len() == 10 && body[0] != b'0' && matches!(body[2], b'2'..=b'4' | b'7'..=b'9');
-    formed && number(body).is_some_and(|all| all % 11 == 0)
+    formed && number(body).is_some_and(|all| all.is_multiple_of(11))
 }
 
 /// Two check digits: 97 less the weighted sum, or that less 55.

@@ -1,0 +1,239 @@
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+use std::io::Write;
+
+use base64::{Engine, prelude::*};
+use flate2::{
+    Compression,
+    write::{GzEncoder, ZlibEncoder},
+};
+
+use super::*;
+use crate::dlp::view::{View, views};
+
+fn all(text: &str) -> Result<Vec<View<'_>>, ScanError> {
+    let mut budget = Budget::default();
+    budget.unit(text.len())?;
+    views(text, &mut budget)
+}
+
+fn decoded(text: &str) -> Vec<String> {
+    let views = all(text).unwrap();
+    views
+        .into_iter()
+        .filter(|view| view.name == ViewName::Decoded)
+        .map(|view| view.text.into_owned())
+        .collect()
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn wrap(text: &str, width: usize, with: &str) -> String {
+    let chunks: Vec<&str> = text
+        .as_bytes()
+        .chunks(width)
+        .map(|c| std::str::from_utf8(c).unwrap())
+        .collect();
+    chunks.join(with)
+}
+
+fn utf16(text: &str, unit: fn(u16) -> [u8; 2]) -> Vec<u8> {
+    text.encode_utf16().flat_map(unit).collect()
+}
+
+const SECRET: &str = "STRENG GEHEIM, Nummer 86095742719";
+
+#[test]
+fn dl_3_every_encoding_is_read_in_its_place() {
+    let base64 = BASE64_STANDARD.encode(SECRET);
+    let mut zlib = ZlibEncoder::new(Vec::new(), Compression::best());
+    zlib.write_all(SECRET.as_bytes()).unwrap();
+    let percent: String = SECRET.bytes().map(|b| format!("%{b:02X}")).collect();
+    let forms = [
+        base64.clone(),
+        base64.trim_end_matches('=').to_owned(),
+        BASE64_URL_SAFE_NO_PAD.encode(SECRET),
+        format!("data:text/plain;base64,{base64}"),
+        format!("https://low.test/x/{base64}"),
+        wrap(&base64, 4, "\n"),
+        wrap(&base64, 5, " "),
+        wrap(&base64, 10, "\r\n"),
+        wrap(&base64, 20, "\n  "),
+        hex(SECRET.as_bytes()),
+        hex(SECRET.as_bytes()).to_uppercase(),
+        wrap(&hex(SECRET.as_bytes()), 2, " "),
+        wrap(&hex(SECRET.as_bytes()), 2, ":"),
+        wrap(&hex(SECRET.as_bytes()), 2, "-"),
+        wrap(&hex(SECRET.as_bytes()), 8, "\n"),
+        format!("0x{}", hex(SECRET.as_bytes())),
+        format!("0x{}", wrap(&hex(SECRET.as_bytes()), 2, ", 0x")),
+        format!("\\x{}", wrap(&hex(SECRET.as_bytes()), 2, "\\x")),
+        percent.clone(),
+        percent.replace('%', "="),
+        wrap(&percent.replace('%', "="), 30, "=\r\n"),
+        SECRET.bytes().map(|b| format!("&#{b};")).collect(),
+        SECRET.bytes().map(|b| format!("&#x{b:X};")).collect(),
+        SECRET
+            .bytes()
+            .map(|b| format!("&#x{b:04x} "))
+            .collect::<String>()
+            .replace(' ', ""),
+        SECRET.bytes().map(|b| format!("\\u{b:04x}")).collect(),
+        SECRET.bytes().map(|b| format!("%u{b:04X}")).collect(),
+        SECRET.bytes().map(|b| format!("\\u{{{b:x}}}")).collect(),
+        SECRET.bytes().map(|b| format!("\\{b:03o}")).collect(),
+        SECRET
+            .chars()
+            .map(|c| char::from_u32(0xe0000 + u32::from(c)).unwrap())
+            .collect(),
+        "ST<b>RENG</b> GE<!-- x -->HEIM, Nummer 8609<i a='>'>57</i>42719".to_owned(),
+        BASE64_STANDARD.encode(gzip(SECRET.as_bytes())),
+        hex(&gzip(SECRET.as_bytes())),
+        BASE64_STANDARD.encode(gzip(&gzip(SECRET.as_bytes()))),
+        BASE64_STANDARD.encode(zlib.finish().unwrap()),
+        BASE64_STANDARD.encode(utf16(SECRET, u16::to_le_bytes)),
+        BASE64_STANDARD.encode(utf16(SECRET, u16::to_be_bytes)),
+        BASE64_STANDARD.encode(utf16(&format!("\u{feff}{SECRET}"), u16::to_le_bytes)),
+        hex(&utf16(SECRET, u16::to_be_bytes)),
+        BASE64_STANDARD.encode(&base64),
+        BASE64_STANDARD.encode(&percent),
+        percent.replace('%', "%25"),
+        BASE64_STANDARD.encode(BASE64_STANDARD.encode(&base64)),
+        wrap(&base64, 6, "\u{200b}"),
+    ];
+    for form in forms {
+        let seen = decoded(&format!("Bitte {form} danke"));
+        let hit = seen.iter().any(|text| text.contains(SECRET));
+        assert!(hit, "{form}: {seen:?}");
+    }
+}
+
+#[test]
+fn named_references_are_read_as_browsers_do() {
+    for (written, seen) in [
+        ("F&Uuml;R", "FÜR"),
+        ("F&UumlR", "FÜR"),
+        ("&Gscr;", "\u{1d4a2}"),
+        ("a&nbsp;b", "a\u{a0}b"),
+        ("GE&shy;HEIM", "GE\u{ad}HEIM"),
+        ("&Gcy;&IEcy;", "ГЕ"),
+    ] {
+        assert!(
+            decoded(written).iter().any(|text| text == seen),
+            "{written}: {:?}",
+            decoded(written)
+        );
+    }
+}
+
+#[test]
+fn what_a_tag_hides_is_read_too() {
+    let text = "<a href=\"https://low.test/%47%45%48%45%49%4D\">x</a>";
+    assert!(decoded(text).iter().any(|text| text.contains("GEHEIM")));
+}
+
+#[test]
+fn a_decoded_layer_is_seen_in_all_ways() {
+    let fullwidth =
+        BASE64_STANDARD.encode("das ist \u{ff27}\u{ff25}\u{ff28}\u{ff25}\u{ff29}\u{ff2d} und");
+    assert!(
+        decoded(&fullwidth)
+            .iter()
+            .any(|text| text.contains("ist GEHEIM und"))
+    );
+    let spelled = BASE64_STANDARD.encode("das ist G E H E I M und");
+    assert!(
+        decoded(&spelled)
+            .iter()
+            .any(|text| text.contains("ist GEHEIM und"))
+    );
+    let cyrillic = BASE64_STANDARD.encode("das ist G\u{415}HEIM und");
+    assert!(
+        decoded(&cyrillic)
+            .iter()
+            .any(|text| text.contains("ist GEHEIM und"))
+    );
+}
+
+#[test]
+fn offsets_lead_to_the_encoded_span() {
+    let base64 = BASE64_STANDARD.encode("ab GEHEIM cd, und noch mehr");
+    let text = format!("Grüße {base64} danke");
+    let views = all(&text).unwrap();
+    let view = views
+        .iter()
+        .find(|view| view.name == ViewName::Decoded)
+        .unwrap();
+    let at = view.text.find("GEHEIM").unwrap();
+    let (from, to) = view.original(at, at + 6);
+    let start = text.find(&base64).unwrap();
+    assert_eq!(&text[from..to], &text[start + 4..start + 12]);
+}
+
+#[test]
+fn words_links_and_keys_are_not_encoded_text() {
+    for text in [
+        "Donaudampfschifffahrtsgesellschaftskapitän Rechtsschutzversicherungsgesellschaften",
+        "https://matrix.to/#/!room:high.test/$1735yCgRtE0s8QfSGKzwA1Wfz9pNoGVYWeoQpYkwOA0",
+        "da39a3ee5e6b4b0d3255bfef95601890afd80709",
+        "kann dass auch wenn ganz viel dann eben mehr",
+    ] {
+        assert_eq!(decoded(text), [] as [&str; 0], "{text}");
+    }
+}
+
+fn refused(text: &str) -> Option<&'static str> {
+    match all(text) {
+        Err(ScanError::Budget { what, .. }) => Some(what),
+        Ok(_) => None,
+    }
+}
+
+#[test]
+fn a_packed_bomb_is_refused() {
+    let bomb = BASE64_STANDARD.encode(gzip(&vec![b'a'; 4 * 1024 * 1024]));
+    assert_eq!(refused(&bomb), Some("bytes of unpacked text"));
+    let twice = BASE64_STANDARD.encode(gzip(&gzip(&vec![b'a'; 64 * 1024 * 1024])));
+    assert_eq!(refused(&twice), Some("bytes of unpacked text"));
+    let many = (0..5).fold(SECRET.as_bytes().to_vec(), |bytes, _| gzip(&bytes));
+    assert_eq!(
+        refused(&BASE64_STANDARD.encode(many)),
+        Some("bytes of unpacked text")
+    );
+}
+
+#[test]
+fn encodings_nested_too_deep_are_refused() {
+    let nested = |depth| (0..depth).fold(SECRET.to_owned(), |text, _| BASE64_STANDARD.encode(text));
+    assert_eq!(refused(&nested(3)), None);
+    assert_eq!(refused(&nested(4)), Some("layers of encoding"));
+    let deep = (0..50).fold("GEHEIM".to_owned(), |text, _| {
+        let next = BASE64_STANDARD.encode(&text);
+        if next.len() > 512 * 1024 { text } else { next }
+    });
+    assert_eq!(refused(&deep), Some("layers of encoding"));
+    assert_eq!(
+        refused(&format!("%{}47", "25".repeat(50))),
+        Some("layers of encoding")
+    );
+}
+
+#[test]
+fn a_million_references_stay_within_the_budget() {
+    let text = "&#71;".repeat(200_000);
+    let start = std::time::Instant::now();
+    let _ = refused(&text);
+    let _ = refused(&"&amp;".repeat(200_000));
+    let _ = refused(&"<a \"".repeat(200_000));
+    let _ = refused(&"R0VI ".repeat(200_000));
+    let _ = refused(&"%47=".repeat(200_000));
+    assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
+}

@@ -1,0 +1,338 @@
+//! One cheap pass over a text: which views could show anything that the text itself does not.
+//!
+//! Most messages are plain, and for them this pass is all that views cost. It may see a sign where there is nothing, and
+//! then a view turns out equal to another one; it must not miss one.
+
+use unicode_normalization::{IsNormalized, char::is_combining_mark, is_nfkc_quick};
+
+use super::skeleton;
+use crate::unicode::{is_dash, is_ignorable, is_line_end, is_space};
+
+/// Letters and digits of a number at least, with all its groups.
+pub(super) const MIN_NUMBER_CHARS: usize = 9;
+/// Digits among them at least.
+pub(super) const MIN_NUMBER_DIGITS: usize = 5;
+/// Letters of a spelled word at least.
+pub(super) const MIN_SPELLED_CHARS: usize = 4;
+/// Encoded text is at least this long, in characters.
+pub(super) const MIN_BLOB_CHARS: usize = 16;
+/// Separators between two groups of a number, or two letters of a spelled word, at most, in bytes.
+pub(super) const MAX_GAP_BYTES: usize = 8;
+
+/// What a text has that makes a view worth while.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Signs {
+    /// Something that the normalised view changes.
+    pub(super) odd: bool,
+    /// Groups that may be one number or one word.
+    pub(super) join: bool,
+    /// Something that looks like a Latin letter.
+    pub(super) look: bool,
+    /// Something that may be encoded text.
+    pub(super) encoded: bool,
+}
+
+impl Signs {
+    pub(super) fn of(text: &str) -> Signs {
+        let mut pass = Pass::default();
+        let bytes = text.as_bytes();
+        let mut at = 0;
+        while let Some(&byte) = bytes.get(at) {
+            let class = CLASS[byte as usize];
+            if class & WORD != 0 {
+                let (classes, length) = word(&bytes[at..]);
+                pass.word(&bytes[at..at + length], classes, at);
+                at += length;
+            } else if class == WIDE {
+                let c = text[at..].chars().next().unwrap_or('\0');
+                at += c.len_utf8();
+                pass.wide(c, at);
+            } else {
+                pass.gap(byte, &bytes[at + 1..]);
+                at += 1;
+            }
+        }
+        pass.run.end(&mut pass.signs);
+        pass.signs
+    }
+
+    pub(super) fn nothing(self) -> bool {
+        self == Signs::default()
+    }
+}
+
+const UPPER: u8 = 1;
+const LOWER: u8 = 2;
+const DIGIT: u8 = 4;
+const WORD: u8 = UPPER | LOWER | DIGIT;
+/// Control characters and the tab.
+const ODD: u8 = 8;
+/// May begin something encoded.
+const ESCAPE: u8 = 16;
+/// Part of base64 beside letters and digits.
+const GLUE: u8 = 32;
+/// Not ASCII.
+const WIDE: u8 = 64;
+
+static CLASS: [u8; 256] = classes();
+
+const fn classes() -> [u8; 256] {
+    let mut classes = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        classes[byte] = match byte as u8 {
+            b'A'..=b'Z' => UPPER,
+            b'a'..=b'z' => LOWER,
+            b'0'..=b'9' => DIGIT,
+            b'+' | b'/' | b'-' | b'_' => GLUE,
+            b'&' | b'%' | b'=' | b'\\' | b'<' => ESCAPE,
+            b'\n' | b'\r' => 0,
+            0..=0x1f | 0x7f => ODD,
+            0x80.. => WIDE,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    classes
+}
+
+/// Classes and length of the letters and digits at the start.
+fn word(bytes: &[u8]) -> (u8, usize) {
+    let mut classes = 0;
+    for (at, byte) in bytes.iter().enumerate() {
+        let class = CLASS[*byte as usize];
+        if class & WORD == 0 {
+            return (classes, at);
+        }
+        classes |= class;
+    }
+    (classes, bytes.len())
+}
+
+#[derive(Default)]
+struct Pass {
+    signs: Signs,
+    run: Run,
+    /// Base64 characters up to here without a gap.
+    glued: usize,
+    /// Length of the last chunk between spaces, and characters of all such chunks in a row.
+    chunk: usize,
+    chunks: usize,
+    lines: usize,
+    newline: bool,
+    /// First byte after the last word.
+    word_end: usize,
+    /// The last byte was a capital followed by a bar.
+    bar: bool,
+}
+
+/// Groups in a row that may be one number or one word.
+#[derive(Default)]
+struct Run {
+    groups: usize,
+    chars: usize,
+    digits: usize,
+    letters: usize,
+}
+
+impl Pass {
+    fn word(&mut self, word: &[u8], classes: u8, at: usize) {
+        self.glued += word.len();
+        self.signs.encoded |= self.glued >= MIN_BLOB_CHARS;
+        if classes == LOWER && word.len() > 1 {
+            self.bar = false;
+            self.run.end(&mut self.signs);
+        } else {
+            self.rare_word(word, classes, at);
+        }
+        self.word_end = at + word.len();
+    }
+
+    /// A word with capitals or digits, or a single letter.
+    fn rare_word(&mut self, word: &[u8], classes: u8, at: usize) {
+        let count = |of: u8| {
+            word.iter()
+                .filter(|byte| CLASS[**byte as usize] == of)
+                .count()
+        };
+        let upper = count(UPPER);
+        self.signs.look |= (self.bar && upper > 0)
+            || (upper < word.len() && upper * 2 >= word.len() && skeleton::has_stand_in(word));
+        self.bar = upper > 0;
+        self.group(word, classes, count(DIGIT), at);
+    }
+
+    fn group(&mut self, word: &[u8], classes: u8, digits: usize, at: usize) {
+        let letters = word.len() - digits;
+        let groupable = match classes {
+            DIGIT => true,
+            UPPER => word.len() <= MAX_LETTERS,
+            _ => word.len() == 1 || (digits > 0 && letters <= MAX_LETTERS),
+        };
+        if !groupable || at - self.word_end > MAX_GAP_BYTES {
+            self.run.end(&mut self.signs);
+        }
+        if groupable {
+            self.run.groups += 1;
+            self.run.chars += word.len();
+            self.run.digits += digits;
+            self.run.letters += if digits == 0 { letters } else { 0 };
+        }
+    }
+
+    fn wide(&mut self, c: char, end: usize) {
+        self.bar = false;
+        self.glued = 0;
+        if skeleton::is_kept(c) {
+            self.run.end(&mut self.signs);
+            return;
+        }
+        let odd = is_odd(c);
+        self.signs.odd |= odd;
+        self.signs.look |= skeleton::look(c).is_some();
+        if c.is_alphanumeric() {
+            // Letters of other scripts may be spelled too.
+            self.signs.join |= self.run.letters + 1 >= MIN_SPELLED_CHARS && self.run.groups > 1;
+            self.run.groups += 1;
+            self.run.chars += 1;
+            self.run.letters += 1;
+            self.word_end = end;
+        }
+    }
+
+    fn gap(&mut self, byte: u8, rest: &[u8]) {
+        match CLASS[byte as usize] {
+            GLUE => self.glued += 1,
+            ODD => self.signs.odd = true,
+            ESCAPE => {
+                self.signs.encoded |= is_escape(byte, rest);
+                self.end_chunk(byte);
+            }
+            _ => self.end_chunk(byte),
+        }
+        self.bar &= byte == b'|';
+    }
+
+    /// Chunks of one length in a row, or alone on their lines, may be one encoded text.
+    fn end_chunk(&mut self, gap: u8) {
+        let length = std::mem::take(&mut self.glued);
+        let breaks = matches!(gap, b'\n' | b'\r');
+        if length == 0 {
+            self.newline |= breaks;
+            return;
+        }
+        let same = length == self.chunk;
+        self.chunks = if same { self.chunks + length } else { length };
+        self.lines = if self.newline {
+            self.lines + length
+        } else {
+            length
+        };
+        let short = length == 2 || length >= MIN_CHUNK_CHARS;
+        self.signs.encoded |= short && (self.chunks >= MIN_BLOB_CHARS - 4 && same);
+        self.signs.encoded |= breaks && self.newline && self.lines >= MIN_BLOB_CHARS - 4;
+        self.chunk = length;
+        self.newline = breaks;
+    }
+}
+
+/// Letters in a group of a number at most.
+pub(super) const MAX_LETTERS: usize = 4;
+/// Characters of a line of wrapped base64 at least.
+pub(super) const MIN_CHUNK_CHARS: usize = 4;
+
+impl Run {
+    #[inline]
+    fn end(&mut self, signs: &mut Signs) {
+        if self.groups == 0 {
+            return;
+        }
+        let run = std::mem::take(self);
+        let number = run.digits >= MIN_NUMBER_DIGITS && run.chars >= MIN_NUMBER_CHARS;
+        signs.join |= run.groups > 1 && (number || run.letters >= MIN_SPELLED_CHARS);
+    }
+}
+
+/// True where `byte` and what follows it may be an escape.
+fn is_escape(byte: u8, rest: &[u8]) -> bool {
+    let next = rest.first().copied().unwrap_or(0);
+    match byte {
+        b'&' => next == b'#' || next.is_ascii_alphabetic(),
+        b'<' => matches!(next, b'/' | b'!' | b'?') || next.is_ascii_alphabetic(),
+        b'\\' => matches!(next, b'u' | b'U' | b'x' | b'0'..=b'7'),
+        b'=' => next.is_ascii_hexdigit() || ends_line(rest),
+        _ => next.is_ascii_hexdigit() || next == b'u',
+    }
+}
+
+/// True where nothing but blanks stands before the end of the line.
+fn ends_line(rest: &[u8]) -> bool {
+    let next = rest.iter().find(|byte| !matches!(byte, b' ' | b'\t'));
+    matches!(next, Some(b'\n' | b'\r'))
+}
+
+/// True for what the normalised view changes.
+fn is_odd(c: char) -> bool {
+    is_ignorable(c)
+        || is_dash(c)
+        || is_space(c)
+        || is_line_end(c)
+        || c.is_control()
+        || is_combining_mark(c)
+        || c.is_numeric()
+        || is_nfkc_quick(std::iter::once(c)) != IsNormalized::Yes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ordinary_text_has_no_signs() {
+        for text in [
+            "Hallo alice, 12:30\n",
+            "Grüße aus Köln, bis später! Die Straße ist lang; wir kommen um 10.",
+            "kein geheimer Plan, nur 3 Leute (und 2 Hunde) am 22.11.",
+            "we'll meet at 7 pm, ok? \u{201e}ja\u{201c} \u{1f600}",
+            "R2D2 & C3PO, 5 % off, if a < b = c",
+        ] {
+            assert_eq!(Signs::of(text), Signs::default(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn each_oddity_has_its_sign() {
+        let sign = |text: &str| {
+            let signs = Signs::of(text);
+            (signs.odd, signs.join, signs.look, signs.encoded)
+        };
+        for text in ["a\u{a0}b", "a\tb", "G\u{200b}E", "٤", "a\u{336}", "a\0"] {
+            assert!(sign(text).0, "{text:?}");
+        }
+        for text in [
+            "G E H E I M",
+            "86 095 742 719",
+            "G\nE\nH\nE\nI\nM",
+            "A 000 500 015",
+        ] {
+            assert!(sign(text).1, "{text:?}");
+        }
+        for text in ["G\u{415}HEIM", "GEHElM", "GEHE|M", "É"] {
+            assert!(sign(text).2, "{text:?}");
+        }
+        for text in [
+            "&#71;",
+            "%47",
+            "=47",
+            "a=\n",
+            "\\u0047",
+            "<b>",
+            "R0VIRUlNR0VIRUlN",
+            "47 45 48 45 49 4d 47 45",
+            "R0VI RUlN R0VI RUlN",
+            "R0VIR\nUlNR0\nVIRUl\nN",
+        ] {
+            assert!(sign(text).3, "{text:?}");
+        }
+    }
+}
