@@ -18,6 +18,7 @@ mod detectors;
 mod documents;
 mod exact;
 mod hash;
+pub mod import;
 mod index;
 mod load;
 mod pattern;
