@@ -7,7 +7,7 @@ use std::path::Path;
 
 use clap::Args;
 use sluice_certs::{CertificateFacts, UnixTime};
-use sluice_policy::bundle::{ARCHIVE_BYTES, Bundle, BundleVerifyKey};
+use sluice_policy::bundle::{ARCHIVE_BYTES, Bundle};
 
 use crate::cli::{ConfigFile, Exit, print_json, tell_mistakes};
 use crate::config::{Config, Material, Mistake, Mistakes};
@@ -64,7 +64,7 @@ pub fn check(config: &Config, now: UnixTime) -> Result<Checked, Mistakes> {
         }
     };
     let mut mistakes = Vec::new();
-    let bundle = keep(open_bundle(config, &material.bundle_key), &mut mistakes);
+    let bundle = keep(open_bundle(config, &material), &mut mistakes);
     let peers = keep(
         Peers::load(&config.state.peers, &Own::of(config, &material)),
         &mut mistakes,
@@ -93,7 +93,7 @@ fn keep<T>(read: Result<T, Mistakes>, mistakes: &mut Vec<Mistake>) -> Option<T> 
 }
 
 /// Opens the bundle as `run` does: signature, every part, and a dry run of the policy.
-pub fn open_bundle(config: &Config, key: &BundleVerifyKey) -> Result<Bundle, Mistakes> {
+pub fn open_bundle(config: &Config, material: &Material) -> Result<Bundle, Mistakes> {
     let file = &config.state.bundle;
     let wrong = |message: String| {
         let remedy = "build it anew with `sluice policy build`";
@@ -102,7 +102,8 @@ pub fn open_bundle(config: &Config, key: &BundleVerifyKey) -> Result<Bundle, Mis
     };
     let archive = read_archive(file)
         .map_err(|error| wrong(format!("{} cannot be read: {error}", file.display())))?;
-    Bundle::open(&archive, key).map_err(|error| wrong(error.to_string()))
+    Bundle::open_with(&archive, &material.bundle_key, material.index_key.clone())
+        .map_err(|error| wrong(error.to_string()))
 }
 
 /// One byte more than a bundle may have is enough to know that it is too large.

@@ -138,6 +138,8 @@ pub struct Keys {
     pub bundle: PathBuf,
     /// Keys the hashes of found values; without it they are comparable until the next start only.
     pub findings: Option<PathBuf>,
+    /// Opens the indexes of the bundle, where it has any.
+    pub indexes: Option<PathBuf>,
 }
 
 /// What the gateway writes, and what it is told with.

@@ -4,7 +4,7 @@
 //! Invariant: no command shows a value that was found, only where it stands and what found it.
 
 mod files;
-// IMPORT mod import;
+mod import;
 mod index;
 mod lines;
 mod scan;
@@ -121,7 +121,7 @@ pub fn run(command: &DlpCommand, streams: &mut Streams<'_>) -> Exit {
             return index::run(args, streams.input, streams.out, streams.err);
         }
         DlpCommand::Test(args) => (test::run(args, streams), args.json),
-        DlpCommand::Import(_) => return Exit::Usage, // IMPORT
+        DlpCommand::Import(args) => (import::run(args, streams), args.json),
     };
     match done {
         Ok(exit) => exit,

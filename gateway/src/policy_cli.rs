@@ -14,7 +14,12 @@ use std::{
 };
 
 use clap::{Args, Subcommand};
-use sluice_policy::bundle::{Bundle, BundleVerifyKey};
+use sluice_policy::{
+    bundle::{Bundle, BundleVerifyKey},
+    dlp::IndexKey,
+};
+
+use crate::config::secret::read_private;
 
 /// Yes, or done.
 const DONE: u8 = 0;
@@ -54,6 +59,9 @@ pub struct BuildArgs {
     /// Private key that signs, P-256 in PKCS#8 PEM.
     #[arg(long, value_name = "FILE")]
     pub key: PathBuf,
+    /// Key of the profile's indexes, where it has any.
+    #[arg(long, value_name = "FILE")]
+    pub index_key: Option<PathBuf>,
     /// Where the bundle goes.
     #[arg(long, value_name = "FILE", default_value = "bundle.tar.gz")]
     pub out: PathBuf,
@@ -74,6 +82,9 @@ pub struct AskArgs {
     /// Public key of the bundle; without it keys/bundle.pub beside the bundle.
     #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,
+    /// Key of the bundle's indexes, where it has any.
+    #[arg(long, value_name = "FILE")]
+    pub index_key: Option<PathBuf>,
     /// The link that the events cross.
     #[arg(long, value_name = "FROM->TO")]
     pub link: String,
@@ -128,12 +139,20 @@ pub fn run(command: &PolicyCommand) -> u8 {
     })
 }
 
-/// Opens a bundle file with a key file.
-fn open_bundle(bundle: &Path, key: &Path) -> Result<Bundle, Failure> {
+/// Reads the key of indexes.
+fn index_key(path: &Path) -> Result<IndexKey, Failure> {
+    let text = read_private(path).map_err(Failure::usage)?;
+    IndexKey::from_text(&text).map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
+}
+
+/// Opens the bundle that is asked about, with a key file.
+fn open_bundle(arguments: &AskArgs, key: &Path) -> Result<Bundle, Failure> {
+    let bundle = arguments.bundle.as_path();
+    let index_key = arguments.index_key.as_deref().map(index_key).transpose()?;
     let pem = std::fs::read_to_string(key).map_err(|error| Failure::could_not(key, &error))?;
     let key = BundleVerifyKey::from_pem(&pem)
         .map_err(|error| Failure::usage(format!("{}: {error}", key.display())))?;
     let archive = std::fs::read(bundle).map_err(|error| Failure::could_not(bundle, &error))?;
-    Bundle::open(&archive, &key)
+    Bundle::open_with(&archive, &key, index_key)
         .map_err(|error| Failure::usage(format!("{}: {error}", bundle.display())))
 }

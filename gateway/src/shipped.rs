@@ -38,6 +38,7 @@ const PACKS: &[(&str, &str)] = &[
     rule!("dlp/marking.toml"),
     rule!("dlp/network.toml"),
     rule!("dlp/payment.toml"),
+    rule!("dlp/secret.toml"),
 ];
 
 const PROFILE: &str = include_str!("../../rules/profiles/demo/bundle.toml");
@@ -58,7 +59,8 @@ pub fn demo_parts() -> Result<BundleParts, ProfileError> {
     };
     let written = profile::parse("demo/bundle.toml", PROFILE)?;
     written.parts(WASM.to_vec(), DATA.to_vec(), |path| {
-        text(path).ok_or_else(|| "not built in".to_owned())
+        let text = text(path).ok_or_else(|| "not built in".to_owned());
+        text.map(String::into_bytes)
     })
 }
 

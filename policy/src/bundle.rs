@@ -6,6 +6,7 @@
 //! .manifest  .signatures.json  data.json  policy.wasm          OPA's
 //! sluice/profile.json  sluice/links.json  sluice/labels.json   name, version; the policy of each link; switches
 //! sluice/spif/*.xml    sluice/dlp/*.toml                       security policies, detectors
+//! sluice/dlp/index/*.idx                                      tables and documents as keyed hashes; the key is not here
 //! ```
 //!
 //! Invariant: a [`Bundle`] exists only if the signature by the given key covers every file of the archive, each file
@@ -27,7 +28,7 @@ use thiserror::Error;
 pub use self::key::{BundleSigningKey, BundleVerifyKey, KeyError};
 use self::{archive::Files, signature::SIGNATURES};
 use crate::{
-    dlp::{Detectors, HashKey},
+    dlp::{Detectors, HashKey, Index, IndexKey, LoadOptions},
     engine::{ENTRYPOINT, Engine, EngineError},
     label::{Discard, Spif, SpifOptions, Spifs},
     link::{DEFAULT_LINK, LinkPolicy, zones},
@@ -50,6 +51,8 @@ const LINKS: &str = "sluice/links.json";
 const LABELS: &str = "sluice/labels.json";
 const SPIF_DIR: &str = "sluice/spif/";
 const DLP_DIR: &str = "sluice/dlp/";
+/// Below [`DLP_DIR`].
+const INDEX_DIR: &str = "sluice/dlp/index/";
 
 /// A bundle that is signed and whole.
 #[derive(Debug)]
@@ -104,6 +107,10 @@ pub struct BundleParts {
     pub spifs: Vec<(String, String)>,
     /// Detectors: file name and TOML.
     pub dlp: Vec<(String, String)>,
+    /// Indexes that detectors name: file name and bytes.
+    pub indexes: Vec<(String, Vec<u8>)>,
+    /// Opens the indexes; it never goes into the bundle.
+    pub index_key: Option<IndexKey>,
     /// The policy of each link.
     pub links: BTreeMap<String, LinkPolicy>,
     /// Switches of the label stage.
@@ -177,11 +184,26 @@ impl Bundle {
     /// # Errors
     /// [`BundleError`], which tells a missing, a broken, an unsigned and a wrongly signed bundle apart.
     pub fn open(archive: &[u8], key: &BundleVerifyKey) -> Result<Self, BundleError> {
+        Self::open_with(archive, key, None)
+    }
+
+    /// The same for a bundle with indexes, which are opened by their key.
+    ///
+    /// # Errors
+    /// [`BundleError`]; [`BundleError::Parts`] where an index is not of this key.
+    pub fn open_with(
+        archive: &[u8],
+        key: &BundleVerifyKey,
+        index_key: Option<IndexKey>,
+    ) -> Result<Self, BundleError> {
         let mut files = archive::read(archive)?;
         let signatures = files.remove(SIGNATURES).ok_or(BundleError::Unsigned)?;
         signature::verify(&files, &signatures, key)?;
-        let parts = BundleParts::from_files(files)?;
-        let (spifs, detectors) = parts.load()?;
+        let parts = BundleParts {
+            index_key,
+            ..BundleParts::from_files(files)?
+        };
+        let (spifs, detectors) = parts.load(false)?;
         let engine = parts.engine()?;
         let BundleParts { profile, links, .. } = parts;
         Ok(Self {
@@ -226,12 +248,13 @@ impl BundleParts {
         if !wrong.is_empty() {
             return Err(BundleError::Parts(wrong));
         }
-        self.load()?;
+        self.load(true)?;
         self.engine()?;
         Ok(())
     }
 
-    fn load(&self) -> Result<(Spifs, Detectors), BundleError> {
+    /// `run_examples` is for building: whoever signed a bundle has seen them pass.
+    fn load(&self, run_examples: bool) -> Result<(Spifs, Detectors), BundleError> {
         let mut mistakes = Vec::new();
         let mut spifs = Vec::new();
         let options = SpifOptions::named(&self.labels.spif_compat).unwrap_or_else(|unknown| {
@@ -265,8 +288,43 @@ impl BundleParts {
         if !mistakes.is_empty() {
             return Err(BundleError::Parts(mistakes));
         }
-        let detectors = Detectors::parse(&self.dlp, &spifs).map_err(BundleError::Parts)?;
+        let options = LoadOptions {
+            indexes: self.indexes()?,
+            run_examples,
+            ..LoadOptions::default()
+        };
+        let detectors =
+            Detectors::parse_with(&self.dlp, &spifs, &options).map_err(BundleError::Parts)?;
         Ok((spifs, detectors))
+    }
+
+    /// The indexes by the names that detectors call them. One that does not open is a mistake of the whole bundle.
+    fn indexes(&self) -> Result<BTreeMap<String, Index>, BundleError> {
+        let Some(key) = &self.index_key else {
+            let without_key = |(name, _): &(String, Vec<u8>)| {
+                format!("{name}: the key of indexes is missing; name it in keys.indexes, or give --index-key")
+            };
+            return match self.indexes.iter().map(without_key).collect::<Vec<_>>() {
+                none if none.is_empty() => Ok(BTreeMap::new()),
+                mistakes => Err(BundleError::Parts(mistakes)),
+            };
+        };
+        let (mut indexes, mut mistakes) = (BTreeMap::new(), Vec::new());
+        for (file, bytes) in &self.indexes {
+            match Index::read(bytes, key) {
+                Ok((name, index)) => {
+                    if indexes.insert(name, index).is_some() {
+                        mistakes.push(format!("{file}: another index has its name; rename one"));
+                    }
+                }
+                Err(error) => mistakes.push(format!("{file}: {error}")),
+            }
+        }
+        if mistakes.is_empty() {
+            Ok(indexes)
+        } else {
+            Err(BundleError::Parts(mistakes))
+        }
     }
 
     fn engine(&self) -> Result<Engine, BundleError> {
@@ -294,15 +352,12 @@ impl BundleParts {
             (LINKS.to_owned(), json(&self.links)?),
             (LABELS.to_owned(), json(&self.labels)?),
         ]);
-        let texts = [(SPIF_DIR, &self.spifs), (DLP_DIR, &self.dlp)];
-        for (directory, (name, text)) in texts
-            .iter()
-            .flat_map(|(dir, list)| list.iter().map(move |entry| (dir, entry)))
-        {
-            if files
-                .insert(format!("{directory}{name}"), text.clone().into_bytes())
-                .is_some()
-            {
+        let text = |(name, text): &(String, String)| (name.clone(), text.clone().into_bytes());
+        let spifs = self.spifs.iter().map(text).map(|file| (SPIF_DIR, file));
+        let dlp = self.dlp.iter().map(text).map(|file| (DLP_DIR, file));
+        let indexes = self.indexes.iter().cloned().map(|file| (INDEX_DIR, file));
+        for (directory, (name, bytes)) in spifs.chain(dlp).chain(indexes) {
+            if files.insert(format!("{directory}{name}"), bytes).is_some() {
                 return Err(BundleError::Parts(vec![format!(
                     "{name}: two files of this name; rename one"
                 )]));
@@ -317,8 +372,12 @@ impl BundleParts {
         let (wasm, data) = (take(POLICY)?, take(DATA)?);
         let (profile, links) = (read(PROFILE, &take(PROFILE)?)?, read(LINKS, &take(LINKS)?)?);
         let labels = read(LABELS, &take(LABELS)?)?;
-        let (mut spifs, mut dlp) = (Vec::new(), Vec::new());
+        let (mut spifs, mut dlp, mut indexes) = (Vec::new(), Vec::new(), Vec::new());
         for (path, bytes) in files {
+            if let Some(name) = path.strip_prefix(INDEX_DIR) {
+                indexes.push((name.to_owned(), bytes));
+                continue;
+            }
             let text = String::from_utf8(bytes)
                 .map_err(|_| BundleError::Broken(format!("{path} is not UTF-8")))?;
             match (path.strip_prefix(SPIF_DIR), path.strip_prefix(DLP_DIR)) {
@@ -335,6 +394,8 @@ impl BundleParts {
             profile,
             spifs,
             dlp,
+            indexes,
+            index_key: None,
             links,
             labels,
             wasm,

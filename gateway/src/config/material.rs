@@ -5,6 +5,7 @@ use std::path::Path;
 
 use sluice_certs::{Authority, CertificateFacts, OwnCertificate, UnixTime};
 use sluice_policy::bundle::BundleVerifyKey;
+use sluice_policy::dlp::IndexKey;
 use sluice_policy::keys::SigningKey;
 use sluice_policy::label::{Clearance, MAX_CLEARANCE_BYTES};
 
@@ -35,6 +36,8 @@ pub struct Material {
     pub clearance: Option<Clearance>,
     /// Keys the hashes of found values, where there is one.
     pub findings: Option<Secret>,
+    /// Opens the bundle's indexes, where it has any.
+    pub index_key: Option<IndexKey>,
 }
 
 impl Material {
@@ -54,6 +57,7 @@ impl Material {
         let bundle_key = loading.bundle_key();
         let clearance = loading.clearance();
         let findings = loading.findings();
+        let index_key = loading.index_key();
         let found = (
             border,
             ca_pem,
@@ -65,6 +69,7 @@ impl Material {
             bundle_key,
             clearance,
             findings,
+            index_key,
         );
         match found {
             (
@@ -78,6 +83,7 @@ impl Material {
                 Some(bundle_key),
                 Some(clearance),
                 Some(findings),
+                Some(index_key),
             ) if loading.mistakes.is_empty() => Ok(Self {
                 border,
                 ca_pem,
@@ -89,6 +95,7 @@ impl Material {
                 bundle_key,
                 clearance,
                 findings,
+                index_key,
             }),
             _ => Err(Mistakes(loading.mistakes)),
         }
@@ -208,6 +215,17 @@ impl Loading<'_> {
         let text = self.private("keys.findings", file)?;
         let remedy = "write 43 random characters, as `sluice init` does";
         self.sound("keys.findings", Secret::from_text(&text), remedy)
+            .map(Some)
+    }
+
+    /// `Some(None)` where the configuration names none.
+    fn index_key(&mut self) -> Option<Option<IndexKey>> {
+        let Some(file) = &self.config.keys.indexes else {
+            return Some(None);
+        };
+        let text = self.private("keys.indexes", file)?;
+        let remedy = "give the key file of `sluice dlp index`";
+        self.sound("keys.indexes", IndexKey::from_text(&text), remedy)
             .map(Some)
     }
 

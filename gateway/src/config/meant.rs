@@ -268,12 +268,14 @@ impl<'t> Reading<'t> {
         let audit = self.path(written.audit);
         let bundle = self.path(written.bundle);
         let findings = written.findings.map(|path| self.path(Some(path)));
+        let indexes = written.indexes.map(|path| self.path(Some(path)));
         Some(Keys {
             signing: signing?,
             injected: injected?,
             audit: audit?,
             bundle: bundle?,
             findings: findings.flatten(),
+            indexes: indexes.flatten(),
         })
     }
 

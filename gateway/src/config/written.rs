@@ -49,6 +49,7 @@ pub struct WrittenKeys {
     pub audit: Text,
     pub bundle: Text,
     pub findings: Text,
+    pub indexes: Text,
 }
 
 pub struct WrittenState {
@@ -162,6 +163,7 @@ fn keys<'t>(mut table: Table<'t>, source: &mut Source<'t>) -> WrittenKeys {
         audit: table.string(source, "audit", r#"audit = "keys/audit.key""#),
         bundle: table.string(source, "bundle", r#"bundle = "keys/bundle.pub""#),
         findings: table.optional_string(source, "findings"),
+        indexes: table.optional_string(source, "indexes"),
     };
     table.close(source);
     written

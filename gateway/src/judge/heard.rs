@@ -27,10 +27,9 @@ impl Heard {
     }
 
     pub(super) fn around(&self) -> Around<'_> {
-        let borrowed = |texts: &'_ Vec<String>| texts.iter().map(String::as_str).collect();
         Around {
-            before: borrowed(&self.before),
-            after: borrowed(&self.after),
+            before: self.before.iter().map(String::as_str).collect(),
+            after: self.after.iter().map(String::as_str).collect(),
         }
     }
 }

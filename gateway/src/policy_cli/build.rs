@@ -51,7 +51,11 @@ pub(super) fn run(arguments: &BuildArgs) -> Result<u8, Failure> {
 /// Builds the bundle and writes it; gives its id.
 fn build(arguments: &BuildArgs) -> Result<String, Failure> {
     let key = signing_key(&arguments.key)?;
-    let parts = parts(&arguments.profile)?;
+    let index_key = arguments.index_key.as_deref().map(super::index_key);
+    let parts = BundleParts {
+        index_key: index_key.transpose()?,
+        ..parts(&arguments.profile)?
+    };
     if let Some(folder) = &arguments.compiled {
         write(&folder.join("policy.wasm"), &parts.wasm)?;
         write(&folder.join("data.json"), &parts.data)?;
@@ -103,8 +107,7 @@ fn parts(name: &str) -> Result<BundleParts, Failure> {
     let text = fs::read_to_string(&path).map_err(|error| Failure::could_not(&path, &error))?;
     let written = profile::parse(&path.display().to_string(), &text).map_err(Failure::usage)?;
     let compiled = compile(&folder, &written)?;
-    let read =
-        |path: &str| fs::read_to_string(folder.join(path)).map_err(|error| error.to_string());
+    let read = |path: &str| fs::read(folder.join(path)).map_err(|error| error.to_string());
     written
         .parts(compiled.wasm, compiled.data, read)
         .map_err(Failure::usage)

@@ -43,7 +43,7 @@ struct Answer {
 pub(super) fn run(arguments: &AskArgs) -> Result<u8, Failure> {
     let link = link(arguments)?;
     let at = instant(arguments.at.as_deref())?;
-    let bundle = open_bundle(&arguments.bundle, &key_path(arguments))?;
+    let bundle = open_bundle(arguments, &key_path(arguments))?;
     let Source(mut input) = open(&arguments.input)?;
     let mut out = io::stdout().lock();
     let asked = Asked {

@@ -23,7 +23,7 @@ use super::{
 pub(super) fn run(arguments: &AskArgs) -> Result<u8, Failure> {
     let at = decide::instant(arguments.at.as_deref())?;
     let link = decide::link(arguments)?;
-    let bundle = super::open_bundle(&arguments.bundle, &decide::key_path(arguments))?;
+    let bundle = super::open_bundle(arguments, &decide::key_path(arguments))?;
     let Source(mut input) = decide::open(&arguments.input)?;
     let mut text = Vec::new();
     let limit = LINE_BYTES as u64 + 1;

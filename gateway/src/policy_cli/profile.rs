@@ -21,6 +21,9 @@ pub struct Written {
     pub spif: Vec<String>,
     /// Detectors.
     pub dlp: Vec<String>,
+    /// Indexes that detectors name, made by `sluice dlp index`: by name, their files.
+    #[serde(default)]
+    pub indexes: BTreeMap<String, String>,
     /// Folder of the rules and their tests, with `capabilities.json`.
     pub rego: String,
     /// The tables of the rules.
@@ -73,15 +76,22 @@ impl Written {
         self,
         wasm: Vec<u8>,
         data: Vec<u8>,
-        read: impl Fn(&str) -> Result<String, String>,
+        read: impl Fn(&str) -> Result<Vec<u8>, String>,
     ) -> Result<BundleParts, ProfileError> {
         let texts = |paths: Vec<String>| -> Result<Vec<(String, String)>, ProfileError> {
-            let text = |path: String| match read(&path) {
+            let utf8 = |bytes| String::from_utf8(bytes).map_err(|_| "not UTF-8".to_owned());
+            let text = |path: String| match read(&path).and_then(utf8) {
                 Ok(text) => Ok((file_name(&path).to_owned(), text)),
                 Err(message) => Err(ProfileError::File { path, message }),
             };
             paths.into_iter().map(text).collect()
         };
+        let index = |(name, path): (String, String)| match read(&path) {
+            Ok(bytes) => Ok((format!("{name}.idx"), bytes)),
+            Err(message) => Err(ProfileError::File { path, message }),
+        };
+        let indexes = self.indexes.into_iter().map(index);
+        let indexes = indexes.collect::<Result<_, ProfileError>>()?;
         Ok(BundleParts {
             profile: Profile {
                 name: self.name,
@@ -89,6 +99,8 @@ impl Written {
             },
             spifs: texts(self.spif)?,
             dlp: texts(self.dlp)?,
+            indexes,
+            index_key: None,
             links: self.links,
             labels: self.labels,
             wasm,

@@ -41,7 +41,7 @@ pub(super) fn load(
     let identities = peers.iter().map(|peer| &peer.identity);
     let border_tls = sluice_certs::tls::border_server(&material.border, identities)
         .map_err(|error| tls_mistake(&error))?;
-    let bundle = open_bundle(&config, &material.bundle_key)
+    let bundle = open_bundle(&config, &material)
         .map(|bundle| Arc::new(bundle.keyed(material.findings.as_ref().map(hash_key))))
         .map_err(|mistakes| mistakes.to_string());
     let keys = Arc::new(LinkKeys {

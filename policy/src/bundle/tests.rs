@@ -32,6 +32,8 @@ fn parts() -> BundleParts {
         spifs: vec![("de-sample.xml".to_owned(), SPIF.to_owned())],
         dlp: vec![("payment.toml".to_owned(), DLP.to_owned())],
         links: BTreeMap::from([("high->low".to_owned(), policy)]),
+        indexes: Vec::new(),
+        index_key: None,
         labels: LabelSettings::default(),
         wasm: WASM.to_vec(),
         data: SETTINGS.to_vec(),

@@ -61,6 +61,8 @@ fn bundle() -> &'static Bundle {
                 .into(),
             wasm: include_bytes!("../../../rules/profiles/demo/compiled/policy.wasm").to_vec(),
             data: include_bytes!("../../../rules/profiles/demo/compiled/data.json").to_vec(),
+            indexes: Vec::new(),
+            index_key: None,
             labels: LabelSettings::default(),
         };
         let key = BundleSigningKey::from_pem(include_str!("../../tests/fixtures/bundle.key")).unwrap();
