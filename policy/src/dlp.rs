@@ -90,6 +90,15 @@ impl Strength {
         }
     }
 
+    /// One step less sure, but never unseen.
+    pub(crate) fn lowered(self) -> Strength {
+        match self {
+            Strength::High => Strength::Medium,
+            Strength::Medium | Strength::Low => Strength::Low,
+            Strength::None => Strength::None,
+        }
+    }
+
     /// One step surer; `High` stays.
     pub(crate) fn raised(self) -> Strength {
         match self {
