@@ -100,9 +100,19 @@ pub(super) fn views<'a>(text: &'a str, budget: &mut Budget) -> Result<Vec<View<'
     Ok(views)
 }
 
-/// What look-alikes make of a phrase, comparable with the skeleton view.
-pub(super) fn skeleton(text: &str) -> String {
-    skeleton::skeleton(text).text
+/// True for a character of another script that looks like a Latin letter.
+pub(super) fn looks_latin(c: char) -> bool {
+    skeleton::look(c).is_some()
+}
+
+/// A text in small letters, normalised, to compare words.
+pub(super) fn normal_words(text: &str) -> String {
+    normalise::normalise(text).text.to_lowercase()
+}
+
+/// The text of HTML as a reader sees it.
+pub(super) fn plain_of_html(html: &str) -> String {
+    decode::plain_of_html(html)
 }
 
 impl View<'_> {
@@ -165,9 +175,12 @@ impl Gathered<'_, '_> {
         signs: Signs,
         layer: usize,
     ) -> Result<(), ScanError> {
-        if signs.join
-            && let Some(made) = joined::join(text)
-        {
+        let joined = if signs.join {
+            joined::join(text)
+        } else {
+            Vec::new()
+        };
+        for made in joined {
             let made = made.onto(map);
             if Signs::of(&made.text).look {
                 self.skeleton(&made.text, Some(&made.map), layer)?;

@@ -225,6 +225,11 @@ impl Reader<'_, '_> {
     }
 
     fn signs(&mut self, words: &[Word]) -> Result<Option<Vec<Sign>>, ScanError> {
+        let base64 = digits(self.text, words, |word| (0, word));
+        // One digit again and again is a line or a number.
+        if base64.windows(2).all(|pair| pair[0].0 == pair[1].0) {
+            return Ok(None);
+        }
         let mut hex = digits(self.text, words, hex_digits);
         hex.retain(|(digit, _)| !matches!(digit, b'-' | b'_'));
         if let Some(bytes) = from_hex(&hex)
@@ -232,7 +237,6 @@ impl Reader<'_, '_> {
         {
             return Ok(Some(placed(signs, &hex, 4)));
         }
-        let base64 = digits(self.text, words, |word| (0, word));
         match from_base64(&base64) {
             Some(bytes) => {
                 Ok(bytes::text(&bytes, self.room)?.map(|signs| placed(signs, &base64, 6)))

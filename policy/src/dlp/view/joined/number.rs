@@ -37,7 +37,12 @@ fn ways(run: &[Group], text: &str) -> Vec<(usize, usize)> {
     trimmed(run, 0, run.len(), &mut ways);
     let usual = usual_gap(run, text);
     cut(run, |a, b| gap(text, a, b) == usual, &mut ways);
-    cut(run, |a, b| a.is_single() == b.is_single(), &mut ways);
+    let alike = |a: &Group, b: &Group| a.is_single() == b.is_single();
+    cut(
+        run,
+        |a, b| alike(a, b) || gap(text, a, b) == usual,
+        &mut ways,
+    );
     cut(run, |a, b| a.is_letters() == b.is_letters(), &mut ways);
     let mut seen = std::collections::BTreeSet::new();
     ways.retain(|way| seen.insert(*way));
