@@ -8,7 +8,10 @@
 
 use std::{fs, path::Path};
 
-use sluice_policy::label::{Clearance, Label, Mode, Spif, lint};
+use sluice_policy::{
+    dlp::Detectors,
+    label::{Clearance, Label, Mode, Spif, Spifs, lint},
+};
 
 /// Reads every file of a target's corpus, and says which of them were not treated as their folder says.
 fn replay(target: &str, accepts: impl Fn(&[u8]) -> bool) {
@@ -81,5 +84,20 @@ fn clearances() {
             Ok(clearance)
         );
         true
+    });
+}
+
+#[test]
+fn rule_files_of_detectors() {
+    let spifs = Spifs::new(Vec::new()).unwrap();
+    replay("dlp_rules", |bytes| {
+        let Some(toml) = text(bytes) else {
+            return false;
+        };
+        let files = [("corpus.toml".to_owned(), toml.to_owned())];
+        let mistakes = Detectors::parse(&files, &spifs).err().unwrap_or_default();
+        let placed = |mistake: &String| mistake.starts_with("corpus.toml:");
+        assert!(mistakes.iter().all(placed), "{mistakes:?}");
+        mistakes.is_empty()
     });
 }

@@ -1,0 +1,44 @@
+//! A text as a validator sees it: letters and digits without what separates them.
+//!
+//! A value may end only where the text has a border, so that no part of a longer number is taken for a value.
+
+/// Letters and digits of a text, ASCII ones in upper case.
+pub(super) struct Signs {
+    /// One byte each; what is not ASCII is zero, which no validator accepts.
+    values: Vec<u8>,
+    /// Byte of the text after each, where a value may end there.
+    ends: Vec<Option<usize>>,
+}
+
+impl Signs {
+    /// Reads `text`, which `next` follows.
+    pub(super) fn of(text: &str, next: Option<char>) -> Signs {
+        let mut signs = Signs {
+            values: Vec::new(),
+            ends: Vec::new(),
+        };
+        let mut rest = text.char_indices().peekable();
+        while let Some((at, c)) = rest.next() {
+            if c.is_alphanumeric() {
+                let after = rest.peek().map_or(next, |(_, c)| Some(*c));
+                let joined = after.is_some_and(char::is_alphanumeric);
+                signs.values.push(plain(c));
+                signs.ends.push((!joined).then_some(at + c.len_utf8()));
+            }
+        }
+        signs
+    }
+
+    /// The first `count` of them and the byte after the last, where a value can end there.
+    pub(super) fn first(&self, count: usize) -> Option<(&[u8], usize)> {
+        let end = (*self.ends.get(count.checked_sub(1)?)?)?;
+        Some((self.values.get(..count)?, end))
+    }
+}
+
+fn plain(c: char) -> u8 {
+    u8::try_from(c)
+        .ok()
+        .filter(u8::is_ascii)
+        .map_or(0, |byte| byte.to_ascii_uppercase())
+}
