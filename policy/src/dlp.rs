@@ -41,6 +41,7 @@ pub use load::{
     MAX_PATTERNS, MAX_PHRASES, MAX_WITHIN_CHARS, MIN_EXAMPLES, PROBE_BYTES,
 };
 pub use self_test::{DetectorTest, ExampleTest, TestReport};
+pub use view::{View, see};
 
 /// How sure a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

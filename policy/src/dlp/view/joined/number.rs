@@ -3,7 +3,7 @@
 use super::{
     super::{
         map::Made,
-        signs::{MIN_NUMBER_CHARS, MIN_NUMBER_DIGITS},
+        signs::{MIN_NUMBER_CHARS, is_numeric},
     },
     group::{Group, gap},
     put_border, put_joined,
@@ -31,7 +31,7 @@ pub(super) fn join(run: &[Group], text: &str, made: &mut Made) -> bool {
 /// Which groups may be a number together, each way once.
 fn ways(run: &[Group], text: &str) -> Vec<(usize, usize)> {
     let mut ways = Vec::new();
-    if digits(run) < MIN_NUMBER_DIGITS {
+    if digits(run) == 0 {
         return ways;
     }
     trimmed(run, 0, run.len(), &mut ways);
@@ -84,7 +84,7 @@ fn is_number(groups: &[Group]) -> bool {
     let chars: usize = groups.iter().map(|group| group.chars).sum();
     groups.len() > 1
         && (MIN_NUMBER_CHARS..=MAX_NUMBER_CHARS).contains(&chars)
-        && digits(groups) >= MIN_NUMBER_DIGITS
+        && is_numeric(chars, digits(groups))
 }
 
 fn digits(groups: &[Group]) -> usize {
