@@ -19,9 +19,11 @@ mod hash;
 mod index;
 mod load;
 mod pattern;
+mod prefilter;
 mod scan;
 mod self_test;
 mod validator;
+mod values;
 mod view;
 
 use serde::{Deserialize, Serialize};
@@ -36,9 +38,10 @@ pub use hash::{HASH_KEY_BYTES, HashKey, VALUE_HASH_BYTES, ValueHash};
 pub use index::Index;
 pub use load::{
     DEFAULT_WITHIN_CHARS, MAX_CONTEXT_CHARS, MAX_DETECTORS, MAX_FILE_BYTES, MAX_ID_BYTES,
-    MAX_PATTERNS, MAX_PHRASES, MAX_WITHIN_CHARS, MIN_EXAMPLES,
+    MAX_PATTERNS, MAX_PHRASES, MAX_WITHIN_CHARS, MIN_EXAMPLES, PROBE_BYTES,
 };
 pub use self_test::{DetectorTest, ExampleTest, TestReport};
+pub use view::{View, see};
 
 /// How sure a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

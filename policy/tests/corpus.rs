@@ -8,7 +8,10 @@
 
 use std::{fs, path::Path};
 
-use sluice_policy::label::{Clearance, Label, Mode, Spif, lint};
+use sluice_policy::{
+    dlp::{Detectors, View, see},
+    label::{Clearance, Label, Mode, Spif, Spifs, lint},
+};
 
 /// Reads every file of a target's corpus, and says which of them were not treated as their folder says.
 fn replay(target: &str, accepts: impl Fn(&[u8]) -> bool) {
@@ -80,6 +83,57 @@ fn clearances() {
             Clearance::read(clearance.to_xml().as_bytes()),
             Ok(clearance)
         );
+        true
+    });
+}
+
+#[test]
+fn rule_files_of_detectors() {
+    let spifs = Spifs::new(Vec::new()).unwrap();
+    replay("dlp_rules", |bytes| {
+        let Some(toml) = text(bytes) else {
+            return false;
+        };
+        let files = [("corpus.toml".to_owned(), toml.to_owned())];
+        let mistakes = Detectors::parse(&files, &spifs).err().unwrap_or_default();
+        let placed = |mistake: &String| mistake.starts_with("corpus.toml:");
+        assert!(mistakes.iter().all(placed), "{mistakes:?}");
+        mistakes.is_empty()
+    });
+}
+
+#[test]
+fn views_lead_back_to_the_original() {
+    replay("dlp_views", |bytes| {
+        let Ok(views) = see(text(bytes).unwrap()) else {
+            return false;
+        };
+        assert_eq!(views.first().map(View::text), text(bytes));
+        for view in &views {
+            is_mapped(view, text(bytes).unwrap());
+        }
+        true
+    });
+}
+
+fn is_mapped(view: &View<'_>, text: &str) {
+    let length = view.text().len();
+    for at in 0..length {
+        for end in [at + 1, (at + 7).min(length), length] {
+            let (from, to) = view.original(at, end);
+            assert!(from < to && to <= text.len(), "{at}..{end}: {text:?}");
+            assert!(text.is_char_boundary(from) && text.is_char_boundary(to));
+        }
+    }
+}
+
+#[test]
+fn encoded_text_is_looked_at_within_limits() {
+    replay("dlp_decode", |bytes| {
+        let text = String::from_utf8_lossy(bytes);
+        let Ok(views) = see(&text) else { return false };
+        let seen: usize = views.iter().skip(1).map(|view| view.text().len()).sum();
+        assert!(seen <= 128 * 1024 + 32 * text.len());
         true
     });
 }

@@ -55,6 +55,17 @@ impl Allow {
         }
     }
 
+    /// What `fits` runs over, in bytes.
+    pub(super) fn cost(&self, place: &Place<'_>) -> usize {
+        let value = place.value.1 - place.value.0;
+        let target = if self.regexes.is_empty() {
+            0
+        } else {
+            place.target(self.target).len()
+        };
+        value * (1 + self.words.len()) + target * self.regexes.len()
+    }
+
     fn has_value(&self, value: &str) -> bool {
         self.values.contains(&super::hash::normal(value))
     }

@@ -1,12 +1,14 @@
 //! Words near a value that say what it is.
 
-use super::Strength;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
-/// Words near a value that make it surer.
+use super::{Strength, prefilter::spellings};
+
+/// Words near a value that make it surer. A word counts inside of a longer one too, as German puts them together.
 #[derive(Clone, Debug)]
 pub(super) struct Context {
-    /// In lower case.
-    pub(super) words: Vec<String>,
+    /// The words; case is ignored.
+    words: AhoCorasick,
     /// How far from the value a word may stand, in characters.
     pub(super) within: usize,
     /// How sure a value is beside such a word.
@@ -14,15 +16,29 @@ pub(super) struct Context {
 }
 
 impl Context {
+    /// # Errors
+    /// The words are too many.
+    pub(super) fn new(
+        words: &[String],
+        within: usize,
+        strength: Strength,
+    ) -> Result<Context, String> {
+        let words = AhoCorasick::builder()
+            .ascii_case_insensitive(true)
+            .kind(Some(AhoCorasickKind::ContiguousNFA))
+            .build(words.iter().flat_map(|word| spellings(word)))
+            .map_err(|_| "context: too many words; remove some".to_owned())?;
+        Ok(Context {
+            words,
+            within,
+            strength,
+        })
+    }
+
+    /// True where a word stands in `text` beside its bytes `start..end`.
     pub(super) fn is_near(&self, text: &str, start: usize, end: usize) -> bool {
         let (before, after) = around(text, start, end, self.within);
-        let near = [
-            text[before..start].to_lowercase(),
-            text[end..after].to_lowercase(),
-        ];
-        self.words
-            .iter()
-            .any(|word| near.iter().any(|part| part.contains(word.as_str())))
+        self.words.is_match(&text[before..start]) || self.words.is_match(&text[end..after])
     }
 }
 

@@ -12,6 +12,7 @@ use super::{
     context::Context,
     index::Finder,
     pattern::{Group, Pattern},
+    prefilter::Word,
     validator::Validator,
     view::ViewName,
 };
@@ -74,6 +75,8 @@ pub(super) enum Source {
 #[derive(Clone, Debug)]
 pub(super) struct Phrases {
     pub(super) automaton: AhoCorasick,
+    /// For the search that all detectors share, which takes them.
+    pub(super) words: Vec<Word>,
 }
 
 /// A text that a rule holds against itself.
@@ -121,6 +124,11 @@ impl Detector {
             Some(validator) => validator.accept(candidate, next),
             None => Some(candidate.len()),
         }
+    }
+
+    /// What `counts` runs over, in bytes.
+    pub(super) fn allow_cost(&self, place: &Place<'_>) -> usize {
+        self.allow.iter().map(|allow| allow.cost(place)).sum()
     }
 
     /// True where the value is random enough and stands in no allow-list.

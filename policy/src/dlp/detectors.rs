@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use aho_corasick::AhoCorasick;
 use ruma_common::{CanonicalJsonObject as Object, CanonicalJsonValue as Tree};
 
 use super::{
@@ -10,6 +9,7 @@ use super::{
     budget::ScanError,
     detector::{Detector, Marking},
     load,
+    prefilter::Prefilter,
     scan::Scanner,
     self_test,
 };
@@ -22,9 +22,7 @@ pub const DEFAULT_SIZE_LIMIT: usize = 10 * 1024 * 1024;
 #[derive(Clone, Debug)]
 pub struct Detectors {
     pub(super) list: Vec<Detector>,
-    /// Finds keywords; `keyword_owner` says whose each one is.
-    pub(super) keywords: AhoCorasick,
-    pub(super) keyword_owner: Vec<usize>,
+    pub(super) prefilter: Prefilter,
     /// Where each id stands in `list`.
     pub(super) by_id: BTreeMap<String, usize>,
     /// Detectors that compare HTML with plain text.

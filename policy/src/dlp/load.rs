@@ -2,11 +2,11 @@
 //! once, and nothing is skipped.
 
 mod meant;
+mod probe;
 mod written;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use aho_corasick::AhoCorasick;
 use serde::Deserialize;
 use toml::{Spanned, Table};
 
@@ -16,9 +16,10 @@ use self::{
 };
 use super::{
     allow::Allow,
-    detector::{Detector, Source, ViewSet},
+    detector::{Detector, ViewSet},
     detectors::{Detectors, LoadOptions},
     hash::HashKey,
+    prefilter::Prefilter,
 };
 use crate::label::Spifs;
 
@@ -26,6 +27,8 @@ pub use self::meant::{
     DEFAULT_WITHIN_CHARS, MAX_CONTEXT_CHARS, MAX_ID_BYTES, MAX_PATTERNS, MAX_PHRASES,
     MAX_WITHIN_CHARS, MIN_EXAMPLES,
 };
+
+pub use self::probe::PROBE_BYTES;
 
 /// A rule file's size at most, in bytes.
 pub const MAX_FILE_BYTES: usize = 4 * 1024 * 1024;
@@ -144,7 +147,11 @@ impl Loader<'_> {
             default_views: shared.views,
             mistakes,
         };
-        let detector = meaning.detector(written, origin);
+        let mut detector = meaning.detector(written, origin);
+        if let Some(Err(mistake)) = detector.as_ref().map(probe::probe) {
+            meaning.mistakes.push(mistake);
+            detector = None;
+        }
         let mistakes = meaning.mistakes.into_iter();
         self.errors
             .extend(mistakes.map(|mistake| format!("{at}: {mistake}")));
@@ -164,15 +171,12 @@ impl Loader<'_> {
                 .push(format!("more than {MAX_DETECTORS} detectors; remove some"));
         }
         let key = self.note("detectors", HashKey::random());
-        let (keywords, keyword_owner) = keywords(&self.list);
-        let keywords = self.note("the keywords of all files together", keywords);
-        match (keywords, key) {
-            (Some(keywords), Some(key)) if self.errors.is_empty() => Ok(Detectors {
+        match key {
+            Some(key) if self.errors.is_empty() => Ok(Detectors {
+                prefilter: Prefilter::new(&mut self.list),
                 by_id: by_id(&self.list),
                 html: Detectors::html_checks(&self.list),
                 list: self.list,
-                keywords,
-                keyword_owner,
                 key,
             }),
             _ => Err(self.errors),
@@ -183,24 +187,6 @@ impl Loader<'_> {
 fn by_id(list: &[Detector]) -> BTreeMap<String, usize> {
     let ids = list.iter().map(|detector| detector.id.clone());
     ids.zip(0..).collect()
-}
-
-fn keywords(list: &[Detector]) -> (Result<AhoCorasick, String>, Vec<usize>) {
-    let mut words = Vec::new();
-    let mut owner = Vec::new();
-    for (index, detector) in list.iter().enumerate() {
-        if let Source::Text { .. } = &detector.source {
-            words.extend(detector.keywords.iter().map(|word| word.to_lowercase()));
-            owner.resize(words.len(), index);
-        }
-    }
-    let built = AhoCorasick::builder()
-        .ascii_case_insensitive(true)
-        .build(words);
-    (
-        built.map_err(|error| format!("{error}; remove some")),
-        owner,
-    )
 }
 
 /// Line of a byte, from 1.

@@ -8,6 +8,8 @@ use regex_syntax::{
     hir::{Hir, translate::TranslatorBuilder},
 };
 
+use super::prefilter::Needs;
+
 /// How a pattern is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Dialect {
@@ -32,6 +34,7 @@ pub(super) struct Pattern {
     regex: Regex,
     /// Length of a match at most, in bytes, where it is bounded.
     longest: Option<usize>,
+    needs: Needs,
 }
 
 /// A match: all of it, and the value in it where it is one; in bytes, on character borders.
@@ -68,7 +71,21 @@ impl Pattern {
             return Err("matches the empty text; demand at least one character".to_owned());
         }
         let longest = hir.properties().maximum_len();
-        Ok(Pattern { regex, longest })
+        Ok(Pattern {
+            regex,
+            longest,
+            needs: Needs::of(&hir),
+        })
+    }
+
+    /// What every match has.
+    pub(super) fn needs(&self) -> &Needs {
+        &self.needs
+    }
+
+    /// The same, for those who number its words.
+    pub(super) fn needs_mut(&mut self) -> &mut Needs {
+        &mut self.needs
     }
 
     /// Capture groups that it has, without the whole match.

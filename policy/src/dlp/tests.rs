@@ -1,9 +1,12 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
+use ruma_common::CanonicalJsonValue;
 use serde_json::{Value, json};
 
-use super::*;
+use super::{detector::Source, *};
 use crate::label::{Spif, Spifs};
+
+mod laws;
 
 const MARKING: &str = include_str!("../../../rules/dlp/marking.toml");
 const DE: &str = include_str!("../../../rules/dlp/de.toml");
@@ -13,6 +16,8 @@ fn spifs() -> Spifs {
     let samples = [
         include_str!("../../../rules/spif/de-sample.xml"),
         include_str!("../../../rules/spif/nato-sample.xml"),
+        include_str!("../../../rules/spif/eu-sample.xml"),
+        include_str!("../../../rules/spif/fr-sample.xml"),
     ];
     Spifs::new(samples.map(|xml| Spif::parse(xml).unwrap()).into()).unwrap()
 }
@@ -366,4 +371,388 @@ fn ru_4_the_order_of_rules_does_not_change_what_is_found() {
     let text = "GEHEIM 86095742719 und 4111111111111111";
     assert_eq!(found(&one, text), found(&other, text));
     assert_eq!(found(&one, text).len(), 3);
+}
+
+/// A detector that loads, with other lines in it.
+fn with(lines: &str) -> String {
+    WORD.replace(
+        "strength = \"low\"",
+        &format!("strength = \"low\"\n{lines}"),
+    )
+}
+
+/// A detector with these lines alone that needs no examples.
+fn bare(lines: &str) -> String {
+    format!("[[detector]]\nid = \"test.word\"\ndescription = \"d\"\norigin = \"import\"\n{lines}\n")
+}
+
+#[test]
+fn ru_1_every_mistake_of_shape_or_meaning_has_its_own_words() {
+    let low = |lines: &str| bare(&format!("strength = \"low\"\n{lines}"));
+    for (toml, part) in [
+        (WORD.replace("id = \"test.word\"", ""), "id is missing"),
+        (bare("regex = 'x'"), "strength is missing"),
+        (bare("regex = 'x'\nstrength = 1"), "strength: "),
+        (low("regex = 7"), "regex: invalid type"),
+        (low("any_of = 'x'"), "any_of: invalid type"),
+        (low("any_of = []"), "any_of is empty"),
+        (low("regex = 'x'\nany_of = ['y']"), "exactly one of"),
+        (low("regex = 'x'\ncheck = 'html'"), "exactly one of"),
+        (low(""), "exactly one of"),
+        (
+            low("check = 'bidy'"),
+            "check \"bidy\" is not known; use one of",
+        ),
+        (low("check = 'html'\nkeywords = ['x']"), "belong to regex"),
+        (
+            low("exact = { index = 'p', columns = ['a'], at_least = 1, within = 9 }"),
+            "index \"p\" is not loaded",
+        ),
+        (
+            low("exact = { index = 'p', colums = ['a'], at_least = 1, within = 9 }"),
+            "exact: unknown field",
+        ),
+        (
+            low("documents = { index = 'p', overlap = 0.3 }"),
+            "is not loaded",
+        ),
+        (low("phrases = []"), "phrases is empty"),
+        (low("phrases = [' ']"), "empty phrase"),
+        (
+            low("regex = 'x'\nignore_case = true"),
+            "ignore_case belongs to phrases",
+        ),
+        (low("any_of = ['x', '(?=y)z']"), "any_of 2: look-around"),
+        (
+            low("any_of = ['x', '[']"),
+            "any_of 2: unclosed character class",
+        ),
+        (
+            low("regex = 'x'\nall_of = ['(?<!y)z']"),
+            "all_of: look-around",
+        ),
+        (low("regex = 'x'\nwithin = 20"), "within belongs to all_of"),
+        (
+            low("regex = 'x'\nall_of = ['y']\nwithin = 10001"),
+            "within is greater than",
+        ),
+        (low("regex = '(x)'\ngroup = 2"), "group is a number"),
+        (
+            low("regex = '(x)'\ngroup = 'last'"),
+            "neither a group's number",
+        ),
+        (low("regex = '(x)'\ngroup = -1"), "neither a group's number"),
+        (low("regex = 'x'\nentropy = -1.0"), "entropy is not"),
+        (low("regex = 'x'\nentropy = nan"), "entropy is not"),
+        (low("regex = 'x'\nmin_distinct = 0"), "min_distinct is 0"),
+        (
+            low("regex = 'x'\nviews = ['raw', 'v1']"),
+            "use raw, normalised",
+        ),
+        (low("regex = 'x'\nviews = []"), "views is empty"),
+        (low("regex = 'x'\nlinks = []"), "links is empty"),
+        (low("regex = 'x'\nrooms = ['']"), "rooms is empty or has"),
+        (low("regex = 'x'\ndialect = 'pcre'"), "dialect can only be"),
+        (
+            bare("regex = 'x'\nstrength = 'low'").replace("\"import\"", "\"web\""),
+            "origin can only",
+        ),
+        (low("regex = 'x'\nallow = {}"), "allow: nothing in it"),
+        (
+            low("regex = 'x'\nallow = { words = [''] }"),
+            "or an empty text",
+        ),
+        (
+            low("regex = 'x'\nallow = { regexes = ['(?=x)'] }"),
+            "allow: look-around",
+        ),
+        (
+            low("regex = 'x'\nallow = { words = ['a'], target = 'all' }"),
+            "target is not",
+        ),
+        (
+            low("regex = 'x'\nallow = { wrds = ['a'] }"),
+            "allow: unknown field",
+        ),
+        (low("regex = 'x'\nallow = 3"), "allow: "),
+        (
+            low("regex = 'x'\ncontext = { words = ['a'], within = 5, strength = 'low' }"),
+            "its strength is not greater",
+        ),
+        (
+            low("regex = 'x'\nexamples = [{ text = 'x' }]"),
+            "examples: missing field",
+        ),
+        (low("regex = 'x'\nexamples = [3]"), "examples: "),
+        (
+            low("regex = 'x'\nnegative_examples = [{ text = 'y', strength = 'low' }]"),
+            "it is a plain text",
+        ),
+        (
+            with("examples = []").replace("examples = [\"G", "# "),
+            "0 examples",
+        ),
+        (low("regex = '(?:a.*b|.)'"), "bound its repetitions"),
+        (low("regex = '\\b'"), "matches the empty text"),
+        (
+            low("regex = 'x'").replace("test.word", "Test.word"),
+            "pack.name",
+        ),
+        (
+            low("regex = 'x'").replace("test.word", &format!("t.{}", "x".repeat(127))),
+            "pack.name",
+        ),
+        (
+            format!("[defaults]\nviews = ['v0']\n{}", low("regex = 'x'")),
+            "rules.toml:2: views is",
+        ),
+        (
+            format!("[[allow]]\nwords = []\n{}", low("regex = 'x'")),
+            "rules.toml:1: allow: nothing",
+        ),
+    ] {
+        let errors = one(&toml).err().unwrap_or_default().join("\n");
+        assert!(
+            errors.contains(part),
+            "{toml}\nsaid {errors:?} without {part:?}"
+        );
+        assert!(errors.starts_with("rules.toml:"), "{errors}");
+    }
+}
+
+#[test]
+fn ru_1_all_mistakes_of_one_detector_are_named_together() {
+    let toml = bare("strength = 'sure'\nregex = '('\ncolour = 'red'\nviews = []\nentropy = -1.0");
+    let errors = one(&toml).unwrap_err();
+    assert_eq!(errors.len(), 5, "{errors:#?}");
+    assert!(
+        errors
+            .iter()
+            .all(|error| error.starts_with("rules.toml:1: test.word: "))
+    );
+}
+
+#[test]
+fn ru_2_a_pattern_that_is_slow_on_one_repeated_sign_is_refused_and_a_bounded_one_is_not() {
+    let load = |regex: &str, more: &str| {
+        let toml = bare(&format!("strength = 'low'\nregex = '{regex}'\n{more}"));
+        one(&toml).map(drop)
+    };
+    for (regex, more) in [
+        ("[0-9]+", "validator = 'luhn'"),
+        ("a[^x]*x|a", ""),
+        ("(?s)1.*2|[0-9]", ""),
+    ] {
+        let errors = load(regex, more).unwrap_err().join("\n");
+        assert!(errors.contains("bytes searched"), "{regex}: {errors}");
+    }
+    for (regex, more) in [
+        ("[0-9]{12,19}", "validator = 'luhn'"),
+        (r"\b[0-9]+\b", "validator = 'luhn'"),
+        ("[a-z]+@[a-z]+", ""),
+    ] {
+        assert_eq!(load(regex, more), Ok(()), "{regex}");
+    }
+}
+
+#[test]
+fn a_smaller_size_limit_refuses_what_the_default_takes() {
+    let files = [(
+        "rules.toml".to_owned(),
+        bare("strength = 'low'\nregex = '(?:\\w{20} ){3}'"),
+    )];
+    let load = |size_limit| {
+        let options = LoadOptions {
+            size_limit,
+            ..LoadOptions::default()
+        };
+        Detectors::parse_with(&files, &spifs(), &options).map(drop)
+    };
+    assert_eq!(load(DEFAULT_SIZE_LIMIT), Ok(()));
+    assert!(load(10_000).unwrap_err()[0].contains("larger than 10000 bytes"));
+}
+
+#[test]
+fn dl_11_the_report_says_what_became_of_each_example() {
+    let toml = with("").replace(
+        "\"ein Geheimwort 22\"",
+        "{ text = \"Geheimwort 22\", strength = \"high\" }",
+    );
+    let files = [(
+        "rules.toml".to_owned(),
+        toml + &bare("strength = 'low'\nregex = 'x'").replace("test.word", "test.imported"),
+    )];
+    let options = LoadOptions {
+        run_examples: false,
+        ..LoadOptions::default()
+    };
+    let detectors = Detectors::parse_with(&files, &spifs(), &options).unwrap();
+    let report = detectors.test_report();
+    assert_eq!(report.passed(), 3);
+    assert_eq!(
+        report.failures(),
+        ["rules.toml:2: test.word: example 2 is low and not high; correct the example or the rule"]
+    );
+    let untested: Vec<&str> = report.untested().map(|test| test.id.as_str()).collect();
+    assert_eq!(untested, ["test.imported"]);
+    assert!(Detectors::parse(&files, &spifs()).is_err());
+}
+
+/// What is found by one bare detector with these lines.
+fn by(lines: &str, text: &str) -> Vec<(usize, usize, Strength)> {
+    let detectors = one(&bare(lines)).unwrap_or_else(|errors| panic_with(&errors));
+    let findings = detectors
+        .scan(&json!(text).try_into().unwrap(), "")
+        .unwrap();
+    findings
+        .iter()
+        .map(|f| (f.start, f.end, f.strength))
+        .collect()
+}
+
+#[test]
+fn any_pattern_finds_and_all_of_must_stand_near() {
+    let lines =
+        "strength = 'low'\nany_of = ['ab[0-9]', 'cd[0-9]']\nall_of = ['Akte', 'nr']\nwithin = 10";
+    let low = |start, end| vec![(start, end, Strength::Low)];
+    assert_eq!(by(lines, "Akte nr ab1"), low(8, 11));
+    assert_eq!(by(lines, "nr cd1 Akte"), low(3, 6));
+    assert_eq!(by(lines, "ab1 Akte"), [], "one of two");
+    assert_eq!(by(lines, "Akte nr .......... ab1"), [], "too far");
+}
+
+#[test]
+fn strength_none_counts_only_beside_its_words() {
+    let lines = "strength = 'none'\nregex = '[A-Z]{1,3}-[A-Z]{2} [0-9]{4}'\n\
+                 context = { words = ['kennzeichen', 'größe'], within = 20, strength = 'medium' }";
+    assert_eq!(by(lines, "B-AB 1234"), []);
+    for text in [
+        "KENNZEICHEN B-AB 1234",
+        "B-AB 1234: GRÖßE",
+        "Autokennzeichens B-AB 1234",
+    ] {
+        assert_eq!(by(lines, text)[0].2, Strength::Medium, "{text}");
+    }
+}
+
+#[test]
+fn allow_lists_by_value_word_match_and_line() {
+    let found = |allow: &str, text: &str| {
+        let lines = format!("strength = 'low'\nregex = 'key=([a-zA-Z0-9-]+)'\nallow = {allow}");
+        by(&lines, text).len()
+    };
+    for (allow, text, count) in [
+        ("{ values = ['AB-12'] }", "key=ab12", 0),
+        ("{ values = ['AB-12'] }", "key=ab123", 1),
+        ("{ words = ['Example'] }", "key=myEXAMPLEkey", 0),
+        ("{ regexes = ['^key'] }", "key=abc", 1),
+        ("{ regexes = ['^key'], target = 'match' }", "key=abc", 0),
+        (
+            "{ regexes = ['test'], target = 'line' }",
+            "key=abc # test",
+            0,
+        ),
+        (
+            "{ regexes = ['test'], target = 'line' }",
+            "key=abc\n# test",
+            1,
+        ),
+        (
+            "{ words = ['abc'], regexes = ['^x'], all = true }",
+            "key=abc",
+            1,
+        ),
+        (
+            "{ words = ['abc'], regexes = ['^a'], all = true }",
+            "key=abc",
+            0,
+        ),
+        ("[{ words = ['zzz'] }, { words = ['abc'] }]", "key=abc", 0),
+    ] {
+        assert_eq!(found(allow, text), count, "{allow} {text}");
+    }
+}
+
+#[test]
+fn an_allow_list_of_the_file_holds_for_all_its_detectors() {
+    let toml = format!(
+        "[[allow]]\nwords = ['sample']\n{}",
+        bare("strength = 'low'\nregex = 'key=[a-z]+'")
+    );
+    let detectors = one(&toml).unwrap();
+    assert_eq!(found(&detectors, "key=sample"), []);
+    assert_eq!(found(&detectors, "key=other").len(), 1);
+}
+
+#[test]
+fn entropy_groups_and_phrases() {
+    let lines = "strength = 'low'\nregex = '[a-z0-9]{8}'\nentropy = 2.5";
+    assert_eq!(by(lines, "aaaabbbb"), []);
+    assert_eq!(by(lines, "a1b2c3d4").len(), 1);
+    let first = "strength = 'low'\nregex = 'a(x)?b(y)?'\ngroup = 'first'";
+    assert_eq!(by(first, "aby")[0], (2, 3, Strength::Low));
+    assert_eq!(by(first, "ab")[0], (0, 2, Strength::Low));
+    let second = "strength = 'low'\nregex = 'a(x)?b(y)?'\ngroup = 2";
+    assert_eq!(by(second, "ab"), []);
+    let phrases = "strength = 'low'\nphrases = ['STRENG GEHEIM']";
+    assert_eq!(by(phrases, "(STRENG GEHEIM)").len(), 1);
+    assert_eq!(by(phrases, "STRENG GEHEIMES, streng geheim"), []);
+    assert_eq!(
+        by(&format!("{phrases}\nignore_case = true"), "streng geheim").len(),
+        1
+    );
+}
+
+#[test]
+fn a_detector_runs_on_its_links_and_in_its_rooms_and_where_these_are_not_known() {
+    let toml =
+        bare("strength = 'low'\nregex = 'secret'\nlinks = ['high->low']\nrooms = ['!a', '!b']");
+    let detectors = one(&toml).unwrap();
+    let count = |link, room| {
+        let options = Scan {
+            link,
+            room,
+            key: None,
+        };
+        let text = json!("secret").try_into().unwrap();
+        detectors.scan_with(&options, &text, "").unwrap().len()
+    };
+    assert_eq!(count(None, None), 1);
+    assert_eq!(count(Some("high->low"), None), 1);
+    assert_eq!(count(Some("high->low"), Some("!b")), 1);
+    assert_eq!(count(Some("low->high"), Some("!b")), 0);
+    assert_eq!(count(Some("high->low"), Some("!c")), 0);
+}
+
+#[test]
+fn dl_5_distinct_values_are_counted_over_the_whole_unit_however_they_are_spelled() {
+    let toml = bare("strength = 'low'\nregex = 'N-?[0-9]{3}'\nmin_distinct = 3");
+    let detectors = one(&toml).unwrap();
+    let scan = |tree: Value| detectors.scan(&tree.try_into().unwrap(), "").unwrap();
+    assert_eq!(scan(json!(["N123", "N-123", "N456"])), []);
+    let found = scan(json!(["N123", "N-123", {"x": "N456 N789"}]));
+    assert_eq!(found.len(), 4);
+    assert_eq!(found[0].values, found[1].values);
+    assert_ne!(found[0].values, found[2].values);
+}
+
+#[test]
+fn dl_7_hashes_differ_between_sets_unless_the_caller_gives_the_key() {
+    let toml = bare("strength = 'low'\nregex = 'N[0-9]{3}'");
+    let (one_set, other_set) = (one(&toml).unwrap(), one(&toml).unwrap());
+    let text: CanonicalJsonValue = json!("N123").try_into().unwrap();
+    let values = |set: &Detectors, key| {
+        let options = Scan {
+            key,
+            ..Scan::default()
+        };
+        set.scan_with(&options, &text, "").unwrap()[0]
+            .values
+            .clone()
+    };
+    assert_ne!(values(&one_set, None), values(&other_set, None));
+    let key = HashKey::new(&[1; HASH_KEY_BYTES]);
+    assert_eq!(values(&one_set, Some(&key)), values(&other_set, Some(&key)));
+    let finding = &one_set.scan(&text, "").unwrap()[0];
+    assert!(!serde_json::to_string(finding).unwrap().contains("value"));
 }

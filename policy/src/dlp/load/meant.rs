@@ -15,6 +15,7 @@ use crate::{
         detectors::LoadOptions,
         hash,
         pattern::{Dialect, Group, Pattern},
+        prefilter::Word,
         validator::Validator,
         view::ViewName,
     },
@@ -412,18 +413,13 @@ fn meant_context(written: WrittenContext, strength: Strength) -> Result<Context,
             "context: within is greater than {MAX_CONTEXT_CHARS}; lower it"
         ));
     }
-    let words = written.words.iter().map(|word| word.to_lowercase());
     let beside = written.strength.unwrap_or_else(|| strength.raised());
     if beside <= strength {
         return Err(
             "context: its strength is not greater than the detector's; raise it".to_owned(),
         );
     }
-    Ok(Context {
-        words: words.collect(),
-        within: written.within,
-        strength: beside,
-    })
+    Context::new(&written.words, written.within, beside)
 }
 
 fn phrases(words: &[String], ignore_case: bool) -> Result<Phrases, String> {
@@ -439,5 +435,13 @@ fn phrases(words: &[String], ignore_case: bool) -> Result<Phrases, String> {
         .ascii_case_insensitive(ignore_case)
         .build(words)
         .map_err(|_| "phrases are too many or too long; remove some".to_owned())?;
-    Ok(Phrases { automaton })
+    let word = |text: &String| match ignore_case {
+        true => Word::ignoring_case(text),
+        false => Word {
+            text: text.clone(),
+            exact: true,
+        },
+    };
+    let words = words.iter().map(word).collect();
+    Ok(Phrases { automaton, words })
 }

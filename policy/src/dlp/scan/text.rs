@@ -12,7 +12,9 @@ use crate::dlp::{
     detector::{Detector, Phrases, Source},
     detectors::Detectors,
     hash::{HashKey, ValueHash},
-    pattern::{Group, Match, Pattern},
+    pattern::{Group, Pattern},
+    prefilter::Facts,
+    values::Values,
     view::{View, ViewName, views},
 };
 
@@ -47,6 +49,7 @@ struct Search<'s, 't> {
     original: &'t str,
     view: &'s View<'t>,
     number: usize,
+    facts: &'s Facts,
     /// Matches of each pattern of `all_of` in the view; looked for once, when a value asks.
     required: Option<Vec<Vec<(usize, usize)>>>,
     found: &'s mut Vec<Found>,
@@ -61,23 +64,29 @@ impl Scanner<'_> {
         let views = views(text, &mut self.budget)?;
         for (number, view) in views.iter().enumerate() {
             self.budget.view(view.text.len())?;
-            for index in self.detectors.called_by(view) {
-                if self.runs(index) {
-                    let mut search = Search {
-                        index,
-                        detector: &self.detectors.list[index],
-                        original: text,
-                        view,
-                        number,
-                        required: None,
-                        found: &mut found,
-                        budget: &mut self.budget,
-                    };
-                    search.run()?;
+            let (facts, called) = self
+                .detectors
+                .prefilter
+                .look(&view.text, &mut self.budget)?;
+            for index in called.into_iter().map(|index| index as usize) {
+                if !self.runs(index) {
+                    continue;
                 }
+                let mut search = Search {
+                    index,
+                    detector: &self.detectors.list[index],
+                    original: text,
+                    view,
+                    number,
+                    facts: &facts,
+                    required: None,
+                    found: &mut found,
+                    budget: &mut self.budget,
+                };
+                search.run()?;
             }
         }
-        let hits = hits(found, &views, self.key());
+        let hits = hits(found, &views, self.detectors, self.key());
         within(hits.len(), MAX_FINDINGS, "findings")?;
         Ok(hits)
     }
@@ -112,36 +121,15 @@ impl Search<'_, '_> {
     }
 
     fn pattern(&mut self, pattern: &Pattern, group: Group) -> Result<(), ScanError> {
+        if !pattern.needs().allow(self.facts) {
+            return Ok(());
+        }
         let view = self.view;
-        let mut at = 0;
-        loop {
-            let found = pattern.find_at(&view.text, at, group);
-            self.budget
-                .searched(pattern.cost(&view.text, at, found.as_ref()))?;
-            let Some(found) = found else { return Ok(()) };
-            self.budget.candidate()?;
-            at = self.candidate(found, at)?;
+        let mut values = Values::new(self.detector, pattern, group, &view.text);
+        while let Some((all, value)) = values.next(self.budget)? {
+            self.take(all, value)?;
         }
-    }
-
-    /// Looks at a match; returns where to go on.
-    ///
-    /// After a match that is no value the search goes on one character further, so that a number in front cannot hide
-    /// the value behind it.
-    fn candidate(&mut self, found: Match, at: usize) -> Result<usize, ScanError> {
-        let text = self.view.text.as_ref();
-        let Some((start, end)) = found.value else {
-            return Ok(found.end.max(after(text, at)));
-        };
-        let next = text[end..].chars().next();
-        match self.detector.accept(&text[start..end], next) {
-            Some(length) => {
-                let end = text.ceil_char_boundary(start + length);
-                self.take((found.start, found.end), (start, end))?;
-                Ok(end.max(after(text, at)))
-            }
-            None => Ok(after(text, start.max(at))),
-        }
+        Ok(())
     }
 
     fn phrases(&mut self, phrases: &Phrases) -> Result<(), ScanError> {
@@ -165,6 +153,7 @@ impl Search<'_, '_> {
             all,
             value,
         };
+        self.budget.searched(self.detector.allow_cost(&place))?;
         if !self.detector.counts(&place) || !self.has_required(value)? {
             return Ok(());
         }
@@ -234,33 +223,21 @@ impl Search<'_, '_> {
     }
 }
 
-impl Detectors {
-    /// The detectors that have a keyword in the view, or need none.
-    fn called_by(&self, view: &View<'_>) -> Vec<usize> {
-        let mut called: Vec<bool> = self
-            .list
-            .iter()
-            .map(|detector| detector.keywords.is_empty())
-            .collect();
-        // The automaton ignores case in ASCII only.
-        let folded = if view.text.is_ascii() {
-            None
-        } else {
-            Some(view.text.to_lowercase())
-        };
-        for keyword in self
-            .keywords
-            .find_overlapping_iter(folded.as_deref().unwrap_or(&view.text))
-        {
-            called[self.keyword_owner[keyword.pattern().as_usize()]] = true;
-        }
-        (0..called.len()).filter(|index| called[*index]).collect()
-    }
-}
-
 /// One finding per detector and span, by start: the first view stays, the greater strength counts, all values do.
-fn hits(mut found: Vec<Found>, views: &[View<'_>], key: &HashKey) -> Vec<Hit> {
-    found.sort_by_key(|one| (one.original, one.detector, one.view));
+fn hits(
+    mut found: Vec<Found>,
+    views: &[View<'_>],
+    detectors: &Detectors,
+    key: &HashKey,
+) -> Vec<Hit> {
+    // By id and not by number: the order of rules must not show.
+    let id = |one: &Found| detectors.list[one.detector].id.as_str();
+    found.sort_by(|one, other| {
+        let order = one.original.cmp(&other.original);
+        order
+            .then_with(|| id(one).cmp(id(other)))
+            .then(one.view.cmp(&other.view))
+    });
     let same = |one: &Found, other: &Found| {
         (one.original, one.detector) == (other.original, other.detector)
     };
@@ -288,9 +265,4 @@ fn is_whole_word(text: &str, start: usize, end: usize) -> bool {
     let value = &text[start..end];
     !joins(text[..start].chars().next_back(), value.chars().next())
         && !joins(text[end..].chars().next(), value.chars().next_back())
-}
-
-/// Byte after the character at `at`.
-fn after(text: &str, at: usize) -> usize {
-    at + text[at..].chars().next().map_or(1, char::len_utf8)
 }

@@ -1,0 +1,98 @@
+//! Digits: how many every match of a pattern has within how many bytes, and whether a text has so many so near.
+
+use regex_syntax::hir::{Class, Hir, HirKind};
+
+use crate::unicode::ascii_digit;
+
+/// Digits of a match that are told apart, at most.
+pub(super) const MAX_DIGITS: usize = 32;
+/// Digits of a text whose places are kept, at most; a text with more may match everything.
+const MAX_PLACES: usize = 1024;
+
+/// For every number of digits, the least bytes in which the text has so many.
+#[derive(Clone, Debug)]
+pub(super) struct Digits([usize; MAX_DIGITS + 1]);
+
+impl Digits {
+    pub(super) fn of_text(text: &str) -> Digits {
+        let digits = text
+            .bytes()
+            .enumerate()
+            .filter(|(_, byte)| byte.is_ascii_digit());
+        let places: Vec<usize> = digits.map(|(at, _)| at).take(MAX_PLACES + 1).collect();
+        if places.len() > MAX_PLACES {
+            return Digits([0; MAX_DIGITS + 1]);
+        }
+        let near = |count: usize| {
+            let runs = places.windows(count.max(1));
+            runs.map(|run| run[run.len() - 1] - run[0] + 1).min()
+        };
+        Digits(std::array::from_fn(|count| {
+            if count == 0 {
+                0
+            } else {
+                near(count).unwrap_or(usize::MAX)
+            }
+        }))
+    }
+
+    /// True where `count` digits stand within `longest` bytes.
+    pub(super) fn has(&self, count: usize, longest: Option<usize>) -> bool {
+        let needed = self.0[count.min(MAX_DIGITS)];
+        needed != usize::MAX && longest.is_none_or(|longest| needed <= longest)
+    }
+}
+
+/// Digits that every match has.
+pub(super) fn of_pattern(hir: &Hir) -> usize {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => 0,
+        HirKind::Literal(literal) => literal
+            .0
+            .iter()
+            .filter(|byte| byte.is_ascii_digit())
+            .count(),
+        HirKind::Class(class) => usize::from(is_digit_class(class)),
+        HirKind::Capture(capture) => of_pattern(&capture.sub),
+        HirKind::Repetition(again) => of_pattern(&again.sub).saturating_mul(again.min as usize),
+        HirKind::Concat(list) => list.iter().map(of_pattern).fold(0, usize::saturating_add),
+        HirKind::Alternation(list) => list.iter().map(of_pattern).min().unwrap_or(0),
+    }
+}
+
+/// True where the class has digits only, of any script.
+pub(super) fn is_digit_class(class: &Class) -> bool {
+    match class {
+        Class::Bytes(class) => class
+            .iter()
+            .all(|range| range.start().is_ascii_digit() && range.end().is_ascii_digit()),
+        Class::Unicode(class) => class.iter().all(|range| {
+            let mut chars = range.start()..=range.end();
+            chars.all(|c| ascii_digit(c).is_some())
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+    use super::*;
+
+    #[test]
+    fn digits_are_counted_in_patterns_and_near_each_other_in_texts() {
+        for (pattern, count) in [
+            (r"\d{11}", 11),
+            ("[0-9](?:[ -]?[0-9]){12,18}", 13),
+            ("a[0-9]?|b[0-9]{2}", 0),
+            ("20[0-9]{2}-[0-9]+", 5),
+            ("[0-9a]{4}", 0),
+        ] {
+            let hir = regex_syntax::Parser::new().parse(pattern).unwrap();
+            assert_eq!(of_pattern(&hir), count, "{pattern}");
+        }
+        let digits = Digits::of_text("am 12.3. um 4");
+        assert!(digits.has(3, Some(4)) && !digits.has(3, Some(3)));
+        assert!(digits.has(4, None) && !digits.has(5, None));
+    }
+}
