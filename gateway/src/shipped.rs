@@ -33,6 +33,7 @@ const SPIFS: &[(&str, &str)] = &[
 const PACKS: &[(&str, &str)] = &[
     rule!("dlp/de.toml"),
     rule!("dlp/eu.toml"),
+    rule!("dlp/evasion.toml"),
     rule!("dlp/health.toml"),
     rule!("dlp/location.toml"),
     rule!("dlp/marking.toml"),

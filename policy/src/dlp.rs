@@ -54,6 +54,7 @@ pub use load::{
     MAX_PATTERNS, MAX_PHRASES, MAX_WITHIN_CHARS, MIN_EXAMPLES, PROBE_BYTES,
 };
 pub use self_test::{DetectorTest, ExampleTest, TestReport};
+pub use view::{View, see};
 pub use window::{
     Around, KEPT_BYTES, MAX_SAID, Part, Said, Seen, WINDOW_BYTES, WINDOW_MESSAGES, WINDOW_MS,
     Window, Windows, joined, said,
@@ -106,6 +107,15 @@ impl Strength {
             Strength::Low => "low",
             Strength::Medium => "medium",
             Strength::High => "high",
+        }
+    }
+
+    /// One step less sure, but never unseen.
+    pub(crate) fn lowered(self) -> Strength {
+        match self {
+            Strength::High => Strength::Medium,
+            Strength::Medium | Strength::Low => Strength::Low,
+            Strength::None => Strength::None,
         }
     }
 

@@ -16,6 +16,8 @@ fn spifs() -> Spifs {
     let samples = [
         include_str!("../../../rules/spif/de-sample.xml"),
         include_str!("../../../rules/spif/nato-sample.xml"),
+        include_str!("../../../rules/spif/eu-sample.xml"),
+        include_str!("../../../rules/spif/fr-sample.xml"),
     ];
     Spifs::new(samples.map(|xml| Spif::parse(xml).unwrap()).into()).unwrap()
 }
