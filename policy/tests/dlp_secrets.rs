@@ -40,12 +40,13 @@ fn stop(what: &str) -> Detectors {
     panic!("{what}")
 }
 
-/// Where people put a secret: alone, in a sentence, in a file of settings, in JSON, in code.
+/// Where people put a secret: alone, in a sentence, in a file of settings, in JSON, in code. No context ends in a line end
+/// just behind the value: "=" before it joins the lines, as in quoted-printable mail, and then a short value is longer.
 fn contexts(value: &str) -> [String; 5] {
     [
         value.to_owned(),
         format!("Hier ist der Zugang: {value} bitte nicht weitergeben"),
-        format!("export TOKEN={value}\nexit"),
+        format!("export TOKEN={value} # neu\nexit"),
         json!({ "token": value }).to_string(),
         format!("```\n{value}\n```\n"),
     ]
