@@ -13,6 +13,7 @@ pub mod cli;
 pub mod collect;
 pub mod config;
 pub mod demo;
+pub mod dlp_cli;
 pub mod doctor;
 pub mod exchange;
 pub mod gateway;

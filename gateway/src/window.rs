@@ -140,13 +140,17 @@ pub enum WindowError {
         path: String,
     },
     /// More than [`MAX_TEXTS`].
-    #[error("windows {path} hold {MAX_TEXTS} texts of the last ten minutes, more than a gateway may keep")]
+    #[error(
+        "windows {path} hold {MAX_TEXTS} texts of the last ten minutes, more than a gateway may keep"
+    )]
     Full {
         /// The file.
         path: String,
     },
     /// More than [`PENDING_A_WINDOW`].
-    #[error("more than {PENDING_A_WINDOW} messages of one sender in one room are judged at the same moment")]
+    #[error(
+        "more than {PENDING_A_WINDOW} messages of one sender in one room are judged at the same moment"
+    )]
     Crowded,
     /// The gateway is stopping.
     #[error("the windows are closed")]
@@ -215,7 +219,10 @@ impl Windows {
         for (speaker, parts) in says {
             let known = pending.parts.entry(speaker.clone()).or_default();
             crowded |= known.len() > PENDING_A_WINDOW;
-            others.insert(speaker, known.iter().map(|(_, part)| part.clone()).collect());
+            others.insert(
+                speaker,
+                known.iter().map(|(_, part)| part.clone()).collect(),
+            );
             known.extend(parts.into_iter().map(|part| (number, part)));
         }
         // Before the visit is dropped, which takes the lock again.

@@ -3,36 +3,54 @@
 //! ```text
 //!  rules/dlp/*.toml ─→ Detectors
 //!                         │ scan(tree, pointer)
-//!  tree ─→ every string, key, number ─→ views (raw, normalised) ─→ keywords ─→ regex ─→ validator ─→ Finding
+//!  tree ─→ every string, key, number ─→ views ─→ keywords ─→ regex ─→ validator ─→ Finding
 //! ```
 //!
 //! A finding says which detector, how sure, which field and where; never the text, so that it can be logged and handed
 //! on. Work is bounded; over the bound a scan fails, and its caller denies the event.
 
+mod allow;
+mod budget;
+mod check;
+mod context;
 mod detector;
+mod detectors;
 mod documents;
 mod exact;
+mod hash;
 mod index;
 mod load;
+mod pattern;
 mod scan;
+mod self_test;
 mod validator;
 mod view;
 mod window;
 
 use serde::{Deserialize, Serialize};
 
-pub use detector::{Detectors, Marking};
+pub use budget::{
+    CANDIDATES_PER_BYTE, FREE_CANDIDATES, FREE_SEARCHED, FREE_VIEW_BYTES, MAX_DEPTH, MAX_FINDINGS,
+    MAX_LOOKUPS, MAX_UNIT_BYTES, SEARCHED_PER_BYTE, ScanError, VIEW_BYTES_PER_BYTE,
+};
+pub use detector::Marking;
+pub use detectors::{DEFAULT_SIZE_LIMIT, Detectors, LoadOptions, Scan};
 pub use documents::{
     Documents, DocumentsSpec, MIN_SHARED, MIN_WORDS, Overlap, SHINGLE_WORDS, STRETCH,
     WINDOW_SHINGLES,
 };
-pub use exact::{Exact, ExactSpec, MAX_LOOKUPS, MAX_WITHIN_CHARS, UseError};
+pub use exact::{Exact, ExactSpec, UseError};
+pub use hash::{HASH_KEY_BYTES, HashKey, VALUE_HASH_BYTES, ValueHash};
 pub use index::{
     Built, ColumnSpec, DateOrder, DocumentsBuilder, Index, IndexError, IndexKey, KeyError,
     MAX_COLUMNS, MAX_DOCUMENTS, MAX_ENTRIES, MAX_INDEX_BYTES, MAX_ROWS, MAX_VALUE_BYTES,
     MIN_VALUE_BYTES, SpecError, TableBuilder, TableSpec, ValueKind, build_documents, build_table,
 };
-pub use scan::{MAX_CANDIDATES, MAX_DEPTH, MAX_FINDINGS, MAX_UNIT_BYTES, ScanError};
+pub use load::{
+    DEFAULT_WITHIN_CHARS, MAX_CONTEXT_CHARS, MAX_DETECTORS, MAX_FILE_BYTES, MAX_ID_BYTES,
+    MAX_PATTERNS, MAX_PHRASES, MAX_WITHIN_CHARS, MIN_EXAMPLES,
+};
+pub use self_test::{DetectorTest, ExampleTest, TestReport};
 pub use window::{
     Around, KEPT_BYTES, MAX_SAID, Part, Said, Seen, WINDOW_BYTES, WINDOW_MESSAGES, WINDOW_MS,
     Window, Windows, joined, said,
@@ -42,6 +60,8 @@ pub use window::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Strength {
+    /// Nothing by itself: the pattern counts only beside words that say what it is. Never leaves a scan.
+    None,
     /// The pattern alone.
     Low,
     /// The pattern and a check that random text rarely passes.
@@ -63,11 +83,15 @@ pub struct Finding {
     pub start: usize,
     /// Byte after the value.
     pub end: usize,
-    /// The view that showed it first: `raw` or `normalised`.
+    /// The view that showed it first: `raw`, `normalised`, `joined`, `skeleton` or `decoded`.
     pub view: &'static str,
     /// True where the value stands in the key of `field` and not below it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub key: bool,
+    /// The value as a keyed hash, for telling how many different ones there are; several, in order, where the place
+    /// holds packed text with several values.
+    #[serde(skip)]
+    pub values: Vec<ValueHash>,
 }
 
 impl Strength {
@@ -75,6 +99,7 @@ impl Strength {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Strength::None => "none",
             Strength::Low => "low",
             Strength::Medium => "medium",
             Strength::High => "high",
@@ -84,6 +109,7 @@ impl Strength {
     /// One step surer; `High` stays.
     pub(crate) fn raised(self) -> Strength {
         match self {
+            Strength::None => Strength::Low,
             Strength::Low => Strength::Medium,
             Strength::Medium | Strength::High => Strength::High,
         }

@@ -39,7 +39,10 @@ pub(super) struct Keys {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Slot {
     Free,
-    Key { slice: i64, key: [u8; KEY_BYTES] },
+    Key {
+        slice: i64,
+        key: [u8; KEY_BYTES],
+    },
     /// A write that was never finished, or damage.
     Torn,
 }
@@ -55,10 +58,7 @@ impl Keys {
             .mode(0o600)
             .open(path);
         let file = opened.map_err(|error| disk(path, &error))?;
-        let length = file
-            .metadata()
-            .map_err(|error| disk(path, &error))?
-            .len();
+        let length = file.metadata().map_err(|error| disk(path, &error))?.len();
         let mut keys = Self {
             path: path.to_owned(),
             file,

@@ -19,7 +19,12 @@ pub(super) fn whose(speaker: &Speaker) -> Whose {
 }
 
 /// Nonce, ciphertext and tag; `None` where the library fails.
-pub(super) fn seal(key: &[u8; 32], whose: &Whose, event_id: &str, texts: &[String]) -> Option<Vec<u8>> {
+pub(super) fn seal(
+    key: &[u8; 32],
+    whose: &Whose,
+    event_id: &str,
+    texts: &[String],
+) -> Option<Vec<u8>> {
     let mut bytes = serde_json::to_vec(texts).ok()?;
     let key = RandomizedNonceKey::new(&AES_256_GCM, key).ok()?;
     let nonce = key
@@ -31,7 +36,12 @@ pub(super) fn seal(key: &[u8; 32], whose: &Whose, event_id: &str, texts: &[Strin
 }
 
 /// The texts; `None` where it is not what was sealed.
-pub(super) fn open(key: &[u8; 32], whose: &Whose, event_id: &str, sealed: &[u8]) -> Option<Vec<String>> {
+pub(super) fn open(
+    key: &[u8; 32],
+    whose: &Whose,
+    event_id: &str,
+    sealed: &[u8],
+) -> Option<Vec<String>> {
     let (nonce, rest) = sealed.split_first_chunk::<NONCE_LEN>()?;
     let mut bytes = rest.to_vec();
     let key = RandomizedNonceKey::new(&AES_256_GCM, key).ok()?;

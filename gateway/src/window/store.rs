@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{
+    Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params,
+};
 use sluice_policy::dlp::{Part, WINDOW_MESSAGES, WINDOW_MS, Window};
 
 use super::keys::{Keys, SLOTS};
@@ -117,7 +119,9 @@ impl Store {
     /// The minute whose key is used now: not one before the latest, so that no key outlives its minutes.
     fn slice(&self, now_ms: i64) -> Result<i64, WindowError> {
         let now = Keys::slice_at(now_ms);
-        let slice = lock(&self.keys).latest().map_or(now, |latest| latest.max(now));
+        let slice = lock(&self.keys)
+            .latest()
+            .map_or(now, |latest| latest.max(now));
         if slice - now >= SLOTS as i64 {
             return Err(WindowError::Clock {
                 path: self.path.display().to_string(),
@@ -179,9 +183,12 @@ impl Store {
             .execute(sql, [now_ms - WINDOW_MS])
             .and_then(|_| {
                 let count = "SELECT count(*) FROM texts";
-                self.connection.query_row(count, [], |row| row.get::<_, i64>(0))
+                self.connection
+                    .query_row(count, [], |row| row.get::<_, i64>(0))
             });
-        self.texts = deleted.map_err(|error| self.failed(&error))?.cast_unsigned();
+        self.texts = deleted
+            .map_err(|error| self.failed(&error))?
+            .cast_unsigned();
         Ok(())
     }
 

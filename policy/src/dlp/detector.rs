@@ -1,25 +1,20 @@
-//! A detector as it runs, and the set of them.
+//! One detector as it runs.
+
+use std::sync::Arc;
 
 use aho_corasick::AhoCorasick;
-use regex::{Captures, Regex};
-use ruma_common::{CanonicalJsonObject as Object, CanonicalJsonValue as Tree};
 use serde::Deserialize;
 
 use super::{
-    Finding, Strength, load,
-    scan::{ScanError, Scanner},
+    Strength,
+    allow::{Allow, Place},
+    check::Check,
+    context::Context,
+    index::Finder,
+    pattern::{Group, Pattern},
     validator::Validator,
+    view::ViewName,
 };
-use crate::label::Spifs;
-
-/// All detectors that are loaded, with one search for the keywords of all of them.
-#[derive(Clone, Debug)]
-pub struct Detectors {
-    pub(super) list: Vec<Detector>,
-    /// Finds keywords; `keyword_owner` says whose each one is.
-    pub(super) keywords: AhoCorasick,
-    pub(super) keyword_owner: Vec<usize>,
-}
 
 /// The level that a marking stands for, in a loaded policy.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -38,116 +33,76 @@ pub(super) struct Detector {
     /// File and line where it stands, for messages.
     pub(super) origin: String,
     pub(super) description: String,
-    pub(super) has_keywords: bool,
-    pub(super) regex: Regex,
+    pub(super) keywords: Vec<String>,
+    pub(super) source: Source,
+    pub(super) all_of: Vec<Pattern>,
+    /// How far from the value the patterns of `all_of` may stand, in characters.
+    pub(super) within: usize,
     pub(super) validator: Option<Validator>,
+    pub(super) entropy: f64,
     pub(super) context: Option<Context>,
     pub(super) strength: Strength,
+    pub(super) min_distinct: usize,
+    pub(super) allow: Vec<Arc<Allow>>,
+    pub(super) views: ViewSet,
+    pub(super) links: Vec<String>,
+    pub(super) rooms: Vec<String>,
     pub(super) marking: Option<Marking>,
-    pub(super) examples: Vec<String>,
-    pub(super) negative_examples: Vec<String>,
+    /// True for one that came from another format, without examples.
+    pub(super) imported: bool,
+    pub(super) examples: Vec<Example>,
+    pub(super) negative_examples: Vec<Example>,
 }
 
-/// Words near a value that raise its strength by one step.
+/// Some of the views.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ViewSet([bool; ViewName::ALL.len()]);
+
+/// What finds values.
 #[derive(Clone, Debug)]
-pub(super) struct Context {
-    /// In lower case.
-    pub(super) words: Vec<String>,
-    /// How far from the value a word may stand, in characters.
-    pub(super) within: usize,
+pub(super) enum Source {
+    /// Patterns, of which any finds, and a dictionary beside them.
+    Text {
+        patterns: Vec<(Pattern, Group)>,
+        phrases: Option<Phrases>,
+    },
+    Check(Check),
+    Index(Arc<dyn Finder>),
 }
 
-impl Detectors {
-    /// Reads rule files, each a name for messages and its TOML, all or nothing; runs every example.
-    ///
-    /// # Errors
-    /// Every mistake found, each with file, line and id.
-    pub fn parse(files: &[(String, String)], spifs: &Spifs) -> Result<Detectors, Vec<String>> {
-        let detectors = load::detectors(files, spifs)?;
-        detectors.self_test()?;
-        Ok(detectors)
-    }
+/// A dictionary.
+#[derive(Clone, Debug)]
+pub(super) struct Phrases {
+    pub(super) automaton: AhoCorasick,
+}
 
-    /// Looks at every string, key and number of `tree`, which stands at the JSON pointer `pointer` of its document.
-    ///
-    /// # Errors
-    /// Over a limit, see [`ScanError`]: part of the tree was not looked at, so the caller must deny.
-    pub fn scan(&self, tree: &Tree, pointer: &str) -> Result<Vec<Finding>, ScanError> {
-        Scanner::new(self, pointer).run(tree)
-    }
+/// A text that a rule holds against itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Example {
+    pub(super) text: String,
+    /// Exactly this strength, where it is given.
+    pub(super) strength: Option<Strength>,
+}
 
-    /// The same for an object, such as an event's content.
-    ///
-    /// # Errors
-    /// See [`Detectors::scan`].
-    pub fn scan_object(&self, object: &Object, pointer: &str) -> Result<Vec<Finding>, ScanError> {
-        Scanner::new(self, pointer).run_object(object)
-    }
+impl ViewSet {
+    pub(super) const ALL: ViewSet = ViewSet([true; ViewName::ALL.len()]);
 
-    /// Holds every detector against its own examples; returns how many examples passed.
-    ///
-    /// # Errors
-    /// Every example that fails, with file, line and id.
-    pub fn self_test(&self) -> Result<usize, Vec<String>> {
-        let mut failed = Vec::new();
-        let mut passed = 0;
-        for detector in &self.list {
-            for (kind, examples, expected) in detector.tests() {
-                for (number, example) in (1..).zip(examples) {
-                    match self.hits(detector, example) {
-                        Ok(hit) if hit == expected => passed += 1,
-                        Ok(_) => failed.push(format!(
-                            "{}: {kind} {number} of {} is {}found; correct the example or the rule",
-                            detector.origin,
-                            detector.id,
-                            if expected { "not " } else { "" },
-                        )),
-                        Err(error) => {
-                            failed.push(format!("{}: {kind} {number}: {error}", detector.origin))
-                        }
-                    }
-                }
-            }
-        }
-        if failed.is_empty() {
-            Ok(passed)
-        } else {
-            Err(failed)
-        }
+    pub(super) fn has(self, view: ViewName) -> bool {
+        self.0[view as usize]
     }
+}
 
-    /// Ids of all detectors with their descriptions, in the order of the files.
-    pub fn ids(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.list
-            .iter()
-            .map(|detector| (detector.id.as_str(), detector.description.as_str()))
-    }
-
-    /// The level that a finding of this detector stands for, where it is a marking.
-    #[must_use]
-    pub fn marking(&self, id: &str) -> Option<&Marking> {
-        self.list
-            .iter()
-            .find(|detector| detector.id == id)?
-            .marking
-            .as_ref()
-    }
-
-    fn hits(&self, detector: &Detector, example: &str) -> Result<bool, ScanError> {
-        let findings = self.scan(&Tree::String(example.to_owned()), "")?;
-        Ok(findings
-            .iter()
-            .any(|finding| finding.detector == detector.id))
+impl FromIterator<ViewName> for ViewSet {
+    fn from_iter<I: IntoIterator<Item = ViewName>>(views: I) -> Self {
+        let mut set = ViewSet([false; ViewName::ALL.len()]);
+        views
+            .into_iter()
+            .for_each(|view| set.0[view as usize] = true);
+        set
     }
 }
 
 impl Detector {
-    /// What of `text` a match takes for the value: the first group, where the pattern has one, else all of it.
-    /// A match in which that group takes no part stands for text that must not be found.
-    pub(super) fn value<'t>(&self, captures: &Captures<'t>) -> Option<regex::Match<'t>> {
-        captures.get(usize::from(self.regex.captures_len() > 1))
-    }
-
     /// Length of the value in `candidate`, which `next` follows.
     pub(super) fn accept(&self, candidate: &str, next: Option<char>) -> Option<usize> {
         match self.validator {
@@ -156,45 +111,49 @@ impl Detector {
         }
     }
 
-    /// How sure a value at `start..end` of `text` is.
-    pub(super) fn strength_at(&self, text: &str, start: usize, end: usize) -> Strength {
-        let near = self
-            .context
-            .as_ref()
-            .is_some_and(|context| context.is_near(text, start, end));
-        if near {
-            self.strength.raised()
-        } else {
-            self.strength
-        }
+    /// True where the value is random enough and stands in no allow-list.
+    pub(super) fn counts(&self, place: &Place<'_>) -> bool {
+        let value = &place.text[place.value.0..place.value.1];
+        let random = self.entropy <= 0.0 || entropy(value) >= self.entropy;
+        random && !self.allow.iter().any(|allow| allow.fits(place))
     }
 
-    fn tests(&self) -> [(&'static str, &[String], bool); 2] {
-        [
-            ("example", &self.examples, true),
-            ("negative example", &self.negative_examples, false),
-        ]
+    /// True where it looks at what crosses this link in this room. What is not known does not keep it away.
+    pub(super) fn runs_on(&self, link: Option<&str>, room: Option<&str>) -> bool {
+        let in_list = |list: &[String], name: Option<&str>| match name {
+            Some(name) => list.is_empty() || list.iter().any(|entry| entry == name),
+            None => true,
+        };
+        in_list(&self.links, link) && in_list(&self.rooms, room)
     }
 }
 
-impl Context {
-    fn is_near(&self, text: &str, start: usize, end: usize) -> bool {
-        let before = text[..start]
-            .char_indices()
-            .rev()
-            .take(self.within)
-            .last()
-            .map_or(start, |(at, _)| at);
-        let after = text[end..]
-            .char_indices()
-            .nth(self.within)
-            .map_or(text.len(), |(at, _)| end + at);
-        let near = [
-            text[before..start].to_lowercase(),
-            text[end..after].to_lowercase(),
-        ];
-        self.words
-            .iter()
-            .any(|word| near.iter().any(|part| part.contains(word.as_str())))
+/// Shannon entropy over the characters of `value`, in bits a character.
+pub(super) fn entropy(value: &str) -> f64 {
+    let mut signs: Vec<char> = value.chars().collect();
+    signs.sort_unstable();
+    let all = count(signs.len());
+    let part = |run: &[char]| count(run.len()) / all;
+    signs
+        .chunk_by(|one, other| one == other)
+        .map(part)
+        .map(|part| -part * part.log2())
+        .sum()
+}
+
+/// As a number that can be divided; a value is far shorter than where that loses digits.
+fn count(length: usize) -> f64 {
+    u32::try_from(length).map_or(f64::MAX, f64::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entropy_is_of_characters() {
+        for (text, bits) in [("", 0.0), ("aaaa", 0.0), ("abab", 1.0), ("äöüß", 2.0)] {
+            assert!((entropy(text) - bits).abs() < 1e-9, "{text}");
+        }
     }
 }

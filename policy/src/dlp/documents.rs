@@ -15,9 +15,9 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::exact::{UseError, Work};
-use super::index::{Index, Kind, Words};
-use super::scan::ScanError;
+use super::budget::{Budget, ScanError};
+use super::exact::UseError;
+use super::index::{Finder, Index, Kind, Words};
 
 pub(super) use print::Print;
 pub(super) use shelf::{Shelf, write};
@@ -88,9 +88,22 @@ impl Documents {
     /// # Errors
     /// [`ScanError::Budget`]: the text was not compared to its end.
     pub fn find(&self, text: &str) -> Result<Option<Overlap>, ScanError> {
-        let mut work = Work::default();
-        let best = self.shelf.best(&Words::of(text), &mut work)?;
+        self.within(text, &mut Budget::default())
+    }
+
+    fn within(&self, text: &str, budget: &mut Budget) -> Result<Option<Overlap>, ScanError> {
+        let best = self.shelf.best(&Words::of(text), budget)?;
         Ok(best.filter(|best| best.overlap >= self.overlap))
+    }
+}
+
+impl Finder for Documents {
+    fn find(&self, text: &str, budget: &mut Budget) -> Result<Vec<(usize, usize)>, ScanError> {
+        let best = self.within(text, budget)?;
+        Ok(best
+            .map(|best| (best.start, best.end))
+            .into_iter()
+            .collect())
     }
 }
 

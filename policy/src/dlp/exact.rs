@@ -14,13 +14,9 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::index::{Index, Kind, Table, Words};
-use super::scan::ScanError;
-
-/// Lookups of one search at most, fast ones and those with HMAC together.
-pub const MAX_LOOKUPS: usize = 1_000_000;
-/// How far the values of a row may stand from each other at most, in characters.
-pub const MAX_WITHIN_CHARS: usize = 10_000;
+use super::budget::{Budget, ScanError};
+use super::index::{Finder, Index, Kind, Table, Words};
+use super::load::MAX_WITHIN_CHARS;
 
 /// The key `exact` of a detector, as it is written.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -101,10 +97,15 @@ impl Exact {
     /// # Errors
     /// [`ScanError::Budget`]: the text was not searched to its end.
     pub fn find(&self, text: &str) -> Result<Vec<(usize, usize)>, ScanError> {
+        Finder::find(self, text, &mut Budget::default())
+    }
+}
+
+impl Finder for Exact {
+    fn find(&self, text: &str, budget: &mut Budget) -> Result<Vec<(usize, usize)>, ScanError> {
         let words = Words::of(text);
-        let mut work = Work::default();
-        let hits = self.hits(&words, &mut work)?;
-        self.rows(text, &hits, &mut work)
+        let hits = self.hits(&words, budget)?;
+        self.rows(text, &hits, budget)
     }
 }
 
@@ -130,23 +131,6 @@ const fn two() -> usize {
 
 const fn within() -> usize {
     200
-}
-
-/// Counts the lookups of a search.
-#[derive(Default)]
-pub(super) struct Work(usize);
-
-impl Work {
-    pub(super) fn spend(&mut self, lookups: usize) -> Result<(), ScanError> {
-        self.0 = self.0.saturating_add(lookups);
-        if self.0 > MAX_LOOKUPS {
-            return Err(ScanError::Budget {
-                what: "index lookups",
-                limit: MAX_LOOKUPS,
-            });
-        }
-        Ok(())
-    }
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ mod spec;
 mod table;
 mod words;
 
-use std::sync::Arc;
+use std::{fmt::Debug, sync::Arc};
 
 pub use build::{
     Built, DocumentsBuilder, MAX_DOCUMENTS, MAX_ENTRIES, MAX_ROWS, TableBuilder, build_documents,
@@ -38,7 +38,22 @@ pub(super) use key::Sip;
 pub(super) use table::{Table, lower_bound};
 pub(super) use words::Words;
 
-use super::documents::Shelf;
+pub(super) use super::documents::DocumentsSpec as Documents;
+pub(super) use super::exact::ExactSpec as Exact;
+use super::{
+    budget::{Budget, ScanError},
+    documents::{self, Shelf},
+    exact,
+};
+
+/// Finds values in a view's text without a pattern.
+pub(super) trait Finder: Debug + Send + Sync {
+    /// Spans in bytes of `text`, in order.
+    ///
+    /// # Errors
+    /// Over a limit.
+    fn find(&self, text: &str, budget: &mut Budget) -> Result<Vec<(usize, usize)>, ScanError>;
+}
 
 /// One index, read and checked.
 #[derive(Clone, Debug)]
@@ -61,6 +76,20 @@ impl Index {
     pub fn read(file: &[u8], key: &IndexKey) -> Result<(String, Index), IndexError> {
         let (name, kind) = file::open(file, key)?;
         Ok((name, Index(kind)))
+    }
+
+    pub(super) fn exact(&self, wanted: &Exact) -> Result<Arc<dyn Finder>, String> {
+        match exact::Exact::new(wanted, self) {
+            Ok(exact) => Ok(Arc::new(exact)),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    pub(super) fn documents(&self, wanted: &Documents) -> Result<Arc<dyn Finder>, String> {
+        match documents::Documents::new(wanted, self) {
+            Ok(documents) => Ok(Arc::new(documents)),
+            Err(error) => Err(error.to_string()),
+        }
     }
 }
 

@@ -1,73 +1,67 @@
-//! From TOML to detectors: every mistake is named with file, line and id, all at once, and nothing is skipped.
+//! From TOML to detectors, in two stages: as written, as meant. Every mistake is named with file, line and id, all at
+//! once, and nothing is skipped.
 
-use std::collections::BTreeMap;
+mod meant;
+mod written;
+
+use std::{collections::BTreeMap, sync::Arc};
 
 use aho_corasick::AhoCorasick;
-use regex::{Regex, RegexBuilder};
 use serde::Deserialize;
-use toml::{Spanned, Value};
+use toml::{Spanned, Table};
 
+use self::{
+    meant::{Meaning, meant_allow, view_set},
+    written::{Written, WrittenAllow},
+};
 use super::{
-    Strength,
-    detector::{Context, Detector, Detectors, Marking},
-    validator::Validator,
+    allow::Allow,
+    detector::{Detector, Source, ViewSet},
+    detectors::{Detectors, LoadOptions},
+    hash::HashKey,
 };
 use crate::label::Spifs;
+
+pub use self::meant::{
+    DEFAULT_WITHIN_CHARS, MAX_CONTEXT_CHARS, MAX_ID_BYTES, MAX_PATTERNS, MAX_PHRASES,
+    MAX_WITHIN_CHARS, MIN_EXAMPLES,
+};
 
 /// A rule file's size at most, in bytes.
 pub const MAX_FILE_BYTES: usize = 4 * 1024 * 1024;
 /// Detectors at most, over all files.
 pub const MAX_DETECTORS: usize = 10_000;
-/// A compiled pattern's size at most, in bytes.
-pub const MAX_PROGRAM_BYTES: usize = 10 * 1024 * 1024;
-/// How far a context word may stand from a value at most, in characters.
-pub const MAX_CONTEXT_CHARS: usize = 1000;
-/// Examples of each kind that a detector must have.
-pub const MIN_EXAMPLES: usize = 2;
 
 /// A rule file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
     #[serde(default)]
-    detector: Vec<Spanned<Value>>,
+    defaults: Defaults,
+    /// Allow-lists of every detector of the file.
+    #[serde(default)]
+    allow: Vec<Spanned<WrittenAllow>>,
+    #[serde(default)]
+    detector: Vec<Spanned<Table>>,
 }
 
-/// A detector as it is written.
-#[derive(Deserialize)]
+/// What the file's detectors have where they say nothing.
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Written {
-    id: String,
-    description: String,
-    #[serde(default)]
-    keywords: Vec<String>,
-    regex: String,
-    validator: Option<String>,
-    context: Option<WrittenContext>,
-    strength: Strength,
-    marking: Option<Marking>,
-    #[serde(default)]
-    examples: Vec<String>,
-    #[serde(default)]
-    negative_examples: Vec<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenContext {
-    words: Vec<String>,
-    within: usize,
+struct Defaults {
+    views: Option<Spanned<Vec<String>>>,
 }
 
 /// Reads all files.
 pub(super) fn detectors(
     files: &[(String, String)],
     spifs: &Spifs,
+    options: &LoadOptions,
 ) -> Result<Detectors, Vec<String>> {
     let mut loader = Loader {
         spifs,
+        options,
         list: Vec::new(),
-        keywords: Vec::new(),
         errors: Vec::new(),
         places: BTreeMap::new(),
     };
@@ -79,11 +73,17 @@ pub(super) fn detectors(
 
 struct Loader<'a> {
     spifs: &'a Spifs,
+    options: &'a LoadOptions,
     list: Vec<Detector>,
-    keywords: Vec<(String, usize)>,
     errors: Vec<String>,
     /// Where each id stands.
     places: BTreeMap<String, String>,
+}
+
+/// What all detectors of a file share.
+struct Shared {
+    allow: Vec<Arc<Allow>>,
+    views: ViewSet,
 }
 
 impl Loader<'_> {
@@ -95,10 +95,7 @@ impl Loader<'_> {
             return;
         }
         match toml::from_str::<File>(toml) {
-            Ok(file) => file.detector.into_iter().for_each(|written| {
-                let origin = format!("{name}:{}", line_at(toml, written.span().start));
-                self.detector(&origin, written.into_inner());
-            }),
+            Ok(file) => self.detectors(name, toml, file),
             Err(error) => {
                 let line = error.span().map_or(1, |span| line_at(toml, span.start));
                 self.errors
@@ -107,67 +104,51 @@ impl Loader<'_> {
         }
     }
 
-    fn detector(&mut self, origin: &str, value: Value) {
-        let id = value
-            .get("id")
-            .and_then(Value::as_str)
-            .unwrap_or("without id")
-            .to_owned();
-        let at = format!("{origin}: {id}");
-        if let Some(first) = self.places.insert(id, origin.to_owned())
-            && value.get("id").is_some()
+    fn detectors(&mut self, name: &str, toml: &str, file: File) {
+        let place = |byte| format!("{name}:{}", line_at(toml, byte));
+        let mut shared = Shared {
+            allow: Vec::new(),
+            views: ViewSet::ALL,
+        };
+        for written in file.allow {
+            let at = place(written.span().start);
+            let allow = meant_allow(written.into_inner(), self.options.size_limit);
+            shared.allow.extend(self.note(&at, allow).map(Arc::new));
+        }
+        if let Some(views) = file.defaults.views {
+            let at = place(views.span().start);
+            let views = self.note(&at, view_set(views.get_ref()));
+            shared.views = views.unwrap_or(ViewSet::ALL);
+        }
+        for written in file.detector {
+            let origin = place(written.span().start);
+            self.detector(&origin, written.into_inner(), &shared);
+        }
+    }
+
+    fn detector(&mut self, origin: &str, table: Table, shared: &Shared) {
+        let id = table.get("id").and_then(toml::Value::as_str);
+        let at = format!("{origin}: {}", id.unwrap_or("without id"));
+        if let Some(id) = id
+            && let Some(first) = self.places.insert(id.to_owned(), origin.to_owned())
         {
             self.errors
                 .push(format!("{at}: the id stands at {first} too; rename one"));
         }
-        let before = self.errors.len();
-        match value.try_into::<Written>() {
-            Ok(written) => self.compile(&at, origin, written, before),
-            Err(error) => self
-                .errors
-                .push(format!("{at}: {}", error.message().trim())),
-        }
-    }
-
-    fn compile(&mut self, at: &str, origin: &str, written: Written, before: usize) {
-        let regex = self.note(at, compile(&written.regex));
-        let validator = self.note(at, written.validator.as_deref().map(validator).transpose());
-        let context = self.note(at, written.context.map(context).transpose());
-        for mistake in mistakes(
-            &written.id,
-            &written.keywords,
-            &written.examples,
-            &written.negative_examples,
-        ) {
-            self.errors.push(format!("{at}: {mistake}"));
-        }
-        self.check_marking(at, written.marking.as_ref());
-        let (Some(regex), Some(validator), Some(context)) = (regex, validator, context) else {
-            return;
+        let mut mistakes = Vec::new();
+        let written = Written::read(table, &mut mistakes);
+        let mut meaning = Meaning {
+            spifs: self.spifs,
+            options: self.options,
+            shared: &shared.allow,
+            default_views: shared.views,
+            mistakes,
         };
-        if self.errors.len() > before {
-            return;
-        }
-        let index = self.list.len();
-        self.keywords.extend(
-            written
-                .keywords
-                .iter()
-                .map(|word| (word.to_lowercase(), index)),
-        );
-        self.list.push(Detector {
-            id: written.id,
-            origin: origin.to_owned(),
-            description: written.description,
-            has_keywords: !written.keywords.is_empty(),
-            regex,
-            validator,
-            context,
-            strength: written.strength,
-            marking: written.marking,
-            examples: written.examples,
-            negative_examples: written.negative_examples,
-        });
+        let detector = meaning.detector(written, origin);
+        let mistakes = meaning.mistakes.into_iter();
+        self.errors
+            .extend(mistakes.map(|mistake| format!("{at}: {mistake}")));
+        self.list.extend(detector);
     }
 
     /// Keeps a mistake, and gives what there is without one.
@@ -177,134 +158,49 @@ impl Loader<'_> {
             .ok()
     }
 
-    fn check_marking(&mut self, at: &str, marking: Option<&Marking>) {
-        let Some(Marking {
-            policy,
-            classification,
-        }) = marking
-        else {
-            return;
-        };
-        if !self.spifs.marking(policy, classification) {
-            self.errors.push(format!(
-                "{at}: marking names {classification:?} of policy {policy:?}, which no loaded SPIF has; load it or \
-                 correct the name"
-            ));
-        }
-    }
-
     fn finish(mut self) -> Result<Detectors, Vec<String>> {
         if self.list.len() > MAX_DETECTORS {
             self.errors
                 .push(format!("more than {MAX_DETECTORS} detectors; remove some"));
         }
-        let words = self.keywords.iter().map(|(word, _)| word);
-        let keywords = AhoCorasick::builder()
-            .ascii_case_insensitive(true)
-            .build(words);
-        match keywords {
-            Ok(keywords) if self.errors.is_empty() => {
-                let keyword_owner = self.keywords.iter().map(|(_, owner)| *owner).collect();
-                Ok(Detectors {
-                    list: self.list,
-                    keywords,
-                    keyword_owner,
-                })
-            }
-            Ok(_) => Err(self.errors),
-            Err(error) => {
-                self.errors.push(format!(
-                    "the keywords of all files together: {error}; remove some"
-                ));
-                Err(self.errors)
-            }
+        let key = self.note("detectors", HashKey::random());
+        let (keywords, keyword_owner) = keywords(&self.list);
+        let keywords = self.note("the keywords of all files together", keywords);
+        match (keywords, key) {
+            (Some(keywords), Some(key)) if self.errors.is_empty() => Ok(Detectors {
+                by_id: by_id(&self.list),
+                html: Detectors::html_checks(&self.list),
+                list: self.list,
+                keywords,
+                keyword_owner,
+                key,
+            }),
+            _ => Err(self.errors),
         }
     }
 }
 
-/// What is wrong with the plain parts of a detector.
-fn mistakes(
-    id: &str,
-    keywords: &[String],
-    examples: &[String],
-    negative: &[String],
-) -> Vec<String> {
-    let mut mistakes = Vec::new();
-    let valid = |part: &str| {
-        !part.is_empty()
-            && part
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
-    };
-    if id.split('.').count() < 2 || !id.split('.').all(valid) {
-        mistakes.push("the id is not pack.name in a-z, 0-9 and _; rename it".to_owned());
-    }
-    if keywords.iter().any(|word| word.trim().is_empty()) {
-        mistakes.push("a keyword is empty; remove it".to_owned());
-    }
-    for (kind, count) in [
-        ("examples", examples.len()),
-        ("negative_examples", negative.len()),
-    ] {
-        if count < MIN_EXAMPLES {
-            mistakes.push(format!(
-                "{count} {kind}, but at least {MIN_EXAMPLES} are needed; add some"
-            ));
+fn by_id(list: &[Detector]) -> BTreeMap<String, usize> {
+    let ids = list.iter().map(|detector| detector.id.clone());
+    ids.zip(0..).collect()
+}
+
+fn keywords(list: &[Detector]) -> (Result<AhoCorasick, String>, Vec<usize>) {
+    let mut words = Vec::new();
+    let mut owner = Vec::new();
+    for (index, detector) in list.iter().enumerate() {
+        if let Source::Text { .. } = &detector.source {
+            words.extend(detector.keywords.iter().map(|word| word.to_lowercase()));
+            owner.resize(words.len(), index);
         }
     }
-    mistakes
-}
-
-fn compile(pattern: &str) -> Result<Regex, String> {
-    let built = RegexBuilder::new(pattern)
-        .size_limit(MAX_PROGRAM_BYTES)
-        .build();
-    let regex = built.map_err(|error| match error {
-        regex::Error::CompiledTooBig(limit) => {
-            format!("regex: larger than {limit} bytes when compiled; bound its repetitions")
-        }
-        // The parser draws the pattern over several lines and says the reason in the last one.
-        error => format!(
-            "regex: {}",
-            error
-                .to_string()
-                .lines()
-                .last()
-                .unwrap_or("not a pattern")
-                .trim()
-        ),
-    })?;
-    if regex.is_match("") {
-        return Err("regex: matches the empty text; demand at least one character".to_owned());
-    }
-    Ok(regex)
-}
-
-fn validator(name: &str) -> Result<Validator, String> {
-    Validator::from_name(name).ok_or(format!(
-        "validator {name:?} is not known; use one of {}",
-        Validator::NAMES
-    ))
-}
-
-fn context(written: WrittenContext) -> Result<Context, String> {
-    if written.words.is_empty() || written.words.iter().any(|word| word.trim().is_empty()) {
-        return Err("context: words is empty or has an empty word; name the words".to_owned());
-    }
-    if written.within > MAX_CONTEXT_CHARS {
-        return Err(format!(
-            "context: within is greater than {MAX_CONTEXT_CHARS}; lower it"
-        ));
-    }
-    let words = written
-        .words
-        .iter()
-        .map(|word| word.to_lowercase())
-        .collect();
-    Ok(Context {
-        words,
-        within: written.within,
-    })
+    let built = AhoCorasick::builder()
+        .ascii_case_insensitive(true)
+        .build(words);
+    (
+        built.map_err(|error| format!("{error}; remove some")),
+        owner,
+    )
 }
 
 /// Line of a byte, from 1.

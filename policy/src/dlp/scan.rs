@@ -1,82 +1,58 @@
-//! The walk over a tree: every string, key and number, in every view, by every detector whose keywords are there.
+//! The walk over a tree: every string, key and number, and what of it becomes a finding.
+
+mod text;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use ruma_common::{CanonicalJsonObject as Object, CanonicalJsonValue as Tree};
 
+use self::text::Hit;
 use super::{
-    Finding, Strength,
-    detector::{Detector, Detectors},
-    view::View,
+    Finding,
+    budget::{Budget, MAX_DEPTH, MAX_FINDINGS, ScanError, within},
+    check::{Check, html_differs},
+    detector::Source,
+    detectors::{Detectors, Scan},
+    hash::{HashKey, ValueHash},
 };
 
-/// Text that one scan looks at, at most, in bytes of keys, strings and numbers together.
-pub const MAX_UNIT_BYTES: usize = 1024 * 1024;
-/// Findings of one scan at most.
-pub const MAX_FINDINGS: usize = 256;
-/// Places that patterns of one scan may match at most, found or not.
-pub const MAX_CANDIDATES: usize = 100_000;
-/// Depth of a tree at most.
-pub const MAX_DEPTH: usize = 128;
 /// Keys longer than this, in bytes, do not stand in the pointer of a finding.
 const MAX_SEGMENT_BYTES: usize = 128;
 /// Stands in a pointer for a key that is not shown.
 const HIDDEN: &str = "*";
 
-/// Why a scan did not come to its end. Nothing is known about what is left, so the caller denies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ScanError {
-    /// More work than a scan may do.
-    #[error("the scan is over its budget of {limit} {what}")]
-    Budget {
-        /// What is counted.
-        what: &'static str,
-        /// How much of it a scan may take.
-        limit: usize,
-    },
-}
-
 /// One scan under way.
 pub(super) struct Scanner<'d> {
     detectors: &'d Detectors,
+    options: Scan<'d>,
     pointer: String,
-    findings: Vec<Finding>,
-    bytes: usize,
-    candidates: usize,
-}
-
-/// What was found in one text, in bytes of the original.
-struct Hit {
-    detector: usize,
-    start: usize,
-    end: usize,
-    strength: Strength,
-    view: &'static str,
+    found: Vec<(usize, Finding)>,
+    budget: Budget,
 }
 
 impl<'d> Scanner<'d> {
-    pub(super) fn new(detectors: &'d Detectors, pointer: &str) -> Self {
+    pub(super) fn new(detectors: &'d Detectors, options: Scan<'d>, pointer: &str) -> Self {
         Scanner {
             detectors,
+            options,
             pointer: pointer.to_owned(),
-            findings: Vec::new(),
-            bytes: 0,
-            candidates: 0,
+            found: Vec::new(),
+            budget: Budget::default(),
         }
     }
 
     pub(super) fn run(mut self, tree: &Tree) -> Result<Vec<Finding>, ScanError> {
         self.walk(tree, 0)?;
-        Ok(self.findings)
+        Ok(self.finish())
     }
 
     pub(super) fn run_object(mut self, object: &Object) -> Result<Vec<Finding>, ScanError> {
-        object
-            .iter()
-            .try_for_each(|(key, value)| self.member(key, value, 0))?;
-        Ok(self.findings)
+        self.object(object, 0)?;
+        Ok(self.finish())
     }
 
     fn walk(&mut self, tree: &Tree, depth: usize) -> Result<(), ScanError> {
-        spend(depth, MAX_DEPTH, "levels")?;
+        within(depth, MAX_DEPTH, "levels")?;
         match tree {
             Tree::Null | Tree::Bool(_) => Ok(()),
             Tree::Integer(number) => self.field(&number.to_string()),
@@ -85,10 +61,15 @@ impl<'d> Scanner<'d> {
                 .iter()
                 .enumerate()
                 .try_for_each(|(index, item)| self.below(&index.to_string(), item, depth)),
-            Tree::Object(object) => object
-                .iter()
-                .try_for_each(|(key, value)| self.member(key, value, depth)),
+            Tree::Object(object) => self.object(object, depth),
         }
+    }
+
+    fn object(&mut self, object: &Object, depth: usize) -> Result<(), ScanError> {
+        object
+            .iter()
+            .try_for_each(|(key, value)| self.member(key, value, depth))?;
+        self.html(object)
     }
 
     /// A key and its value. A key that holds a value of its own must not carry it into pointers, and so into logs.
@@ -127,135 +108,81 @@ impl<'d> Scanner<'d> {
         self.report(hits, false)
     }
 
+    /// A message's HTML that shows something else than its plain text, where a detector asks for that.
+    fn html(&mut self, object: &Object) -> Result<(), ScanError> {
+        let (Some(Tree::String(body)), Some(Tree::String(html))) =
+            (object.get("body"), object.get("formatted_body"))
+        else {
+            return Ok(());
+        };
+        let asked = self.detectors.html.iter();
+        let asked: Vec<usize> = asked.copied().filter(|index| self.runs(*index)).collect();
+        if asked.is_empty() || !html_differs(body, html) {
+            return Ok(());
+        }
+        let hits = asked.into_iter().map(|index| Hit {
+            detector: index,
+            start: 0,
+            end: html.len(),
+            strength: self.detectors.list[index].strength,
+            view: super::view::ViewName::Raw,
+            values: vec![self.key().hash(html)],
+        });
+        let hits = hits.collect();
+        let length = self.enter("formatted_body");
+        self.report(hits, false)?;
+        self.pointer.truncate(length);
+        Ok(())
+    }
+
+    fn key(&self) -> &'d HashKey {
+        self.options.key.unwrap_or(&self.detectors.key)
+    }
+
+    fn runs(&self, index: usize) -> bool {
+        self.detectors.list[index].runs_on(self.options.link, self.options.room)
+    }
+
     fn report(&mut self, hits: Vec<Hit>, key: bool) -> Result<(), ScanError> {
-        spend(self.findings.len() + hits.len(), MAX_FINDINGS, "findings")?;
-        self.findings.extend(hits.into_iter().map(|hit| Finding {
-            detector: self.detectors.list[hit.detector].id.clone(),
-            strength: hit.strength,
-            field: self.pointer.clone(),
-            start: hit.start,
-            end: hit.end,
-            view: hit.view,
-            key,
-        }));
+        within(self.found.len() + hits.len(), MAX_FINDINGS, "findings")?;
+        for hit in hits {
+            let finding = Finding {
+                detector: self.detectors.list[hit.detector].id.clone(),
+                strength: hit.strength,
+                field: self.pointer.clone(),
+                start: hit.start,
+                end: hit.end,
+                view: hit.view.as_str(),
+                key,
+                values: hit.values,
+            };
+            self.found.push((hit.detector, finding));
+        }
         Ok(())
     }
 
-    /// All that is found in one text, by start.
-    fn look(&mut self, text: &str) -> Result<Vec<Hit>, ScanError> {
-        self.bytes += text.len();
-        spend(self.bytes, MAX_UNIT_BYTES, "bytes")?;
-        let mut hits = Vec::new();
-        for view in View::all(text) {
-            for detector in self.detectors.called_by(&view.text) {
-                self.search(detector, &view, &mut hits)?;
-            }
+    /// Leaves out what too few different values were found of.
+    fn finish(self) -> Vec<Finding> {
+        let mut values: BTreeMap<usize, BTreeSet<ValueHash>> = BTreeMap::new();
+        for (detector, finding) in &self.found {
+            values.entry(*detector).or_default().extend(&finding.values);
         }
-        hits.sort_by_key(|hit| (hit.start, hit.end, hit.detector));
-        Ok(hits)
-    }
-
-    fn search(
-        &mut self,
-        index: usize,
-        view: &View<'_>,
-        hits: &mut Vec<Hit>,
-    ) -> Result<(), ScanError> {
-        let detector = &self.detectors.list[index];
-        let mut at = 0;
-        while let Some((found, next)) = next_value(detector, &view.text, at) {
-            self.candidates += 1;
-            spend(self.candidates, MAX_CANDIDATES, "candidates")?;
-            if let Some((start, end)) = found {
-                let strength = detector.strength_at(&view.text, start, end);
-                let (start, end) = view.original(start, end);
-                add(
-                    hits,
-                    Hit {
-                        detector: index,
-                        start,
-                        end,
-                        strength,
-                        view: view.name,
-                    },
-                );
-                spend(hits.len(), MAX_FINDINGS, "findings")?;
-            }
-            at = next;
-        }
-        Ok(())
+        let enough = |detector: &usize| {
+            let distinct = values.get(detector).map_or(0, BTreeSet::len);
+            distinct >= self.detectors.list[*detector].min_distinct
+        };
+        let found = self.found.into_iter();
+        found
+            .filter(|(detector, _)| enough(detector))
+            .map(|(_, finding)| finding)
+            .collect()
     }
 }
 
 impl Detectors {
-    /// The detectors that have a keyword in `text`, or need none.
-    fn called_by(&self, text: &str) -> Vec<usize> {
-        let mut called: Vec<bool> = self
-            .list
-            .iter()
-            .map(|detector| !detector.has_keywords)
-            .collect();
-        // The automaton ignores case in ASCII only.
-        let folded = if text.is_ascii() {
-            None
-        } else {
-            Some(text.to_lowercase())
-        };
-        for keyword in self
-            .keywords
-            .find_overlapping_iter(folded.as_deref().unwrap_or(text))
-        {
-            called[self.keyword_owner[keyword.pattern().as_usize()]] = true;
-        }
-        (0..called.len()).filter(|index| called[*index]).collect()
-    }
-}
-
-/// The value at a place, if it is one, and where to go on.
-type Place = (Option<(usize, usize)>, usize);
-
-/// The next place at or after `at` where the pattern matches: the value there, if it is one, and where to go on.
-///
-/// After a match that is no value the search goes on one character further, so that a number in front cannot hide the
-/// value behind it.
-fn next_value(detector: &Detector, text: &str, at: usize) -> Option<Place> {
-    if at > text.len() {
-        return None;
-    }
-    let captures = detector.regex.captures_at(text, at)?;
-    let Some(value) = detector.value(&captures) else {
-        let end = captures.get(0).map_or(text.len(), |all| all.end());
-        return Some((None, end.max(after(text, at))));
-    };
-    match detector.accept(value.as_str(), text[value.end()..].chars().next()) {
-        Some(length) => {
-            let end = value.start() + length;
-            Some((Some((value.start(), end)), end.max(after(text, at))))
-        }
-        None => Some((None, after(text, value.start()))),
-    }
-}
-
-/// Byte after the character at `at`.
-fn after(text: &str, at: usize) -> usize {
-    at + text[at..].chars().next().map_or(1, char::len_utf8)
-}
-
-/// One finding per detector and span: the first view stays, the greater strength counts.
-fn add(hits: &mut Vec<Hit>, hit: Hit) {
-    let same = |other: &&mut Hit| {
-        (other.detector, other.start, other.end) == (hit.detector, hit.start, hit.end)
-    };
-    match hits.iter_mut().find(same) {
-        Some(known) => known.strength = known.strength.max(hit.strength),
-        None => hits.push(hit),
-    }
-}
-
-fn spend(used: usize, limit: usize, what: &'static str) -> Result<(), ScanError> {
-    if used > limit {
-        Err(ScanError::Budget { what, limit })
-    } else {
-        Ok(())
+    /// The detectors whose check compares a message's HTML with its plain text.
+    pub(super) fn html_checks(list: &[super::detector::Detector]) -> Vec<usize> {
+        let asks = |index: &usize| matches!(list[*index].source, Source::Check(Check::Html));
+        (0..list.len()).filter(asks).collect()
     }
 }

@@ -239,7 +239,7 @@ fn over_budget_is_an_error_and_never_a_clean_result() {
     assert_eq!(limit(json!("a".repeat(MAX_UNIT_BYTES + 1))), "bytes");
     assert_eq!(limit(json!(vec!["GEHEIM"; MAX_FINDINGS + 1])), "findings");
     assert_eq!(limit(json!("GEHEIM ".repeat(MAX_FINDINGS + 1))), "findings");
-    assert_eq!(limit(json!("3333 ".repeat(200_000))), "candidates");
+    assert_eq!(limit(json!("3333 ".repeat(200_000))), "nothing");
     let deep = (0..=MAX_DEPTH).fold(json!("x"), |tree, _| json!([tree]));
     assert_eq!(limit(deep), "levels");
     assert_eq!(limit(json!("a".repeat(1000))), "nothing");
@@ -264,7 +264,7 @@ fn the_plain_rule_loads_and_keywords_are_a_prefilter_in_any_case() {
         one(&asleep)
             .unwrap_err()
             .join("\n")
-            .contains("example 1 of test.word is not found")
+            .contains("test.word: example 1 is not found")
     );
 }
 
@@ -274,7 +274,7 @@ fn mistakes_in_rules_name_file_line_and_id() {
         (
             "strength = \"low\"",
             "strength = \"low\"\ncolour = \"red\"",
-            "unknown field",
+            "unknown key",
         ),
         (
             "'Geheimwort [0-9]+'",
@@ -284,7 +284,7 @@ fn mistakes_in_rules_name_file_line_and_id() {
         (
             "'Geheimwort [0-9]+'",
             r"'(Geheimwort) [0-9]+\1'",
-            "backreferences",
+            "back-references",
         ),
         (
             "'Geheimwort [0-9]+'",
@@ -297,11 +297,7 @@ fn mistakes_in_rules_name_file_line_and_id() {
             "strength = \"low\"\nvalidator = \"mod97\"",
             "use one of iban",
         ),
-        (
-            "strength = \"low\"",
-            "strength = \"none\"",
-            "unknown variant",
-        ),
+        ("strength = \"low\"", "strength = \"none\"", "add a context"),
         (
             "strength = \"low\"",
             "strength = \"low\"\ncontext = { words = [], within = 3 }",

@@ -9,16 +9,61 @@ use unicode_normalization::{
     char::{canonical_combining_class, is_combining_mark},
 };
 
+use super::budget::{Budget, ScanError};
 use crate::unicode::{ascii_digit, is_dash, is_ignorable, is_line_end, is_space};
 
-/// Name of the text as it is.
-pub(super) const RAW: &str = "raw";
-/// Name of the text in NFKC, without invisible characters, with plain dashes, spaces and digits.
-pub(super) const NORMALISED: &str = "normalised";
+/// Which view, in the order in which they are looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum ViewName {
+    /// The text as it is.
+    Raw,
+    /// NFKC, without invisible characters, with plain dashes, spaces and digits.
+    Normalised,
+    /// Without separators.
+    Joined,
+    /// Look-alikes as one letter.
+    Skeleton,
+    /// What was encoded in the text.
+    Decoded,
+}
+
+impl ViewName {
+    /// All views in order.
+    pub(super) const ALL: [ViewName; 5] = [
+        ViewName::Raw,
+        ViewName::Normalised,
+        ViewName::Joined,
+        ViewName::Skeleton,
+        ViewName::Decoded,
+    ];
+
+    /// The word in rules and findings.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            ViewName::Raw => "raw",
+            ViewName::Normalised => "normalised",
+            ViewName::Joined => "joined",
+            ViewName::Skeleton => "skeleton",
+            ViewName::Decoded => "decoded",
+        }
+    }
+
+    pub(super) fn from_name(name: &str) -> Option<ViewName> {
+        Self::ALL.into_iter().find(|view| view.as_str() == name)
+    }
+}
+
+/// All views of `text`, raw first; those equal to an earlier one are left out.
+///
+/// # Errors
+/// Over a limit.
+pub(super) fn views<'a>(text: &'a str, _budget: &mut Budget) -> Result<Vec<View<'a>>, ScanError> {
+    Ok(View::all(text))
+}
 
 /// One way to see a text.
 pub(super) struct View<'a> {
-    pub(super) name: &'static str,
+    pub(super) name: ViewName,
     pub(super) text: Cow<'a, str>,
     /// Where each character of `text` came from, in order; empty for the raw view.
     pieces: Vec<Piece>,
@@ -36,7 +81,7 @@ impl<'a> View<'a> {
     /// All views of `text`; those equal to an earlier one are left out.
     pub(super) fn all(text: &'a str) -> Vec<View<'a>> {
         let raw = View {
-            name: RAW,
+            name: ViewName::Raw,
             text: Cow::Borrowed(text),
             pieces: Vec::new(),
         };
@@ -96,7 +141,7 @@ impl Builder {
         }
         builder.flush();
         View {
-            name: NORMALISED,
+            name: ViewName::Normalised,
             text: Cow::Owned(builder.text),
             pieces: builder.pieces,
         }

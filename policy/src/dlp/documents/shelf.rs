@@ -3,9 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{MIN_SHARED, Overlap, Print, SHINGLE_WORDS, STRETCH};
-use crate::dlp::exact::Work;
+use crate::dlp::budget::{Budget, ScanError};
 use crate::dlp::index::{Filter, IndexError, IndexKey, Words, bytes, lower_bound};
-use crate::dlp::scan::ScanError;
 
 /// Bytes of an entry: fingerprint and document.
 const ENTRY_BYTES: usize = 12;
@@ -94,14 +93,14 @@ impl Shelf {
     pub(super) fn best(
         &self,
         words: &Words,
-        work: &mut Work,
+        budget: &mut Budget,
     ) -> Result<Option<Overlap>, ScanError> {
         let prints = self.print.of(words);
-        work.spend(prints.len())?;
+        budget.lookups(prints.len())?;
         let mut shared = Vec::new();
         for (number, (print, _)) in prints.iter().enumerate() {
             if self.filter.may_have(*print) {
-                self.take(*print, number, work, &mut shared)?;
+                self.take(*print, number, budget, &mut shared)?;
             }
         }
         shared.sort_unstable();
@@ -131,7 +130,7 @@ impl Shelf {
         &self,
         print: u64,
         number: usize,
-        work: &mut Work,
+        budget: &mut Budget,
         shared: &mut Vec<Shared>,
     ) -> Result<(), ScanError> {
         let count = self.entries.len() / ENTRY_BYTES;
@@ -140,7 +139,7 @@ impl Shelf {
             .map(|at| self.entry(at))
             .take_while(|entry| entry.0 == print);
         for (_, document) in of_print {
-            work.spend(1)?;
+            budget.lookups(1)?;
             shared.push(Shared {
                 document,
                 number,

@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use super::{Exact, Work};
+use super::Exact;
+use crate::dlp::budget::{Budget, ScanError};
 use crate::dlp::index::{Dates, MAX_VALUE_BYTES, ValueKind, Words};
-use crate::dlp::scan::ScanError;
 
 /// Words of a name at most.
 const NAME_WORDS: usize = 8;
@@ -37,7 +37,7 @@ struct Group {
 
 impl Exact {
     /// All hits, by start.
-    pub(super) fn hits(&self, words: &Words, work: &mut Work) -> Result<Vec<Hit>, ScanError> {
+    pub(super) fn hits(&self, words: &Words, budget: &mut Budget) -> Result<Vec<Hit>, ScanError> {
         use ValueKind::{Date, Name, Number, Text};
         let spoken = self.group(&[Name, Text]);
         let numbers = self.group(&[Number]);
@@ -45,11 +45,11 @@ impl Exact {
         let mut search = Search {
             exact: self,
             words,
-            work,
+            budget,
             hits: Vec::new(),
             value: String::with_capacity(MAX_VALUE_BYTES),
         };
-        search.work.spend(words.len())?;
+        search.budget.lookups(words.len())?;
         for (at, word) in words.iter().enumerate() {
             let digit = word.as_bytes().iter().any(u8::is_ascii_digit);
             if !spoken.columns.is_empty() && self.table.may_begin(word) {
@@ -80,7 +80,7 @@ impl Exact {
 struct Search<'s> {
     exact: &'s Exact,
     words: &'s Words,
-    work: &'s mut Work,
+    budget: &'s mut Budget,
     hits: Vec<Hit>,
     /// The value that is being put together.
     value: String,
@@ -122,14 +122,14 @@ impl Search<'_> {
 
     /// The value that was put together of the words `first` to `last`, in each of the columns.
     fn look(&mut self, first: usize, last: usize, columns: &[usize]) -> Result<(), ScanError> {
-        self.work.spend(1)?;
+        self.budget.lookups(1)?;
         if !self.exact.table.may_have(&self.value) {
             return Ok(());
         }
         let (Some(first), Some(last)) = (self.words.get(first), self.words.get(last)) else {
             return Ok(());
         };
-        self.work.spend(columns.len())?;
+        self.budget.lookups(columns.len())?;
         for column in columns {
             let entries = self.exact.table.entries(*column, &self.value);
             if !entries.is_empty() {

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::Exact;
 use super::hits::Hit;
-use super::{Exact, Work};
-use crate::dlp::scan::ScanError;
+use crate::dlp::budget::{Budget, ScanError};
 
 /// Hits of each row, as numbers.
 type Rows = BTreeMap<u64, Vec<usize>>;
@@ -15,13 +15,13 @@ impl Exact {
         &self,
         text: &str,
         hits: &[Hit],
-        work: &mut Work,
+        budget: &mut Budget,
     ) -> Result<Vec<(usize, usize)>, ScanError> {
         let mut spans = Vec::new();
-        for numbers in self.candidates(hits, work)?.values_mut() {
+        for numbers in self.candidates(hits, budget)?.values_mut() {
             numbers.sort_unstable_by_key(|number| (hits[*number].start, hits[*number].end));
             let of_row: Vec<&Hit> = numbers.iter().map(|number| &hits[*number]).collect();
-            self.clusters(text, &of_row, work, &mut spans)?;
+            self.clusters(text, &of_row, budget, &mut spans)?;
         }
         spans.sort_unstable();
         spans.dedup();
@@ -32,7 +32,7 @@ impl Exact {
     ///
     /// A row that has `n` columns has one beyond the `n - 1` columns with the most entries. So these columns, where a
     /// common value (a town, a day) may stand for very many rows, bring no rows of their own.
-    fn candidates(&self, hits: &[Hit], work: &mut Work) -> Result<Rows, ScanError> {
+    fn candidates(&self, hits: &[Hit], budget: &mut Budget) -> Result<Rows, ScanError> {
         let mut entries: BTreeMap<usize, usize> = BTreeMap::new();
         for hit in hits {
             *entries.entry(hit.column).or_default() += hit.entries.len();
@@ -53,12 +53,12 @@ impl Exact {
             .enumerate()
             .partition(|(_, hit)| common.contains(&hit.column));
         for (number, hit) in leading {
-            work.spend(hit.entries.len())?;
+            budget.lookups(hit.entries.len())?;
             for entry in hit.entries.clone() {
                 rows.entry(self.table.row(entry)).or_default().push(number);
             }
         }
-        work.spend(behind.len().saturating_mul(rows.len()))?;
+        budget.lookups(behind.len().saturating_mul(rows.len()))?;
         for (row, numbers) in &mut rows {
             let of_row = behind
                 .iter()
@@ -73,7 +73,7 @@ impl Exact {
         &self,
         text: &str,
         hits: &[&Hit],
-        work: &mut Work,
+        budget: &mut Budget,
         spans: &mut Vec<(usize, usize)>,
     ) -> Result<(), ScanError> {
         let mut from = 0;
@@ -85,7 +85,7 @@ impl Exact {
                 && let Some(hit) = hits.get(next)
                 && is_near(text, end, hit.start, self.within)
             {
-                work.spend(1)?;
+                budget.lookups(1)?;
                 // One text is not two values, also where two columns hold the same.
                 if hit.start >= end && !columns.contains(&hit.column) {
                     columns.push(hit.column);

@@ -3,7 +3,7 @@
 use ruma_common::CanonicalJsonValue as Tree;
 
 use super::{Around, Said, joined};
-use crate::dlp::{Detectors, Finding, ScanError};
+use crate::dlp::{Detectors, Finding, Scan, ScanError};
 
 impl Detectors {
     /// What the texts of an event show only together with those around it, or with each other; see [`super::said`].
@@ -15,17 +15,19 @@ impl Detectors {
     /// [`ScanError`]: part of the texts was not looked at, so the caller must deny.
     pub fn scan_window(
         &self,
+        options: &Scan<'_>,
         around: &Around<'_>,
         current: &[Said<'_>],
     ) -> Result<Vec<Finding>, ScanError> {
         let mut alone = Alone {
             detectors: self,
+            options,
             current,
             found: vec![None; current.len()],
         };
         let mut findings: Vec<Finding> = Vec::new();
         for seen in joined(around, current) {
-            for finding in self.text(&seen.text)? {
+            for finding in self.text(options, &seen.text)? {
                 let Some(place) = seen.place(finding.start, finding.end) else {
                     continue;
                 };
@@ -46,14 +48,15 @@ impl Detectors {
         Ok(findings)
     }
 
-    fn text(&self, text: &str) -> Result<Vec<Finding>, ScanError> {
-        self.scan(&Tree::String(text.to_owned()), "")
+    fn text(&self, options: &Scan<'_>, text: &str) -> Result<Vec<Finding>, ScanError> {
+        self.scan_with(options, &Tree::String(text.to_owned()), "")
     }
 }
 
 /// What each text of the event shows alone, looked at where it is asked for.
 struct Alone<'a> {
     detectors: &'a Detectors,
+    options: &'a Scan<'a>,
     current: &'a [Said<'a>],
     found: Vec<Option<Vec<Finding>>>,
 }
@@ -67,7 +70,7 @@ impl Alone<'_> {
         };
         let known = match found {
             Some(known) => known,
-            None => found.insert(self.detectors.text(said.text)?),
+            None => found.insert(self.detectors.text(self.options, said.text)?),
         };
         Ok(known.iter().any(|alone| {
             alone.detector == finding.detector
@@ -78,7 +81,7 @@ impl Alone<'_> {
     }
 }
 
-/// One finding per detector, field and span; the greatest strength counts.
+/// One finding per detector, field and span, with all its values; the greatest strength counts.
 fn add(findings: &mut Vec<Finding>, finding: Finding) {
     let same = |known: &&mut Finding| {
         (&known.detector, &known.field, known.start, known.end)
@@ -90,7 +93,12 @@ fn add(findings: &mut Vec<Finding>, finding: Finding) {
             )
     };
     match findings.iter_mut().find(same) {
-        Some(known) => known.strength = known.strength.max(finding.strength),
+        Some(known) => {
+            known.strength = known.strength.max(finding.strength);
+            known.values.extend(finding.values);
+            known.values.sort_unstable();
+            known.values.dedup();
+        }
         None => findings.push(finding),
     }
 }

@@ -7,7 +7,7 @@ use ruma_common::{CanonicalJsonObject as Object, CanonicalJsonValue};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::dlp::{Detectors, Finding, Strength};
+use crate::dlp::{Detectors, Finding, Scan, Strength};
 use crate::label::Spifs;
 
 const RULES: &str = r#"
@@ -62,7 +62,7 @@ fn last_of(bodies: &[&str]) -> Vec<Finding> {
         let id = format!("${number}");
         let said = said("m.room.message", content, "/event/content");
         findings = detectors()
-            .scan_window(&window.around(&id, 0), &said)
+            .scan_window(&Scan::default(), &window.around(&id, 0), &said)
             .unwrap();
         window.push(Part::new(&id, 0, &said));
     }
@@ -133,7 +133,10 @@ fn dl_3_ten_messages_and_ten_minutes_and_no_more() {
     let second = said("m.room.message", &second, "");
     let at = |ms: i64| {
         let around = window.around("$2", ms);
-        detectors().scan_window(&around, &second).unwrap().len()
+        detectors()
+            .scan_window(&Scan::default(), &around, &second)
+            .unwrap()
+            .len()
     };
     assert_eq!(at(1_000 + WINDOW_MS), 1);
     assert_eq!(at(1_001 + WINDOW_MS), 0);
@@ -146,7 +149,7 @@ fn dl_3_the_order_of_sending_counts_where_history_is_pulled_backwards() {
     window.push(Part::new("$2", 2_000, &said("m.room.message", &second, "")));
     let said = said("m.room.message", &first, "");
     let found = detectors()
-        .scan_window(&window.around("$1", 1_000), &said)
+        .scan_window(&Scan::default(), &window.around("$1", 1_000), &said)
         .unwrap();
     assert_eq!(spans(&found), [("test.iban", 0, 14)]);
 }
@@ -180,7 +183,9 @@ fn values_split_over_the_fields_of_one_event_are_found() {
         "body": "DE89 3704 0044", "filename": "0532 0130 00", "msgtype": "m.file",
     }));
     let said = said("m.room.message", &content, "/event/content");
-    let found = detectors().scan_window(&Around::default(), &said).unwrap();
+    let found = detectors()
+        .scan_window(&Scan::default(), &Around::default(), &said)
+        .unwrap();
     assert_eq!(found[0].field, "/event/content/filename");
     assert_eq!(spans(&found), [("test.iban", 0, 12)]);
 }

@@ -1,0 +1,92 @@
+//! How much work one scan may do. Work is counted, never timed, so that the same text always gives the same answer.
+//!
+//! What grows with the text has a limit that grows with it; the rest is fixed. Over a limit the scan fails as a whole:
+//! there is no partial result that a caller could take for a clean one.
+
+/// Text that one scan looks at, at most, in bytes of keys, strings and numbers together.
+pub const MAX_UNIT_BYTES: usize = 1024 * 1024;
+/// Findings of one scan at most.
+pub const MAX_FINDINGS: usize = 256;
+/// Depth of a tree at most.
+pub const MAX_DEPTH: usize = 128;
+/// Text of all views of a scan at most, in bytes for each byte of the unit.
+pub const VIEW_BYTES_PER_BYTE: usize = 32;
+/// Text of all views that every scan may look at, however small the unit, in bytes.
+pub const FREE_VIEW_BYTES: usize = 128 * 1024;
+/// Places that patterns of one scan may match at most, found or not, for each byte of the unit.
+pub const CANDIDATES_PER_BYTE: usize = 1;
+/// Places that patterns of every scan may match, however small the unit.
+pub const FREE_CANDIDATES: usize = 4096;
+/// Bytes that patterns of one scan may run over at most, for each byte of the unit.
+pub const SEARCHED_PER_BYTE: usize = 512;
+/// Bytes that patterns of every scan may run over, however small the unit.
+pub const FREE_SEARCHED: usize = 4 * 1024 * 1024;
+/// Lookups in indexes of one scan at most, fast ones and those with HMAC together.
+pub const MAX_LOOKUPS: usize = 2_000_000;
+
+/// Why a scan did not come to its end. Nothing is known about what is left, so the caller denies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ScanError {
+    /// More work than a scan may do.
+    #[error("the scan is over its budget of {limit} {what}")]
+    Budget {
+        /// What is counted.
+        what: &'static str,
+        /// How much of it a scan may take.
+        limit: usize,
+    },
+}
+
+/// What one scan has spent.
+#[derive(Debug, Default)]
+pub(super) struct Budget {
+    unit: usize,
+    views: usize,
+    candidates: usize,
+    searched: usize,
+    lookups: usize,
+}
+
+impl Budget {
+    /// Text of the unit, in bytes.
+    pub(super) fn unit(&mut self, bytes: usize) -> Result<(), ScanError> {
+        self.unit = self.unit.saturating_add(bytes);
+        within(self.unit, MAX_UNIT_BYTES, "bytes")
+    }
+
+    /// Text of views, or of what they are made from, in bytes.
+    pub(super) fn view(&mut self, bytes: usize) -> Result<(), ScanError> {
+        self.views = self.views.saturating_add(bytes);
+        let limit = FREE_VIEW_BYTES + self.unit * VIEW_BYTES_PER_BYTE;
+        within(self.views, limit, "bytes of views")
+    }
+
+    /// A place where a pattern matches.
+    pub(super) fn candidate(&mut self) -> Result<(), ScanError> {
+        self.candidates += 1;
+        let limit = FREE_CANDIDATES + self.unit * CANDIDATES_PER_BYTE;
+        within(self.candidates, limit, "candidates")
+    }
+
+    /// Text that a pattern ran over, in bytes.
+    pub(super) fn searched(&mut self, bytes: usize) -> Result<(), ScanError> {
+        self.searched = self.searched.saturating_add(bytes);
+        let limit = FREE_SEARCHED + self.unit * SEARCHED_PER_BYTE;
+        within(self.searched, limit, "bytes searched")
+    }
+
+    /// Lookups in an index.
+    pub(super) fn lookups(&mut self, count: usize) -> Result<(), ScanError> {
+        self.lookups = self.lookups.saturating_add(count);
+        within(self.lookups, MAX_LOOKUPS, "index lookups")
+    }
+}
+
+/// Fails where more than `limit` is used.
+pub(super) fn within(used: usize, limit: usize, what: &'static str) -> Result<(), ScanError> {
+    if used > limit {
+        Err(ScanError::Budget { what, limit })
+    } else {
+        Ok(())
+    }
+}
