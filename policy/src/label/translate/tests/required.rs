@@ -41,6 +41,23 @@ fn coming_in_levels_of_one_equivalent_are_told_apart_by_what_they_require() {
 }
 
 #[test]
+fn going_out_a_level_of_two_equivalents_is_ambiguous_whatever_they_require() {
+    let two = [
+        to_level(1, "both", &required("all", &[NEAR])),
+        to_level(2, "both", &required("all", &[WIDE])),
+    ];
+    let plain = plain().replace(
+        &level("H1", 1, &to_level(1, "both", "")),
+        &level("H1", 1, &two.concat()),
+    );
+    let world = spifs(&[&plain, &far()]);
+    assert_eq!(
+        go(&world, &label("HOME", "H1", &[]), "FAR", Use::Encrypt),
+        Err("classification-ambiguous")
+    );
+}
+
+#[test]
 fn a_level_with_one_equivalent_that_exists_and_one_that_does_not_is_ambiguous() {
     let both = [to_level(1, "both", ""), to_level(7, "both", "")].concat();
     let plain = plain().replace(
