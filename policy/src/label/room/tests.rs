@@ -39,6 +39,22 @@ fn redacted_label_state_is_a_room_without_label() {
 }
 
 #[test]
+fn a_room_with_a_label_alone_says_nothing_else() {
+    let room = RoomLabel::from(test_kit::label("DE-SAMPLE", "OFFEN", &[]));
+    assert_eq!(room.to_json(), json!({"label": label()}));
+    assert!(!room.is_nobodys());
+    assert!(!RoomLabel::default().is_nobodys());
+    assert!(RoomLabel::from(Label::nobody()).is_nobodys());
+}
+
+#[test]
+fn a_room_may_name_as_many_users_as_the_limit_says() {
+    let users = vec!["@chief:high.test"; MAX_MAY_LOWER];
+    let room = RoomLabel::from_content(&fields(json!({"may_lower": users}))).unwrap();
+    assert_eq!(room.may_lower.len(), MAX_MAY_LOWER);
+}
+
+#[test]
 fn what_is_no_label_state_is_refused() {
     for wrong in [
         json!({"lable": label()}),
