@@ -101,7 +101,12 @@ pub struct PduCase {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Target {
     /// Its label, or that it has none.
-    Known(Option<Label>),
+    Known {
+        /// The label.
+        label: Option<Label>,
+        /// Whether it hangs on the link's own policy.
+        by_link: bool,
+    },
     /// Nobody here knows it.
     Unknown,
 }
