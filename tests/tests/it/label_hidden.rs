@@ -10,13 +10,6 @@ use sluice_tests::stub::wire::Reply;
 const V1: &str = "/_matrix/federation/v1";
 const V2: &str = "/_matrix/federation/v2";
 
-fn encoded(id: &str) -> String {
-    id.replace('!', "%21")
-        .replace('$', "%24")
-        .replace('@', "%40")
-        .replace(':', "%3A")
-}
-
 /// One way to ask about a room.
 struct Ask {
     name: &'static str,

@@ -9,12 +9,6 @@ use sluice_tests::stub::{World, answer_of, pdus};
 
 const V1: &str = "/_matrix/federation/v1";
 
-fn encoded(id: &str) -> String {
-    id.replace('!', "%21")
-        .replace('$', "%24")
-        .replace(':', "%3A")
-}
-
 /// The other side's homeserver pulls events of the room; this side's answers with these, as they stand.
 fn backfill(world: &World, answers: Side, room: &Room, events: &[Event]) -> Reply {
     let target = format!(

@@ -63,6 +63,12 @@ fn what_is_no_label_state_is_refused() {
         json!({"label": label(), "clearance": "all"}),
         json!({"label": label(), "may_lower": "@chief:high.test"}),
         json!({"label": label(), "may_lower": ["chief"]}),
+        json!({"label": label(), "may_lower": ["the plan for noon"]}),
+        json!({"label": label(), "may_lower": ["@the plan:high.test"]}),
+        json!({"label": label(), "may_lower": ["@chi\u{1b}[2Jef:high.test"]}),
+        json!({"label": label(), "may_lower": ["@chief:high.test\n@alice:high.test"]}),
+        json!({"label": label(), "may_lower": [format!("@{}:high.test", "c".repeat(255))]}),
+        json!({"label": label(), "may_lower": [7]}),
         json!({"label": label(), "may_lower": vec!["@chief:high.test"; MAX_MAY_LOWER + 1]}),
     ] {
         assert!(
