@@ -297,13 +297,7 @@ fn ended(done: Result<Exit, Failure>, json: bool, streams: &mut Streams<'_>) -> 
     }
 }
 
-/// How labels are read by commands that say whether a label is one: as the standard has them, or leniently if so asked.
-/// A decision about what `validate` calls invalid would be one about nothing.
-fn strict(lenient: bool) -> Mode {
-    if lenient { Mode::Lenient } else { Mode::Strict }
-}
-
-/// How labels are read by commands that make a label of labels: as the gateway reads them, or leniently if so asked.
+/// How labels are read by commands that decide something: as the gateway reads them, or leniently if so asked.
 fn carried(lenient: bool) -> Mode {
     if lenient {
         Mode::Lenient

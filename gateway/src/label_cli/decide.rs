@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sluice_policy::label::{self, Clearance, Label, LabelDecision, OID_PREFIX, Spif, Spifs};
 
-use super::{DecideArgs, Failure, Streams, files, strict};
+use super::{DecideArgs, Failure, Streams, carried, files};
 use crate::cli::Exit;
 
 pub(super) fn run(args: &DecideArgs, streams: &mut Streams<'_>) -> Result<Exit, Failure> {
@@ -11,7 +11,7 @@ pub(super) fn run(args: &DecideArgs, streams: &mut Streams<'_>) -> Result<Exit, 
     files::once_stdin(policies.spif.iter().chain([&args.label, &args.clearance]))?;
     let at = files::instant(policies.at.as_deref())?;
     let spifs = files::policies(&policies.spif, &policies.compat, streams)?;
-    let label = files::label(&args.label, strict(policies.lenient), streams)?;
+    let label = files::label(&args.label, carried(policies.lenient), streams)?;
     let clearance = files::clearance(&args.clearance, streams)?;
     let label = label.map(|reading| reading.label);
     let decision = match (&label, &clearance) {

@@ -244,46 +244,12 @@ fn every_no_of_a_decision_has_its_rule_and_exit_code_1() {
         let said = world.decide(&label, &clearance);
         assert_eq!(said, (Exit::No, "deny".to_owned(), rule.to_owned()), "{label} {clearance}");
     }
-}
-
-#[test]
-fn what_validate_refuses_decide_denies_and_what_it_forgives_when_lenient_too() {
-    let world = World::new();
-    world.put("c", &clearance(json!({})).to_string());
-    let review = " ReviewDateTime='2031-03-01T00:00:00Z'";
-    for (lacks, text) in [
-        ("nothing", label(json!({})).to_string()),
-        (
-            "a creation date",
-            label(json!({"CreationDateTime": null})).to_string(),
-        ),
-        (
-            "a review date",
-            label(json!({"ReviewDateTime": null})).to_string(),
-        ),
-        ("a review date", LABEL_XML.replace(review, "")),
-        (
-            "a known level",
-            label(json!({"Classification": "STRENG GEHEIM"})).to_string(),
-        ),
-    ] {
-        world.put("l", &text);
-        for lenient in ["", "--lenient"] {
-            let line = format!("--spif blau.xml --at {AT} {lenient}");
-            let (valid, told) = world.json(&format!("label validate {line} l"));
-            let (exit, answer) =
-                world.json(&format!("label decide {line} --label l --clearance c"));
-            assert_eq!(exit, valid, "{lacks} {lenient}: {told}");
-            let denied = (exit == Exit::No).then_some("label-invalid");
-            assert_eq!(
-                answer["rule"],
-                denied.unwrap_or("granted"),
-                "{lacks} {lenient}"
-            );
-            let forgiven = lacks == "nothing" || (lacks.ends_with("date") && !lenient.is_empty());
-            assert_eq!(exit == Exit::Done, forgiven, "{lacks} {lenient}");
-        }
-    }
+    // The same as the gateway: what JSON of events may lack decides nothing.
+    let undated = l(json!({"CreationDateTime": null, "ReviewDateTime": null}));
+    assert_eq!(
+        world.decide(&undated.to_string(), CLEARANCE_XML).0,
+        Exit::Done
+    );
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! `sluice label validate`.
 
 use serde_json::{Value, json};
-use sluice_policy::label::Reading;
+use sluice_policy::label::{Mode, Reading};
 
-use super::{Failure, Streams, ValidateArgs, files, strict};
+use super::{Failure, Streams, ValidateArgs, files};
 use crate::cli::Exit;
 
 pub(super) fn run(args: &ValidateArgs, streams: &mut Streams<'_>) -> Result<Exit, Failure> {
@@ -11,8 +11,12 @@ pub(super) fn run(args: &ValidateArgs, streams: &mut Streams<'_>) -> Result<Exit
     files::once_stdin(policies.spif.iter().chain([&args.label]))?;
     let at = files::instant(policies.at.as_deref())?;
     let spifs = files::policies(&policies.spif, &policies.compat, streams)?;
-    let label = files::label(&args.label, strict(policies.lenient), streams)?;
-    let (error, warnings) = match label {
+    let mode = if policies.lenient {
+        Mode::Lenient
+    } else {
+        Mode::Strict
+    };
+    let (error, warnings) = match files::label(&args.label, mode, streams)? {
         Err(error) => (Some(told(error.code(), &error)), Vec::new()),
         Ok(Reading { label, forgiven }) => {
             let fault = spifs.validate(&label, at).err();
