@@ -177,6 +177,24 @@ fn mx_6_what_hangs_on_the_links_policy_is_handed_on_as_that() {
 }
 
 #[test]
+fn mx_12_what_no_label_can_say_together_is_not_granted_together() {
+    let link = LinkContext {
+        name: "high->low",
+        from: "high",
+        to: "low",
+        direction: Direction::Outbound,
+        clearances: Vec::new(),
+    };
+    let together = |labels: &[Label]| grants_together(bundle(), &link, labels, at());
+    let mut foreign = wire("RESTRICTED");
+    foreign["PolicyIdentifier"] = json!({"name": "NATO"});
+    let foreign = Label::from_tree(&Tree::Object(object(&foreign))).unwrap();
+    assert!(together(&[label(GRANTED), label(NFD)]));
+    assert!(!together(&[label(GRANTED), label(TOO_HIGH)]));
+    assert!(!together(&[label(GRANTED), foreign]), "of two policies");
+}
+
+#[test]
 fn mx_4_an_edit_does_not_lower_what_it_edits_and_inherits_where_it_says_nothing() {
     let lower = message("harmless").labelled(GRANTED).to(Some(NFD));
     assert_eq!(lower.rule(), LABEL_LOWER_THAN_TARGET);
