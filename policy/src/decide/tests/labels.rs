@@ -167,7 +167,7 @@ fn mx_6_what_hangs_on_the_links_policy_is_handed_on_as_that() {
     assert_eq!(handed_on(message("ja").labelled(NFD)), (level(NFD), false));
     assert_eq!(handed_on(marked("[VS-NfD] ja")), (level(NFD), true));
     let default = message("ja").on("default->low");
-    assert_eq!(handed_on(default).1, true);
+    assert!(handed_on(default).1);
     // Its own label is above the room, and so nothing may follow it under cover of the marking that is higher still.
     let covered = marked("[GEHEIM] ja").labelled(NFD).in_room(GRANTED);
     let nobody = Label::nobody();
