@@ -396,6 +396,14 @@ fn mx_12_two_labels_of_one_transaction_reach_the_mark_too_and_a_link_without_one
         || [&["FRA"][..], &["GBR"]].map(|to| released_to(&mut room, &world, Side::Ours, to));
     let events = pair();
     assert_eq!(world.judged(Side::Ours, &events), ["", "label.high_water"]);
+    let mut other = world.alices_room(RoomVersion::V12);
+    let denied = other.says(&world.alice(), labelled("x", &label(GEHEIM)));
+    let after = released_to(&mut other, &world, Side::Ours, &["FRA"]);
+    assert_eq!(
+        world.judged(Side::Ours, &[denied, after]),
+        ["label.classification", ""],
+        "what was denied does not count"
+    );
     let free = World::with(
         &demanding(),
         &Clearances {

@@ -66,6 +66,36 @@ fn mx_7_what_a_room_said_before_an_old_event_that_a_peer_pulls_is_not_what_it_sa
 }
 
 #[test]
+fn mx_7_what_a_room_said_before_an_event_of_a_peers_is_not_what_it_says_now() {
+    let mut scene = Raised::to(GEHEIM);
+    let (world, bob) = (&scene.world, scene.world.bob());
+    let message = scene.before.says(&bob, labelled("hello", &label(OFFEN)));
+    assert_eq!(world.judged_one(Side::Theirs, &message), "");
+    let asked = format!("event_id={}", encoded(&scene.old.id));
+    assert!(world.homeserver.far.saw(&asked), "it stands behind that");
+    assert_eq!(scene.next(), "label.classification");
+}
+
+#[test]
+fn mx_7_a_peers_label_behind_a_burst_of_events_is_not_believed_for_want_of_a_question() {
+    let world = World::under(&demanding());
+    let bob = world.bob();
+    let mut room = world.alices_room(RoomVersion::V12);
+    let mut burst: Vec<Event> = (0..4)
+        .map(|number| room.says(&bob, labelled(&number.to_string(), &label(OFFEN))))
+        .collect();
+    let lowered = room.labels(&bob, json!({"label": label(OFFEN)}));
+    burst.push(lowered.clone());
+    let rules = world.judged(Side::Theirs, &burst);
+    assert_eq!(rules, ["", "", "", "", "label.room_unknown"]);
+    assert_eq!(
+        world.judged_one(Side::Theirs, &lowered),
+        "",
+        "asked for alone"
+    );
+}
+
+#[test]
 fn mx_7_a_peers_word_about_a_label_is_held_against_the_present_and_not_against_where_it_says_to_stand()
  {
     let mut scene = Raised::to(NFD);
@@ -230,4 +260,25 @@ fn lb_6_a_room_that_could_not_be_told_is_asked_about_again() {
     let message = room.says(&alice, plain("the plan"));
     assert_eq!(world.judged_one(Side::Ours, &message), "");
     assert_eq!(world.level_of(&message), OFFEN);
+}
+
+#[test]
+fn mx_7_a_refused_label_of_a_room_that_could_not_be_told_does_not_come_back_as_its_state() {
+    let world = World::under(&demanding());
+    let alice = world.alice();
+    let mut room = world.alices_room(RoomVersion::V12);
+    let foreign = json!({"label": label_of("HAUS", "INTERN", &[])});
+    let untold = room.labels(&alice, foreign);
+    assert_eq!(
+        world.judged_one(Side::Ours, &untold),
+        "label.policy-unknown"
+    );
+    let refused = room.labels(&alice, json!({"label": label(OFFEN)}));
+    assert_eq!(world.judged_one(Side::Ours, &refused), "label.room_lowered");
+    world.homeserver_says(&room, None, &[&room.create, &refused]);
+    let message = room.says(&alice, plain("the plan"));
+    assert_eq!(
+        world.judged_one(Side::Ours, &message),
+        "label.policy-unknown"
+    );
 }

@@ -139,6 +139,39 @@ fn mx_5_an_event_of_another_room_says_nothing_about_this_one() {
             "label.target_unknown",
             "{side:?}: remembered"
         );
+        let asked = there.says(&by, labelled("open", &label(OFFEN)));
+        world.homeserver_has(&asked);
+        let answer = here.says(&by, answering(plain("indeed"), &asked));
+        assert_eq!(
+            world.judged_one(side, &answer),
+            "label.target_unknown",
+            "{side:?}: asked of our homeserver"
+        );
+    }
+}
+
+#[test]
+fn mx_5_an_event_that_is_there_in_its_redacted_form_alone_says_nothing_about_its_label() {
+    let world = World::under(&demanding());
+    for side in SIDES {
+        let by = world.speaker(side);
+        let mut room = world.labelled_room(wide(OFFEN));
+        let high = room.says(&by, labelled("the plan", &label(GEHEIM)));
+        let empty = high.redacted(room.version);
+        let reply = room.says(&by, answering(plain("indeed"), &high));
+        let rules = world.judged(side, &[empty.clone(), reply]);
+        assert_eq!(
+            rules,
+            ["", "label.target_unknown"],
+            "{side:?}: in one transaction"
+        );
+        world.homeserver_has(&empty);
+        let reply = room.says(&by, answering(plain("indeed"), &high));
+        let rule = world.judged_one(side, &reply);
+        assert_eq!(
+            rule, "label.target_unknown",
+            "{side:?}: as our homeserver has it"
+        );
     }
 }
 

@@ -159,6 +159,12 @@ fn lb_6_where_a_room_label_is_demanded_its_members_and_templates_take_it_and_eve
         assert_eq!(template(&world, room, "leave"), 200, "{rule}");
         let member = room.member(&alice, &alice.user, "join");
         assert_eq!(world.judged_one(Side::Ours, &member), rule);
+        let verdict = if rule.is_empty() { "release" } else { "drop" };
+        assert_eq!(
+            world.decision(&member.id)["verdict"],
+            verdict,
+            "not even redacted"
+        );
         let before = world.gateway.audit().len();
         ephemeral(&world, &[typing(room)]);
         assert_eq!(dropped(&world, before).concat(), rule);

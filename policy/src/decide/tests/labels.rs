@@ -167,13 +167,31 @@ fn mx_6_what_hangs_on_the_links_policy_is_handed_on_as_that() {
     assert_eq!(handed_on(message("ja").labelled(NFD)), (level(NFD), false));
     assert_eq!(handed_on(marked("[VS-NfD] ja")), (level(NFD), true));
     let default = message("ja").on("default->low");
-    assert_eq!(handed_on(default).1, true);
+    assert!(handed_on(default).1);
     // Its own label is above the room, and so nothing may follow it under cover of the marking that is higher still.
     let covered = marked("[GEHEIM] ja").labelled(NFD).in_room(GRANTED);
     let nobody = Label::nobody();
     assert_eq!(handed_on(covered), (level(nobody.classification()), true));
     let raised = marked("[VS-NfD] ja").in_room(GRANTED);
     assert_eq!(handed_on(raised), (level(NFD), true));
+}
+
+#[test]
+fn mx_12_what_no_label_can_say_together_is_not_granted_together() {
+    let link = LinkContext {
+        name: "high->low",
+        from: "high",
+        to: "low",
+        direction: Direction::Outbound,
+        clearances: Vec::new(),
+    };
+    let together = |labels: &[Label]| grants_together(bundle(), &link, labels, at());
+    let mut foreign = wire("RESTRICTED");
+    foreign["PolicyIdentifier"] = json!({"name": "NATO"});
+    let foreign = Label::from_tree(&Tree::Object(object(&foreign))).unwrap();
+    assert!(together(&[label(GRANTED), label(NFD)]));
+    assert!(!together(&[label(GRANTED), label(TOO_HIGH)]));
+    assert!(!together(&[label(GRANTED), foreign]), "of two policies");
 }
 
 #[test]
