@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use sluice_policy::link::RequireLabel;
 use sluice_policy::pdu::RoomVersion;
 use sluice_tests::stub::labels::*;
-use sluice_tests::stub::room::{Event, Room};
+use sluice_tests::stub::room::Room;
 use sluice_tests::stub::{SEND, World, next_send, policy};
 
 const V1: &str = "/_matrix/federation/v1";
@@ -33,13 +33,9 @@ fn mx_5_what_hung_on_an_unknown_event_does_not_hand_on_the_rooms_label() {
         let first = room.says(&world.alice(), labelled("the plan", &label(GEHEIM)));
         let reply = room.says(&by, answering(plain("indeed"), &first));
         assert_eq!(world.judged_one(side, &reply), "label.target_unknown");
-        let own = Event {
-            json: reply.json.clone(),
-            ..reply
-        };
         world.homeserver_has(&first);
-        world.homeserver_has(&own);
-        let answer = room.says(&by, answering(plain("quite so"), &own));
+        world.homeserver_has(&reply);
+        let answer = room.says(&by, answering(plain("quite so"), &reply));
         assert_eq!(
             world.judged_one(side, &answer),
             "label.classification",
@@ -102,7 +98,7 @@ fn mx_10_who_types_in_a_room_whose_label_nobody_knows_is_not_told() {
         for edu in [typing(room), receipt(&[room])] {
             let before = world.gateway.audit().len();
             world.forget();
-            ephemeral(&world, &[edu.clone()]);
+            ephemeral(&world, std::slice::from_ref(&edu));
             assert_eq!(dropped(&world, before), rules, "{edu}");
             assert_eq!(world.peer.far.saw(&room.id), rules.is_empty(), "{edu}");
         }
