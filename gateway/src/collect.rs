@@ -69,6 +69,8 @@ pub struct EduCase {
     pub edu: Edu,
     /// Its closed rooms.
     pub closed: Vec<String>,
+    /// Rooms of our own of which nobody here knows whether they have a label, where the link demands labels.
+    pub unknown: Vec<String>,
     /// What its first labelled room says; rooms with other labels are taken out of it.
     pub room: Option<RoomLabel>,
 }
@@ -106,7 +108,12 @@ pub struct PduCase {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Target {
     /// Its label, or that it has none.
-    Known(Option<Label>),
+    Known {
+        /// The label.
+        label: Option<Label>,
+        /// Whether it hangs on the link's own policy.
+        by_link: bool,
+    },
     /// Nobody here knows it.
     Unknown,
 }
@@ -714,7 +721,9 @@ impl Collector<'_> {
             return Ok(Err(Condemned::new("protocol.edu.user")));
         }
         let link = self.exchange.link(self.way);
-        let (mut closed, mut first) = (Vec::new(), None);
+        let (mut closed, mut unknown, mut first) = (Vec::new(), Vec::new(), None);
+        // What enters tells nothing that our homeserver does not know of the room already.
+        let must_be_known = self.demanded && self.exchange.outbound(self.way);
         for room in edu.room_ids() {
             if self
                 .gateway
@@ -725,6 +734,10 @@ impl Collector<'_> {
             {
                 closed.push(room.to_owned());
             }
+            if must_be_known && !self.gateway.knows_room_label(room)? {
+                unknown.push(room.to_owned());
+                continue;
+            }
             let said = self.gateway.known_room(room)?;
             if *first.get_or_insert_with(|| said.clone()) != said {
                 closed.push(room.to_owned());
@@ -733,6 +746,7 @@ impl Collector<'_> {
         Ok(Ok(Material::Edu(EduCase {
             edu,
             closed,
+            unknown,
             room: first,
         })))
     }

@@ -92,6 +92,8 @@ pub struct Remembered {
     pub room_id: Option<String>,
     /// The label; `None`: the event has none.
     pub label: Option<Value>,
+    /// Whether it counts on the one link alone.
+    pub by_link: bool,
 }
 
 impl Remembered {
@@ -264,12 +266,13 @@ impl Journal {
     /// # Errors
     /// [`JournalError::Database`].
     pub fn label(&self, event_id: &str, link: &str) -> Result<Option<Remembered>, JournalError> {
-        let sql = "SELECT room_id, label FROM labels WHERE event_id = ?1 AND link IN (?2, '')
+        let sql = "SELECT room_id, label, link FROM labels WHERE event_id = ?1 AND link IN (?2, '')
             ORDER BY link DESC LIMIT 1";
         self.one(sql, &[event_id, link], |row| {
             Ok(Remembered {
                 room_id: row.get(0)?,
                 label: view::label(&row.get::<_, String>(1)?),
+                by_link: !row.get::<_, String>(2)?.is_empty(),
             })
         })
     }

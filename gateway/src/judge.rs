@@ -174,7 +174,8 @@ fn decide_all(
 const UNDECIDED: &str = "protocol.undecided";
 /// Different labels that a room's high-water mark is made of; with more of them the room freezes.
 const WATER_LABELS: usize = 64;
-/// The rule of a peer's word about a room's label where our homeserver was asked enough for one body.
+/// The rule of what hangs on a room's label that is not known: a peer's word about it where our homeserver was asked enough
+/// for one body, and an EDU that leaves.
 const ROOM_UNKNOWN: &str = "label.room_unknown";
 /// The rule of an event that would raise what crossed of its room above the link's clearance.
 const HIGH_WATER: &str = "label.high_water";
@@ -425,7 +426,7 @@ impl Bench<'_> {
         found(&outside) || kept.map_or(true, |kept| found(&kept))
     }
 
-    /// An EDU loses the rooms that are closed; one of closed rooms alone is dropped.
+    /// An EDU loses the rooms that are closed, and those whose label nobody knows; one of such rooms alone is dropped.
     fn edu(
         &mut self,
         outcome: Outcome,
@@ -434,17 +435,21 @@ impl Bench<'_> {
         decision: Option<&UnitDecision>,
     ) -> Outcome {
         let EduCase {
-            mut edu, closed, ..
+            mut edu,
+            closed,
+            unknown,
+            ..
         } = case;
         let rooms_left = edu.retain_rooms(|room| {
-            !closed.iter().any(|shut| shut == room) && !self.closed.contains(room)
+            let mut lost = closed.iter().chain(&unknown);
+            !lost.any(|lost| lost == room) && !self.closed.contains(room)
         });
         let undecided = Decision::new(Verdict::Drop, UNDECIDED);
         let ruled = decision.map_or(&undecided, |decision| &decision.decision);
-        let rule = if rooms_left {
-            ruled.rule.as_str()
-        } else {
-            ROOM_CLOSED
+        let rule = match rooms_left {
+            true => ruled.rule.as_str(),
+            false if closed.is_empty() && !unknown.is_empty() => ROOM_UNKNOWN,
+            false => ROOM_CLOSED,
         };
         let released = rooms_left && ruled.verdict == Verdict::Release;
         let line = EduEntry {

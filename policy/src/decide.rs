@@ -145,6 +145,8 @@ pub struct TargetFacts<'a> {
     pub relation: Relation,
     /// What is known about its label.
     pub label: Target<'a>,
+    /// Whether that label hangs on the link's own policy: its default, or a marking that it believes.
+    pub by_link: bool,
 }
 
 /// The label of an event that another one relates to.
@@ -200,7 +202,7 @@ pub struct PolicyUsed {
 pub struct ClearanceUsed {
     /// Whose it is.
     pub of: ClearanceOf,
-    /// SHA-256 of its JSON, hex.
+    /// [`Clearance::sha256`].
     pub id: String,
 }
 

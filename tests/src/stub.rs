@@ -147,7 +147,19 @@ impl World {
     /// A well-signed request of our homeserver, through the hook.
     #[must_use]
     pub fn from_homeserver(&self, method: &str, target: &str, body: Option<&[u8]>) -> Reply {
-        let (us, them) = (&self.homeserver, &self.peer.server);
+        self.from_homeserver_to(&self.peer, method, target, body)
+    }
+
+    /// A well-signed request of our homeserver to the homeserver of this peer, through the hook.
+    #[must_use]
+    pub fn from_homeserver_to(
+        &self,
+        peer: &StubPeer,
+        method: &str,
+        target: &str,
+        body: Option<&[u8]>,
+    ) -> Reply {
+        let (us, them) = (&self.homeserver, &peer.server);
         let secret = format!(
             "Proxy-Authorization: Bearer {}",
             self.gateway.inside_secret()
@@ -178,6 +190,13 @@ impl World {
     pub fn alice_sends(&self, events: &[Event]) -> Reply {
         let body = transaction(&self.homeserver.name, events).to_string();
         self.from_homeserver("PUT", &next_send(), Some(body.as_bytes()))
+    }
+
+    /// alice's homeserver sends events to this peer's.
+    #[must_use]
+    pub fn alice_sends_to(&self, peer: &StubPeer, events: &[Event]) -> Reply {
+        let body = transaction(&self.homeserver.name, events).to_string();
+        self.from_homeserver_to(peer, "PUT", &next_send(), Some(body.as_bytes()))
     }
 
     /// A room of bob's that the gateway has seen made, and whose keys it knows. The record of bytes begins after that.

@@ -121,7 +121,10 @@ impl<'s, 'a> Search<'s, 'a> {
             .map_err(broken_journal)?
         {
             return Ok(match remembered.is_of(by.room_id()) {
-                true => Target::Known(first_label(&remembered)),
+                true => Target::Known {
+                    label: first_label(&remembered),
+                    by_link: remembered.by_link,
+                },
                 false => Target::Unknown,
             });
         }
@@ -135,7 +138,7 @@ impl<'s, 'a> Search<'s, 'a> {
             }
             let targets = self.of(&case.pdu, depth).await?;
             let found = self.effective(&case.pdu, case.room.as_ref(), &targets)?;
-            return Ok(found.map_or(Target::Unknown, |found| Target::Known(found.label)));
+            return Ok(found.map_or(Target::Unknown, Target::from));
         }
         self.ask(by, event_id, depth).await
     }
@@ -164,7 +167,7 @@ impl<'s, 'a> Search<'s, 'a> {
             label: remembered(active.bundle()?, label, OffsetDateTime::now_utc()),
         };
         gateway.learn(Entry::Label(entry)).await?;
-        Ok(Target::Known(found.label))
+        Ok(found.into())
     }
 
     /// The whole event, of the same room, as our homeserver has it.
@@ -235,6 +238,12 @@ impl<'s, 'a> Search<'s, 'a> {
     }
 }
 
+impl From<Effective> for Target {
+    fn from(Effective { label, by_link }: Effective) -> Self {
+        Self::Known { label, by_link }
+    }
+}
+
 /// Targets as the decision sees them.
 pub(crate) fn facts(targets: &[(Relation, Target)]) -> Vec<TargetFacts<'_>> {
     targets
@@ -242,9 +251,10 @@ pub(crate) fn facts(targets: &[(Relation, Target)]) -> Vec<TargetFacts<'_>> {
         .map(|(relation, target)| TargetFacts {
             relation: *relation,
             label: match target {
-                Target::Known(label) => TargetLabel::Known(label.as_ref()),
+                Target::Known { label, .. } => TargetLabel::Known(label.as_ref()),
                 Target::Unknown => TargetLabel::Unknown,
             },
+            by_link: matches!(target, Target::Known { by_link: true, .. }),
         })
         .collect()
 }

@@ -163,7 +163,7 @@ fn labels_of_events_are_remembered() {
     );
     let unlabelled = Remembered {
         room_id: Some("!a".to_owned()),
-        label: None,
+        ..Remembered::default()
     };
     assert_eq!(
         book.journal.label("$plans", "high->low").unwrap().as_ref(),
@@ -226,6 +226,31 @@ fn the_oldest_labels_go_when_there_are_too_many() {
             .is_some()
     });
     assert_eq!(kept.collect::<Vec<_>>(), [2, 3, 4]);
+}
+
+#[test]
+fn a_label_that_hangs_on_a_link_counts_there_alone_and_before_what_counts_on_all() {
+    let book = Book::new();
+    let learn = |link: Option<&str>, level: &str| {
+        let entry = LabelEntry {
+            link: link.map(Into::into),
+            event_id: "$plans".into(),
+            room_id: Some("!a".into()),
+            label: LabelValue::new(json!({"Classification": level})),
+        };
+        book.take(NOW, Entry::Label(entry));
+    };
+    let known = |link: &str| {
+        let found = book.journal.label("$plans", link).unwrap()?;
+        let level = found.label.unwrap()["Classification"].clone();
+        Some((level, found.by_link))
+    };
+    learn(Some("high->low"), "OFFEN");
+    assert_eq!(known("high->low"), Some((json!("OFFEN"), true)));
+    assert_eq!(known("high->third"), None);
+    learn(None, "GEHEIM");
+    assert_eq!(known("high->low"), Some((json!("OFFEN"), true)));
+    assert_eq!(known("high->third"), Some((json!("GEHEIM"), false)));
 }
 
 #[test]

@@ -301,7 +301,7 @@ fn label_summary(scene: &Scene<'_>, label: &Label) -> Option<LabelSummary> {
         .by_name(&label.policy().name)
         .filter(|_| level.is_some());
     Some(LabelSummary {
-        sha256: crate::run::sha256_hex(label.to_json().to_string().as_bytes()).into(),
+        sha256: label.sha256().into(),
         policy: policy.map(|spif| spif.oid.as_str().into()),
         classification: level.map(|level| level.name.as_str().into()),
     })

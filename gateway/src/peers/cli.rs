@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use sluice_certs::UnixTime;
+use sluice_policy::label::Clearance;
 
 use super::record::RECORD_LIMITS;
 use super::store::{self, Stored};
@@ -44,7 +45,8 @@ pub struct ImportArgs {
     file: ConfigFile,
     /// The peer's record, a file or - for stdin.
     record: PathBuf,
-    /// What may go to the peer: clearance JSON, or a file with it. Without it an earlier one stays.
+    /// What may go to the peer: a clearance as JSON, XML, or a token or claim aciClr, whose signature is not checked; or a
+    /// file with it. Without it an earlier one stays.
     #[arg(long, value_name = "CLEARANCE")]
     send: Option<String>,
     /// What may come from the peer. The link is closed until both are given.
@@ -162,10 +164,10 @@ fn record_text(file: &Path) -> Result<String, Mistake> {
     read.map(|_| text).map_err(cannot)
 }
 
-/// A clearance from the command line: JSON itself, or the name of a file with it.
+/// A clearance from the command line, in any form: itself, or the name of a file with it. What is read is kept as JSON.
 fn clearance(option: &'static str, given: Option<&str>) -> Result<Option<Value>, Mistake> {
     let Some(given) = given else { return Ok(None) };
-    let inline = given.trim_start().starts_with('{');
+    let inline = given.trim_start().starts_with(['{', '<']) || is_token(given);
     let (place, text) = if inline {
         (PathBuf::from(option), given.to_owned())
     } else {
@@ -174,14 +176,17 @@ fn clearance(option: &'static str, given: Option<&str>) -> Result<Option<Value>,
             read_bounded(Path::new(given), RECORD_LIMITS.bytes as u64)?,
         )
     };
-    let wrong = |error: String| {
-        let remedy = r#"write {"PolicyIdentifier":{"name":"..."},"ClassificationList":["..."],"Category":[]}"#;
+    let wrong = |error: sluice_policy::label::ClearanceError| {
+        let remedy = r#"write {"PolicyIdentifier":{"name":"..."},"ClassificationList":["..."],"Category":[]}, a ConfidentialityClearance in XML, or a token with the claim aciClr"#;
         Mistake::of_file(&place, format!("is no clearance: {error}"), remedy)
     };
-    sluice_policy::label::Clearance::parse(&text).map_err(|error| wrong(error.to_string()))?;
-    serde_json::from_str(&text)
-        .map(Some)
-        .map_err(|error| wrong(error.to_string()))
+    let clearance = Clearance::read(text.as_bytes()).map_err(wrong)?;
+    Ok(Some(clearance.to_json()))
+}
+
+/// Whether it is a token or claim, and no file of that name.
+fn is_token(given: &str) -> bool {
+    !Path::new(given).exists() && Clearance::read(given.as_bytes()).is_ok()
 }
 
 fn tell_import(config: &Config, peer: &Peer, file: &Path, json: bool) -> Exit {
@@ -243,7 +248,7 @@ fn summary(peer: &Peer) -> Value {
 }
 
 fn print_peer(peer: &Peer) {
-    let list = |clearance: &Option<sluice_policy::label::Clearance>| match clearance {
+    let list = |clearance: &Option<Clearance>| match clearance {
         Some(clearance) => clearance.classifications.join(", "),
         None => "not given".to_owned(),
     };

@@ -175,6 +175,7 @@ impl Known {
                 Some(label) => Target::Known(label.as_ref()),
                 None => Target::Unknown,
             },
+            by_link: false,
         });
         let (event_type, state_key) = (text(&self.event, "type"), text(&self.event, "state_key"));
         let labels_room = event_type == Some(ROOM_LABEL_TYPE) && state_key == Some("");

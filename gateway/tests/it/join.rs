@@ -122,6 +122,69 @@ fn a_link_stays_closed_until_both_clearances_are_given_and_a_new_record_keeps_th
 }
 
 #[test]
+fn a_clearance_is_given_as_json_xml_or_claim_in_a_file_or_on_the_command_line() {
+    let (high, low) = (
+        Operator::with_gateway("high"),
+        Operator::with_gateway("low"),
+    );
+    let record = high.file("low-record.json");
+    std::fs::write(&record, low.export()).unwrap();
+    let record = record.to_str().unwrap();
+    let xml = r#"<ConfidentialityClearance xmlns="urn:nato:stanag:4774:confidentialityclearance:1:0" xmlns:l="urn:nato:stanag:4774:confidentialitymetadatalabel:1:0"><l:PolicyIdentifier>HAUS</l:PolicyIdentifier><ClassificationList><l:Classification>OFFEN</l:Classification></ClassificationList></ConfidentialityClearance>"#;
+    let claim = base64url(xml.as_bytes());
+    let payload = base64url(format!(r#"{{"sub":"bob","aciClr":"{claim}"}}"#).as_bytes());
+    let token = format!("eyJhbGciOiJFUzI1NiJ9.{payload}.c2ln");
+    let object = format!(r#"{{"aciClr":"{claim}"}}"#);
+    let wanted: serde_json::Value = serde_json::from_str(CLEARANCE).unwrap();
+    for given in [CLEARANCE, xml, &claim, &token, &object] {
+        let file = high.file("clearance");
+        std::fs::write(&file, format!("{given}\n")).unwrap();
+        for given in [given, file.to_str().unwrap()] {
+            let both = ["--send", given, "--receive", given, "--json"];
+            let done = high.command(&[&["peer", "import", record][..], &both].concat());
+            assert_eq!(
+                (done.code, &done.json()["open"]),
+                (0, &true.into()),
+                "{done:?}"
+            );
+            let shown = high.command(&["peer", "show", "low", "--json"]).json();
+            assert_eq!(shown["peers"][0]["send"], wanted, "{given}");
+            assert_eq!(shown["peers"][0]["receive"], wanted, "{given}");
+        }
+    }
+    let before = std::fs::read(high.file("peers/low.json")).unwrap();
+    let wrong = xml.replace("OFFEN", "");
+    for (given, told) in [
+        (wrong.as_str(), "--send: is no clearance"),
+        ("<a/>", "--send: is no clearance"),
+        (r#"{"aciClr":7}"#, "the claim aciClr is not a text"),
+        ("no.such.file", "no.such.file: cannot be read"),
+    ] {
+        let done = high.command(&["peer", "import", record, "--send", given]);
+        assert_eq!(done.code, 2, "{done:?}");
+        assert!(done.stderr.contains(told), "wanted {told}: {done:?}");
+    }
+    assert_eq!(std::fs::read(high.file("peers/low.json")).unwrap(), before);
+}
+
+/// BASE64URL without padding, as in tokens.
+fn base64url(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut text = String::new();
+    for chunk in bytes.chunks(3) {
+        let bits = chunk
+            .iter()
+            .fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte));
+        let bits = bits << (8 * (3 - chunk.len()));
+        for place in 0..=chunk.len() {
+            let digit = bits >> (18 - 6 * place) & 63;
+            text.push(char::from(DIGITS[digit as usize]));
+        }
+    }
+    text
+}
+
+#[test]
 fn a_record_that_claims_what_is_not_its_own_is_refused_and_changes_nothing() {
     let (high, low, third) = (
         Operator::with_gateway("high"),

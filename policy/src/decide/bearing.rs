@@ -42,6 +42,8 @@ pub(super) struct Bearing {
 pub(super) struct Borne {
     pub(super) source: LabelSource,
     pub(super) label: Label,
+    /// Whether it hangs on the link's own policy, here or in what the unit relates to.
+    pub(super) by_link: bool,
 }
 
 /// Why a unit is denied before any clearance is asked.
@@ -229,7 +231,12 @@ impl Scene<'_> {
 
 impl Borne {
     pub(super) fn new(source: LabelSource, label: Label) -> Self {
-        Self { source, label }
+        let by_link = matches!(source, LabelSource::Link | LabelSource::Marking);
+        Self {
+            source,
+            label,
+            by_link,
+        }
     }
 }
 
@@ -300,7 +307,10 @@ pub(super) fn targets(unit: &UnitFacts<'_>) -> Vec<Borne> {
                 } else {
                     LabelSource::Target
                 };
-                Some(Borne::new(source, label.clone()))
+                Some(Borne {
+                    by_link: target.by_link,
+                    ..Borne::new(source, label.clone())
+                })
             }
             Target::Known(None) | Target::Unknown => None,
         })

@@ -5,7 +5,6 @@ use time::OffsetDateTime;
 use super::{LinkContext, Scene, UnitFacts, bearing};
 use crate::{
     bundle::Bundle,
-    facts::LabelSource,
     label::{Combined, Label, RoomLabel},
 };
 
@@ -14,8 +13,8 @@ use crate::{
 pub struct Effective {
     /// Its label; `None` where it has none. Where its labels cannot be told as one, a label that nobody is cleared for.
     pub label: Option<Label>,
-    /// True where the link's own policy took part, by its default or by a marking that it believes: on another link the
-    /// event may have another label.
+    /// True where the link's own policy took part, by its default or by a marking that it believes, here or in what the
+    /// event relates to: on another link the event may have another label.
     pub by_link: bool,
 }
 
@@ -36,10 +35,13 @@ pub fn effective_label(
     };
     match scene.all_labels(unit) {
         Ok(bearing) => {
-            let own = |borne: &bearing::Borne| {
-                matches!(borne.source, LabelSource::Link | LabelSource::Marking)
-            };
-            let by_link = bearing.labels.iter().any(own);
+            let by_link = bearing.labels.iter().any(|borne| borne.by_link);
+            // What hangs on the link is not held against the room's label; so it must not cover one that is.
+            let above =
+                |borne: &bearing::Borne| !borne.by_link && !scene.is_within_room(unit, borne);
+            if by_link && bearing.labels.iter().any(above) {
+                return unclear;
+            }
             let labels: Vec<Label> = bearing
                 .labels
                 .into_iter()

@@ -149,11 +149,11 @@ impl Scene<'_> {
 
     fn bearing_steps(&self, unit: &UnitFacts<'_>) -> Vec<BearingStep> {
         let bearing = self.bearing(unit).unwrap_or_default();
-        let step = |Borne { source, label }: Borne| BearingStep {
-            source,
-            clearances: self.clearance_steps(&label),
-            within_room: self.is_within_room(unit, source, &label),
-            label: label.to_json(),
+        let step = |borne: Borne| BearingStep {
+            source: borne.source,
+            clearances: self.clearance_steps(&borne.label),
+            within_room: self.is_within_room(unit, &borne),
+            label: borne.label.to_json(),
         };
         bearing.labels.into_iter().map(step).collect()
     }
@@ -174,7 +174,7 @@ impl Scene<'_> {
 }
 
 impl From<Borne> for SourceStep {
-    fn from(Borne { source, label }: Borne) -> Self {
+    fn from(Borne { source, label, .. }: Borne) -> Self {
         Self {
             source,
             label: Some(label.to_json()),

@@ -48,8 +48,9 @@ impl Scene<'_> {
             notes: bearing.notes,
             ..LabelFound::nothing()
         };
-        for Borne { source, label } in bearing.labels {
-            let outcome = self.decide_one(unit, source, &label);
+        for borne in bearing.labels {
+            let outcome = self.decide_one(unit, &borne);
+            let Borne { source, label, .. } = borne;
             let granted = outcome.grant;
             let covered = |found: &Label| self.at_least(found, &label);
             let raises = !found.label.as_ref().is_some_and(covered);
@@ -68,10 +69,10 @@ impl Scene<'_> {
     }
 
     /// One label by every clearance, then within its room; the first denial is the answer.
-    fn decide_one(&self, unit: &UnitFacts<'_>, source: LabelSource, label: &Label) -> Outcome {
+    fn decide_one(&self, unit: &UnitFacts<'_>, borne: &Borne) -> Outcome {
         let mut granted = None;
         for clearance in &self.clearances {
-            let decision = clearance.decide(label, self.usage(), self.at);
+            let decision = clearance.decide(&borne.label, self.usage(), self.at);
             let outcome = Outcome::of(decision, clearance);
             if !outcome.grant {
                 return outcome;
@@ -83,29 +84,25 @@ impl Scene<'_> {
                 LABEL_NO_CLEARANCE,
                 "the link has no clearance; give one in the peer's record",
             ),
-            Some(_) if !self.is_within_room(unit, source, label) => {
+            Some(_) if !self.is_within_room(unit, borne) => {
                 Outcome::denied(LABEL_ABOVE_ROOM, "the label is above what its room permits")
             }
             Some(granted) => granted,
         }
     }
 
-    /// MX-3: what may be said in the room: what its clearance grants; where it states none, a label that an event carries
-    /// is not above the room's. A marking may be: whoever types it can only raise. The room's label state is not said in
-    /// it, and a room's label and clearance are not held against each other.
-    pub(super) fn is_within_room(
-        &self,
-        unit: &UnitFacts<'_>,
-        source: LabelSource,
-        label: &Label,
-    ) -> bool {
+    /// MX-3: what may be said in the room: what its clearance grants; where it states none, a label that an event carries,
+    /// or takes from what it relates to, is not above the room's. A marking may be, and what relates to it: whoever types
+    /// it can only raise. The room's label state is not said in it, and a room's label and clearance are not held against
+    /// each other.
+    pub(super) fn is_within_room(&self, unit: &UnitFacts<'_>, borne: &Borne) -> bool {
         let Some(room) = unit.room.filter(|_| !labels_room(unit)) else {
             return true;
         };
         match (&room.clearance, &room.label) {
-            _ if source == LabelSource::Room => true,
-            (Some(ceiling), _) => self.decide(label, ceiling).grant,
-            (None, Some(ceiling)) if source == LabelSource::Event => self.at_least(ceiling, label),
+            _ if borne.source == LabelSource::Room => true,
+            (Some(ceiling), _) => self.decide(&borne.label, ceiling).grant,
+            (None, Some(ceiling)) if !borne.by_link => self.at_least(ceiling, &borne.label),
             (None, _) => true,
         }
     }

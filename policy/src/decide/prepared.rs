@@ -1,6 +1,5 @@
 //! The clearances of a link, looked up and named once for all units of a call.
 
-use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
 use super::{ClearanceUsed, LinkClearance, PolicyUsed};
@@ -53,11 +52,9 @@ fn policy_used(clearance: &Clearance, spifs: &Spifs) -> Option<PolicyUsed> {
 impl ClearanceUsed {
     /// Names a clearance by its owner and its hash.
     fn of(by: LinkClearance<'_>) -> Self {
-        let json = serde_json::to_vec(by.clearance).unwrap_or_default();
-        let hash = Sha256::digest(&json);
         Self {
             of: by.of,
-            id: hash.iter().map(|byte| format!("{byte:02x}")).collect(),
+            id: by.clearance.sha256(),
         }
     }
 }

@@ -122,6 +122,8 @@ struct Sent {
     content: Object,
     /// `None` for an event that is not known.
     targets: Vec<(Relation, Option<Option<Label>>)>,
+    /// Whether their labels hang on the link.
+    targets_by_link: bool,
     room: Option<RoomLabel>,
     previous: Option<RoomLabel>,
     redacted: bool,
@@ -138,6 +140,7 @@ fn sent(event_type: &'static str, content: serde_json::Value) -> Sent {
         state_key: None,
         content: object(&content),
         targets: Vec::new(),
+        targets_by_link: false,
         room: None,
         previous: None,
         redacted: false,
@@ -204,6 +207,7 @@ impl Sent {
                 Some(label) => Target::Known(label.as_ref()),
                 None => Target::Unknown,
             },
+            by_link: self.targets_by_link,
         });
         UnitFacts {
             kind: self.kind,

@@ -66,7 +66,7 @@ impl Bits {
         let at = |index| combine(self.word(index), other.word(index));
         Bits {
             near: std::array::from_fn(at),
-            far: (NEAR_WORDS..NEAR_WORDS + far).map(at).collect(),
+            far: (NEAR_WORDS..).map(at).take(far).collect(),
         }
     }
 

@@ -2,7 +2,11 @@
 
 use ruma_common::{CanonicalJsonObject as Object, CanonicalJsonValue as Tree};
 
-use super::{Clearance, Label, LabelError, PolicyIdentifier, Spifs, name::Key, spif::Resolved};
+use super::{
+    Clearance, Label, LabelError, PolicyIdentifier, Spifs,
+    name::Key,
+    spif::{Resolved, TagKind},
+};
 use crate::ids::is_user_id;
 
 /// Users that a room may name as those who may lower labels.
@@ -114,7 +118,7 @@ pub fn clearance_within(narrow: &Clearance, wide: &Clearance, spifs: &Spifs) -> 
         .iter()
         .map(|name| Key::of(name))
         .collect();
-    let values: Vec<(Key, Key)> = values(wide).collect();
+    let values: Vec<Value> = values(wide).collect();
     policy.is_some()
         && policy == oid(&wide.policy)
         && narrow
@@ -124,13 +128,16 @@ pub fn clearance_within(narrow: &Clearance, wide: &Clearance, spifs: &Spifs) -> 
         && self::values(narrow).all(|value| values.contains(&value))
 }
 
-/// The values of a clearance, each with its tag set.
-fn values(clearance: &Clearance) -> impl Iterator<Item = (Key, Key)> + '_ {
+/// Tag set, type and name: a set may have a permissive and a restrictive value of one name.
+type Value = (Key, TagKind, Key);
+
+/// The values of a clearance, each with its tag set and type.
+fn values(clearance: &Clearance) -> impl Iterator<Item = Value> + '_ {
     let of_set = |category: &super::Category| {
-        let set = Key::of(&category.tag_name);
+        let (set, kind) = (Key::of(&category.tag_name), category.kind);
         let values = category.values.iter();
         values
-            .map(move |value| (set.clone(), Key::of(value)))
+            .map(move |value| (set.clone(), kind, Key::of(value)))
             .collect::<Vec<_>>()
     };
     clearance.categories.iter().flat_map(of_set)

@@ -104,3 +104,6 @@ pub(super) fn in_force(policy: &Loaded, at: OffsetDateTime) -> Result<(), Denial
     let reason = format!("policy {} is expired or not yet valid", policy.name);
     Err(("policy-expired", reason.into()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@ use sluice_policy::bundle::BundleParts;
 use sluice_policy::link::{LinkPolicy, RequireLabel};
 use sluice_policy::pdu::RoomVersion;
 
+use super::peer::StubPeer;
 use super::room::{Actor, Event, Room};
 use super::wire::Reply;
 use super::{World, errors, policy};
@@ -156,7 +157,62 @@ impl Room {
     }
 }
 
+/// An id as it stands in a path.
+#[must_use]
+pub fn encoded(id: &str) -> String {
+    id.replace('!', "%21")
+        .replace('$', "%24")
+        .replace('@', "%40")
+        .replace(':', "%3A")
+}
+
+/// Begin of the federation API's paths.
+const V1: &str = "/_matrix/federation/v1";
+
 impl World {
+    /// Our homeserver says that this was a room's state before the event; of every event where there is none.
+    pub fn homeserver_says(&self, room: &Room, before: Option<&Event>, state: &[&Event]) {
+        let state: Vec<&Value> = state.iter().map(|event| &event.json).collect();
+        let answer = json!({"pdus": state, "auth_chain": []});
+        let before = before.map_or_else(String::new, |event| encoded(&event.id));
+        let what = format!("GET {V1}/state/{}?event_id={before}", encoded(&room.id));
+        self.homeserver.far.on(&what, 200, &answer);
+    }
+
+    /// Our homeserver does not have this event of a room.
+    pub fn homeserver_lacks(&self, room: &Room, event: &Event) {
+        let missing = json!({"errcode": "M_NOT_FOUND", "error": "not here"});
+        let (room, event) = (encoded(&room.id), encoded(&event.id));
+        let what = format!("GET {V1}/state/{room}?event_id={event}");
+        self.homeserver.far.on(&what, 404, &missing);
+    }
+
+    /// Our homeserver has this event, and gives it out.
+    pub fn homeserver_has(&self, event: &Event) {
+        let answer = super::answer_of("pdus", "high.test", std::slice::from_ref(event));
+        let what = format!("GET {V1}/event/{}", encoded(&event.id));
+        self.homeserver.far.on(&what, 200, &answer);
+    }
+
+    /// Our homeserver says that a room ends at this event, to a user of the peer's who could leave it.
+    pub fn homeserver_ends(&self, room: &Room, end: &Event) {
+        let template = json!({
+            "type": "m.room.member", "room_id": room.id, "sender": "@bob:low.test", "state_key": "@bob:low.test",
+            "content": {"membership": "leave"}, "depth": 9, "prev_events": [end.id], "auth_events": [],
+            "origin_server_ts": 1,
+        });
+        let answer = json!({"room_version": room.version.as_str(), "event": template});
+        let what = format!("GET {V1}/make_leave/{}/", encoded(&room.id));
+        self.homeserver.far.on(&what, 200, &answer);
+        self.homeserver_has(end);
+    }
+
+    /// By which level an event was judged last.
+    #[must_use]
+    pub fn level_of(&self, event: &Event) -> Value {
+        self.decision(&event.id)["label"]["classification"].clone()
+    }
+
     /// Who speaks on a side.
     #[must_use]
     pub fn speaker(&self, side: Side) -> Actor {
@@ -181,7 +237,18 @@ impl World {
     /// Where the answer and the record do not agree.
     #[must_use]
     pub fn judged(&self, side: Side, events: &[Event]) -> Vec<String> {
-        let reply = self.sends(side, events);
+        self.rules_of(&self.sends(side, events), events)
+    }
+
+    /// alice's homeserver sends one event to this peer's; as [`World::judged`].
+    #[must_use]
+    pub fn judged_for(&self, peer: &StubPeer, event: &Event) -> String {
+        let events = std::slice::from_ref(event);
+        self.rules_of(&self.alice_sends_to(peer, events), events)
+            .concat()
+    }
+
+    fn rules_of(&self, reply: &Reply, events: &[Event]) -> Vec<String> {
         assert_eq!(
             reply.status,
             200,
@@ -189,7 +256,7 @@ impl World {
             reply.text(),
             self.gateway.log()
         );
-        let refused = errors(&reply);
+        let refused = errors(reply);
         let judged = events.iter().map(|event| {
             let rule = self.denial_of(&event.id);
             assert_eq!(

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -102,6 +103,7 @@ struct State {
     raw: Vec<u8>,
     requests: Vec<Request>,
     script: Vec<(String, u16, Vec<u8>)>,
+    slow: Vec<(String, Duration)>,
 }
 
 impl Far {
@@ -115,6 +117,11 @@ impl Far {
         self.lock()
             .script
             .push((what.to_owned(), status, body.to_vec()));
+    }
+
+    /// Answers requests whose `METHOD TARGET` begins with `what` only after a while from now on.
+    pub fn slow(&self, what: &str, pause: Duration) {
+        self.lock().slow.push((what.to_owned(), pause));
     }
 
     /// Every byte that was received since the last [`Far::forget`].
@@ -165,6 +172,7 @@ impl Far {
                 words.next().unwrap_or_default(),
             );
             let (status, answer) = self.answer(&method, &target);
+            std::thread::sleep(self.pause(&format!("{method} {target}")));
             self.lock().requests.push(Request {
                 method,
                 target,
@@ -204,6 +212,15 @@ impl Far {
             },
             |(_, status, body)| (*status, body.clone()),
         )
+    }
+
+    fn pause(&self, what: &str) -> Duration {
+        let state = self.lock();
+        let slow = state.slow.iter().rev();
+        slow.filter(|(start, _)| what.starts_with(start.as_str()))
+            .map(|(_, pause)| *pause)
+            .next()
+            .unwrap_or_default()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -65,6 +65,46 @@ fn lb_7_the_record_names_label_policy_clearance_and_rule_of_a_decision() {
     }
 }
 
+/// What `sluice label decide` says on files of a label and a clearance.
+fn decided(label: &Value, clearance: &Value) -> Value {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, value: &Value| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, serde_json::to_string_pretty(value).unwrap()).unwrap();
+        path
+    };
+    let policy = concat!(env!("CARGO_MANIFEST_DIR"), "/../rules/spif/de-sample.xml");
+    let done = std::process::Command::new(sluice_tests::sluice_binary())
+        .args(["label", "decide", "--json", "--spif", policy, "--label"])
+        .arg(file("label.json", label))
+        .arg("--clearance")
+        .arg(file("clearance.json", clearance))
+        .output()
+        .unwrap();
+    serde_json::from_slice(&done.stdout).unwrap()
+}
+
+#[test]
+fn lb_7_the_record_and_the_decision_on_files_name_label_and_clearance_by_the_same_hash() {
+    let clearances = Clearances::default();
+    let world = World::with(&demanding(), &clearances);
+    let mut room = world.alices_room(RoomVersion::V12);
+    for (level, rule) in [(NFD, "granted"), (GEHEIM, "classification")] {
+        let mut label = label(level);
+        label["CreationDateTime"] = json!("2026-03-01T12:00:00Z");
+        label["ReviewDateTime"] = json!("2031-03-01T00:00:00Z");
+        label["PrivacyMark"] = json!("for the canteen only");
+        let message = room.says(&world.alice(), labelled("the plan", &label));
+        let _rule = world.judged_one(Side::Ours, &message);
+        let line = world.decision(&message.id);
+        let answer = decided(&label, &clearances.send);
+        assert_eq!(answer["rule"], rule, "{answer}");
+        assert_eq!(line["label"]["sha256"], answer["label"]);
+        assert_eq!(line["clearance"], answer["clearance"]);
+        assert_eq!(line["spif"]["sha256"], answer["policy"]["sha256"]);
+    }
+}
+
 #[test]
 fn lb_8_the_zones_own_clearance_counts_beside_the_peers_in_both_directions() {
     let open = clearance("DE-SAMPLE", &[OFFEN], &[]);
@@ -219,6 +259,33 @@ fn lb_9_an_alternative_label_counts_only_where_it_says_no_less_than_our_translat
 }
 
 #[test]
+fn mx_6_an_alternative_label_is_remembered_with_the_label_of_an_event_and_of_a_room() {
+    let world = to_nato(&["RESTRICTED"]);
+    let schema = "urn:nato:stanag:4774:confidentialitymetadatalabel:1:0";
+    let both =
+        json!({"schema": schema, "originator": german(NFD), "alternative": [nato("SECRET")]});
+    for side in SIDES {
+        let by = world.speaker(side);
+        let mut room = world.alices_room(RoomVersion::V12);
+        let message = room.says(&by, labelled("the plan", &both));
+        assert_eq!(world.judged_one(side, &message), "label.classification");
+        let reply = room.says(&by, answering(plain("indeed"), &message));
+        assert_eq!(
+            world.judged_one(side, &reply),
+            "label.classification",
+            "{side:?}"
+        );
+        let mut room = world.labelled_room(json!({"label": both}));
+        let message = room.says(&by, plain("the plan"));
+        assert_eq!(
+            world.judged_one(side, &message),
+            "label.classification",
+            "{side:?}: of a room"
+        );
+    }
+}
+
+#[test]
 fn mx_8_ciphertext_crosses_by_the_label_beside_it_or_not_at_all() {
     let label_only = links(|link| link.encryption = Encryption::LabelOnly);
     for (parts, mode) in [(label_only, "label_only"), (demanding(), "refuse")] {
@@ -329,6 +396,14 @@ fn mx_12_two_labels_of_one_transaction_reach_the_mark_too_and_a_link_without_one
         || [&["FRA"][..], &["GBR"]].map(|to| released_to(&mut room, &world, Side::Ours, to));
     let events = pair();
     assert_eq!(world.judged(Side::Ours, &events), ["", "label.high_water"]);
+    let mut other = world.alices_room(RoomVersion::V12);
+    let denied = other.says(&world.alice(), labelled("x", &label(GEHEIM)));
+    let after = released_to(&mut other, &world, Side::Ours, &["FRA"]);
+    assert_eq!(
+        world.judged(Side::Ours, &[denied, after]),
+        ["label.classification", ""],
+        "what was denied does not count"
+    );
     let free = World::with(
         &demanding(),
         &Clearances {

@@ -9,12 +9,6 @@ use sluice_tests::stub::{World, answer_of, pdus};
 
 const V1: &str = "/_matrix/federation/v1";
 
-fn encoded(id: &str) -> String {
-    id.replace('!', "%21")
-        .replace('$', "%24")
-        .replace(':', "%3A")
-}
-
 /// The other side's homeserver pulls events of the room; this side's answers with these, as they stand.
 fn backfill(world: &World, answers: Side, room: &Room, events: &[Event]) -> Reply {
     let target = format!(
@@ -144,6 +138,39 @@ fn mx_5_an_event_of_another_room_says_nothing_about_this_one() {
             world.judged_one(side, &later),
             "label.target_unknown",
             "{side:?}: remembered"
+        );
+        let asked = there.says(&by, labelled("open", &label(OFFEN)));
+        world.homeserver_has(&asked);
+        let answer = here.says(&by, answering(plain("indeed"), &asked));
+        assert_eq!(
+            world.judged_one(side, &answer),
+            "label.target_unknown",
+            "{side:?}: asked of our homeserver"
+        );
+    }
+}
+
+#[test]
+fn mx_5_an_event_that_is_there_in_its_redacted_form_alone_says_nothing_about_its_label() {
+    let world = World::under(&demanding());
+    for side in SIDES {
+        let by = world.speaker(side);
+        let mut room = world.labelled_room(wide(OFFEN));
+        let high = room.says(&by, labelled("the plan", &label(GEHEIM)));
+        let empty = high.redacted(room.version);
+        let reply = room.says(&by, answering(plain("indeed"), &high));
+        let rules = world.judged(side, &[empty.clone(), reply]);
+        assert_eq!(
+            rules,
+            ["", "label.target_unknown"],
+            "{side:?}: in one transaction"
+        );
+        world.homeserver_has(&empty);
+        let reply = room.says(&by, answering(plain("indeed"), &high));
+        let rule = world.judged_one(side, &reply);
+        assert_eq!(
+            rule, "label.target_unknown",
+            "{side:?}: as our homeserver has it"
         );
     }
 }

@@ -9,12 +9,6 @@ use sluice_tests::stub::{World, answer_of, pdus};
 
 const V1: &str = "/_matrix/federation/v1";
 
-fn encoded(id: &str) -> String {
-    id.replace('!', "%21")
-        .replace('$', "%24")
-        .replace(':', "%3A")
-}
-
 /// Alice's homeserver is an authority for rooms' labels.
 fn with_authority() -> BundleParts {
     links(|link| link.room_label_authorities = vec!["high.test".to_owned()])
@@ -40,15 +34,11 @@ fn pull(world: &World, event: &Event) -> Value {
     pdus(&reply.json())[0].clone()
 }
 
-fn level_of(world: &World, event: &Event) -> Value {
-    world.decision(&event.id)["label"]["classification"].clone()
-}
-
 /// The next message of alice's crosses, and by which level it was judged.
 fn level_now(world: &World, room: &mut Room) -> Value {
     let message = room.says(&world.alice(), plain("what now?"));
     assert_eq!(world.judged_one(Side::Ours, &message), "");
-    level_of(world, &message)
+    world.level_of(&message)
 }
 
 #[test]
@@ -70,6 +60,30 @@ fn mx_3_nothing_above_the_rooms_clearance_is_said_in_it_nor_above_its_label_wher
             assert_eq!(world.judged_one(side, &high), rule, "{side:?}");
             let low = room.says(&by, plain("the canteen"));
             assert_eq!(world.judged_one(side, &low), "", "{side:?}");
+        }
+    }
+}
+
+#[test]
+fn mx_3_what_relates_to_an_event_above_its_room_is_denied_with_it() {
+    let world = World::under(&links(|link| {
+        link.typed_markings = vec!["DE-SAMPLE".to_owned()];
+    }));
+    for side in SIDES {
+        let by = world.speaker(side);
+        let mut room = world.labelled_room(json!({"label": label(OFFEN)}));
+        for (content, rule) in [
+            (labelled("the plan", &label(NFD)), "label.above_room"),
+            (plain("[VS-NfD] the plan"), ""),
+        ] {
+            let high = room.says(&by, content);
+            let reply = room.says(&by, answering(plain("indeed"), &high));
+            let reaction = room.event(&by, "m.reaction", None, reacting(&high));
+            let edit = room.says(&by, editing(plain("the canteen"), &high));
+            let later = room.says(&by, answering(plain("still"), &reply));
+            let together = [high, reply, reaction, edit];
+            assert_eq!(world.judged(side, &together), [rule; 4], "{side:?}");
+            assert_eq!(world.judged_one(side, &later), rule, "{side:?}: remembered");
         }
     }
 }
@@ -101,7 +115,7 @@ fn mx_7_a_label_that_lowers_is_denied_and_the_earlier_one_goes_on_to_decide() {
             let after = room.says(&world.speaker(side), plain("the rest"));
             let rules = world.judged(side, &[lowered.clone(), after.clone()]);
             assert_eq!(rules, ["label.room_lowered", ""], "{story}, {side:?}");
-            assert_eq!(level_of(&world, &after), NFD, "{story}, {side:?}");
+            assert_eq!(world.level_of(&after), NFD, "{story}, {side:?}");
             assert_eq!(world.judged_one(side, &lowered), "label.room_lowered");
             assert_eq!(
                 level_now(&world, &mut room),
@@ -219,11 +233,7 @@ fn mx_6_the_label_of_first_sight_decides_pulls_after_restarts_and_without_the_jo
     let lowered = room.labels(&alice, json!({"label": label(OFFEN)}));
     assert_eq!(world.judged_one(Side::Ours, &lowered), "");
     assert_eq!(pull(&world, &first), first.json);
-    assert_eq!(
-        level_of(&world, &first),
-        NFD,
-        "said when the room was higher"
-    );
+    assert_eq!(world.level_of(&first), NFD, "said when the room was higher");
     world.gateway.install(&only_open());
     world.gateway.restart();
     let redacted = first.redacted(room.version).json;
@@ -251,7 +261,7 @@ fn mx_6_what_redacts_or_answers_an_event_is_judged_by_it_also_after_it_was_redac
     };
     let [one, two] = [redaction(&mut room), redaction(&mut room)];
     assert_eq!(world.judged_one(Side::Ours, &one), "");
-    assert_eq!(level_of(&world, &one), NFD);
+    assert_eq!(world.level_of(&one), NFD);
     let empty = high.redacted(room.version);
     assert_eq!(
         pull(&world, &empty),

@@ -17,6 +17,12 @@ impl Sent {
         self
     }
 
+    /// The labels of what it relates to hang on this link's policy.
+    fn of_this_link(mut self) -> Self {
+        self.targets_by_link = true;
+        self
+    }
+
     /// A state event that labels the room, where this was said before.
     fn after(mut self, content: serde_json::Value) -> Self {
         self.previous = Some(room(content));
@@ -113,6 +119,79 @@ fn mx_3_a_message_above_its_room_is_blocked() {
         message("hello").labelled("GEHEIM").in_room(NFD).rule(),
         "label.classification"
     );
+}
+
+#[test]
+fn mx_3_what_relates_to_an_event_above_its_room_is_blocked_with_it() {
+    for relation in [
+        Relation::Thread,
+        Relation::Reply,
+        Relation::Replace,
+        Relation::Annotation,
+    ] {
+        let answer = || message("ja").by(relation, Some(NFD));
+        let rule = answer().in_room(GRANTED).rule();
+        assert_eq!(rule, LABEL_ABOVE_ROOM, "{relation:?}");
+        assert_eq!(answer().in_room(NFD).rule(), RELEASED, "{relation:?}");
+        assert_eq!(answer().rule(), RELEASED, "{relation:?}: no room label");
+        let opened =
+            json!({"label": wire(GRANTED), "clearance": clearance("DE-SAMPLE", &["OFFEN", NFD])});
+        assert_eq!(answer().in_room_of(opened).rule(), RELEASED, "{relation:?}");
+        let marked = answer().in_room(GRANTED).of_this_link();
+        assert_eq!(marked.rule(), RELEASED, "{relation:?}: a marking raised it");
+        let narrowed =
+            json!({"label": wire(GRANTED), "clearance": clearance("DE-SAMPLE", &["OFFEN"])});
+        let marked = answer().in_room_of(narrowed).of_this_link();
+        assert_eq!(marked.rule(), LABEL_ABOVE_ROOM, "{relation:?}");
+    }
+}
+
+#[test]
+fn mx_6_what_hangs_on_the_links_policy_is_handed_on_as_that() {
+    let handed_on = |sent: Sent| {
+        let link = LinkContext {
+            name: sent.link,
+            from: "marked",
+            to: "low",
+            direction: Direction::Outbound,
+            clearances: Vec::new(),
+        };
+        let found = effective_label(bundle(), &link, &sent.unit(), at());
+        let level = found.label.map(|label| label.classification().to_owned());
+        (level, found.by_link)
+    };
+    let level = |level: &str| Some(level.to_owned());
+    let reply = || message("ja").by(Relation::Reply, Some(NFD));
+    assert_eq!(handed_on(reply()), (level(NFD), false));
+    assert_eq!(handed_on(reply().of_this_link()), (level(NFD), true));
+    assert_eq!(handed_on(message("ja").labelled(NFD)), (level(NFD), false));
+    assert_eq!(handed_on(marked("[VS-NfD] ja")), (level(NFD), true));
+    let default = message("ja").on("default->low");
+    assert!(handed_on(default).1);
+    // Its own label is above the room, and so nothing may follow it under cover of the marking that is higher still.
+    let covered = marked("[GEHEIM] ja").labelled(NFD).in_room(GRANTED);
+    let nobody = Label::nobody();
+    assert_eq!(handed_on(covered), (level(nobody.classification()), true));
+    let raised = marked("[VS-NfD] ja").in_room(GRANTED);
+    assert_eq!(handed_on(raised), (level(NFD), true));
+}
+
+#[test]
+fn mx_12_what_no_label_can_say_together_is_not_granted_together() {
+    let link = LinkContext {
+        name: "high->low",
+        from: "high",
+        to: "low",
+        direction: Direction::Outbound,
+        clearances: Vec::new(),
+    };
+    let together = |labels: &[Label]| grants_together(bundle(), &link, labels, at());
+    let mut foreign = wire("RESTRICTED");
+    foreign["PolicyIdentifier"] = json!({"name": "NATO"});
+    let foreign = Label::from_tree(&Tree::Object(object(&foreign))).unwrap();
+    assert!(together(&[label(GRANTED), label(NFD)]));
+    assert!(!together(&[label(GRANTED), label(TOO_HIGH)]));
+    assert!(!together(&[label(GRANTED), foreign]), "of two policies");
 }
 
 #[test]
@@ -474,7 +553,10 @@ fn lb_7_a_decision_names_policy_version_hash_and_clearance() {
         policy.version,
         bundle().spifs.by_name("DE-SAMPLE").unwrap().version
     );
-    assert_eq!(judged.clearance.unwrap().of, ClearanceOf::Bundle);
+    let used = judged.clearance.unwrap();
+    assert_eq!(used.of, ClearanceOf::Bundle);
+    let held = bundle().link("high->low").unwrap().clearance.clone();
+    assert_eq!(used.id, held.unwrap().sha256());
 }
 
 #[test]

@@ -9,6 +9,8 @@ use super::{
 };
 
 mod across;
+mod nobody;
+mod required;
 
 const OTHER: &str = r#"<equivalentPolicy name="FAR" id="2.25.20"/>"#;
 

@@ -308,6 +308,52 @@ fn plain_text_and_html_must_agree() {
 }
 
 #[test]
+fn an_entity_is_what_browsers_show_also_without_its_semicolon() {
+    let both = |body: &str, html: &str| {
+        means(&typed_under(
+            json!({"body": body, "formatted_body": html}),
+            &["XVS"],
+        ))
+    };
+    for html in [
+        "&#91VS-NfD&#93 Lage",
+        "&#x5bVS&#x2dNfD&#x5D Lage",
+        "&#0000000000000000000000000000000000000091;VS-NfD] Lage",
+        "&lsqb;VS-NfD&rsqb; Lage",
+        "[VS-NfD&#93;&nbspLage",
+    ] {
+        assert_eq!(both("[VS-NfD] Lage", html), NFD, "{html}");
+        // What readers of the HTML see is a marking, and the gateway may not overlook it for another text's sake.
+        assert_eq!(both("Lage", html), "invalid", "{html}");
+    }
+    let spelled = "[VS-NUR F&UumlR DEN DIENSTGEBRAUCH] Lage";
+    assert_eq!(
+        both("[VS-NUR FÜR DEN DIENSTGEBRAUCH] Lage", spelled),
+        NFD,
+        "an old name before a letter"
+    );
+    for html in [
+        "[VS&#150;NfD] Lage",
+        "[VS&#150NfD] Lage",
+        "&shy[VS-NfD] Lage",
+        "&ZeroWidthSpace;[VS-NfD] Lage",
+        "[GE&NoBreak;HEIM] Lage",
+    ] {
+        assert_eq!(both("Lage", html), "invalid", "{html}: it looks like one");
+    }
+    for (body, html) in [
+        ("1 < 2 & so", "1 &lt 2 &amp so"),
+        ("a&b; c", "a&ampb; c"),
+        ("AT&T: 3", "AT&T: 3"),
+        ("R&#D", "R&#D"),
+        ("& x", "&#0; x"),
+        ("?", "&#99999999999;"),
+    ] {
+        assert_eq!(both(body, html), "none", "{html}");
+    }
+}
+
+#[test]
 fn markup_that_clients_take_apart_differently_makes_a_marking_behind_it_invalid() {
     let html = |html: &str, body: &str| {
         means(&typed_under(

@@ -2,6 +2,8 @@
 
 use ruma_common::{CanonicalJsonObject as Object, CanonicalJsonValue as Tree};
 
+use super::entity;
+
 /// Characters of a text that are looked at, behind its fallbacks; a marking is far shorter.
 const MAX_TEXT_CHARS: usize = 1024;
 
@@ -180,7 +182,11 @@ fn untag(html: &str, max: usize) -> Shown {
         };
         rest = match c {
             '<' => tag(html, &mut text),
-            '&' => Some(entity(html, &mut text)),
+            '&' => {
+                let (c, behind) = entity::read(html);
+                text.push(c);
+                Some(behind)
+            }
             c => {
                 text.push(if c.is_ascii_whitespace() { ' ' } else { c });
                 html.get(c.len_utf8()..)
@@ -275,76 +281,6 @@ fn behind_value(html: &str) -> Option<&str> {
     let ends = |c: char| c.is_ascii_whitespace() || c == '>';
     (end > 0 && behind.starts_with(ends)).then_some(behind)
 }
-
-/// Bytes of an entity at most, from `&` to `;`.
-const MAX_ENTITY_BYTES: usize = 32;
-/// Stands for an entity that is not known here: no phrase of a policy has it.
-const UNKNOWN: char = char::REPLACEMENT_CHARACTER;
-
-fn entity<'h>(html: &'h str, text: &mut Text) -> &'h str {
-    let body = &html[1..];
-    let end = body
-        .bytes()
-        .take(MAX_ENTITY_BYTES)
-        .position(|byte| byte == b';');
-    let named = |name: &&str| {
-        let number = name.strip_prefix('#').unwrap_or(name);
-        !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_alphanumeric())
-    };
-    match end.and_then(|end| body.get(..end)).filter(named) {
-        Some(name) => {
-            text.push(character(name));
-            &body[name.len() + 1..]
-        }
-        None => {
-            text.push('&');
-            body
-        }
-    }
-}
-
-/// The character that an entity names.
-fn character(name: &str) -> char {
-    let code = match name.strip_prefix('#') {
-        Some(digits) => match digits.strip_prefix(['x', 'X']) {
-            Some(hex) => u32::from_str_radix(hex, 16).ok(),
-            None => digits.parse().ok(),
-        },
-        None => {
-            let known = ENTITIES.iter().find(|(known, _)| *known == name);
-            known.map(|(_, c)| u32::from(*c))
-        }
-    };
-    code.and_then(char::from_u32).unwrap_or(UNKNOWN)
-}
-
-/// Named entities that can stand in a marking, or hide one.
-const ENTITIES: [(&str, char); 24] = [
-    ("amp", '&'),
-    ("lt", '<'),
-    ("gt", '>'),
-    ("quot", '"'),
-    ("apos", '\''),
-    ("nbsp", '\u{a0}'),
-    ("shy", '\u{ad}'),
-    ("ensp", '\u{2002}'),
-    ("emsp", '\u{2003}'),
-    ("thinsp", '\u{2009}'),
-    ("zwnj", '\u{200c}'),
-    ("zwj", '\u{200d}'),
-    ("ndash", '\u{2013}'),
-    ("mdash", '\u{2014}'),
-    ("lbrack", '['),
-    ("rbrack", ']'),
-    ("lpar", '('),
-    ("rpar", ')'),
-    ("colon", ':'),
-    ("Uuml", 'Ü'),
-    ("uuml", 'ü'),
-    ("Auml", 'Ä'),
-    ("Ouml", 'Ö'),
-    ("Egrave", 'È'),
-];
 
 fn object<'a>(content: &'a Object, key: &str) -> Option<&'a Object> {
     content.get(key).and_then(Tree::as_object)
