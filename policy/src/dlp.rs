@@ -41,6 +41,7 @@ pub use load::{
     MAX_PATTERNS, MAX_PHRASES, MAX_WITHIN_CHARS, MIN_EXAMPLES, PROBE_BYTES,
 };
 pub use self_test::{DetectorTest, ExampleTest, TestReport};
+pub use view::{View, see};
 
 /// How sure a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -89,6 +90,15 @@ impl Strength {
             Strength::Low => "low",
             Strength::Medium => "medium",
             Strength::High => "high",
+        }
+    }
+
+    /// One step less sure, but never unseen.
+    pub(crate) fn lowered(self) -> Strength {
+        match self {
+            Strength::High => Strength::Medium,
+            Strength::Medium | Strength::Low => Strength::Low,
+            Strength::None => Strength::None,
         }
     }
 

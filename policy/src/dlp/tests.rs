@@ -18,6 +18,8 @@ fn spifs() -> Spifs {
         include_str!("../../../rules/spif/eu-sample.xml"),
         include_str!("../../../rules/spif/fr-sample.xml"),
         include_str!("../../../rules/spif/nato-sample.xml"),
+        include_str!("../../../rules/spif/eu-sample.xml"),
+        include_str!("../../../rules/spif/fr-sample.xml"),
     ];
     Spifs::new(samples.map(|xml| Spif::parse(xml).unwrap()).into()).unwrap()
 }

@@ -180,16 +180,13 @@ impl Search<'_, '_> {
     }
 
     fn strength(&self, value: (usize, usize), original: (usize, usize)) -> Strength {
+        let alone = self.detector.alone(&self.view.text[value.0..value.1]);
         let Some(context) = &self.detector.context else {
-            return self.detector.strength;
+            return alone;
         };
         let near = context.is_near(&self.view.text, value.0, value.1)
             || context.is_near(self.original, original.0, original.1);
-        if near {
-            context.strength
-        } else {
-            self.detector.strength
-        }
+        if near { context.strength } else { alone }
     }
 
     /// True where every pattern of `all_of` matches near enough.
