@@ -16,6 +16,7 @@ mod context;
 mod detector;
 mod detectors;
 mod hash;
+pub mod import;
 mod index;
 mod load;
 mod pattern;

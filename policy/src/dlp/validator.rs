@@ -30,6 +30,7 @@ mod phone;
 mod poland;
 mod position;
 mod rvnr;
+mod secret;
 mod sign;
 mod spain;
 mod steuer_id;
@@ -87,6 +88,7 @@ closed_list! {
     "imei": Check::Signs(&[15], card::imei),
     "ip_internal": Check::Text(network::internal),
     "isin": Check::Signs(&[12], isin::isin),
+    "jwt": Check::Text(secret::jwt),
     "kvnr": Check::Signs(&[30, 20, 10], kvnr::kvnr),
     "lanr": Check::Signs(&[9], health::lanr),
     "lat_lon": Check::Text(position::lat_lon),
@@ -98,13 +100,16 @@ closed_list! {
     "nif": Check::Signs(&[9], spain::nif),
     "nir": Check::Signs(&[15], france::nir),
     "passport": Check::Signs(&[10], icao::passport),
+    "password": Check::Text(secret::password),
     "personalausweis": Check::Signs(&[11, 10], icao::personalausweis),
     "personnummer": Check::Signs(&[12, 10], sweden::personnummer),
     "pesel": Check::Signs(&[11], poland::pesel),
     "phone": Check::Text(phone::phone),
+    "private_key_base64": Check::Text(secret::private_key_base64),
     "pzn": Check::Signs(&[8], health::pzn),
     "rijksregister": Check::Signs(&[11], belgium::rijksregister),
     "rvnr": Check::Signs(&[12], rvnr::rvnr),
+    "secret_body": Check::Text(secret::body),
     "steuer_id": Check::Signs(&[11], steuer_id::steuer_id),
     "stnr": Check::Text(stnr::stnr),
     "svnr": Check::Signs(&[10], austria::svnr),

@@ -432,7 +432,9 @@ fn a_value_inside_a_longer_number_is_none() {
 
 #[test]
 fn what_is_not_ascii_is_in_no_value() {
-    for known in ALL {
+    // But in passwords, which people choose.
+    let chosen = |known: &&Validator| ["password", "secret_body"].contains(&known.name);
+    for known in ALL.iter().filter(|known| !chosen(known)) {
         for text in ["", "ä", "٨٦٠٩٥٧٤٢٧١٩", "8609574271９"] {
             assert_eq!(known.accept(text, None), None, "{} {text}", known.name);
         }
