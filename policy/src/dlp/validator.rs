@@ -30,6 +30,7 @@ mod phone;
 mod poland;
 mod position;
 mod rvnr;
+mod secret;
 mod sign;
 mod spain;
 mod steuer_id;
@@ -78,8 +79,6 @@ closed_list! {
     "bsn": Check::Signs(&[9], netherlands::bsn),
     "bsnr": Check::Signs(&[9], health::bsnr),
     "card": Check::Signs(&[19, 18, 17, 16, 15, 14, 13], card::card),
-    "card_common": Check::Signs(&[16, 15], card::card),
-    "card_rare": Check::Signs(&[19, 18, 17, 14, 13], card::card),
     "codice_fiscale": Check::Signs(&[16], italy::codice_fiscale),
     "dtg": Check::Signs(&[14, 12], date::dtg),
     "email": Check::Text(network::email),
@@ -89,6 +88,7 @@ closed_list! {
     "imei": Check::Signs(&[15], card::imei),
     "ip_internal": Check::Text(network::internal),
     "isin": Check::Signs(&[12], isin::isin),
+    "jwt": Check::Text(secret::jwt),
     "kvnr": Check::Signs(&[30, 20, 10], kvnr::kvnr),
     "lanr": Check::Signs(&[9], health::lanr),
     "lat_lon": Check::Text(position::lat_lon),
@@ -100,13 +100,16 @@ closed_list! {
     "nif": Check::Signs(&[9], spain::nif),
     "nir": Check::Signs(&[15], france::nir),
     "passport": Check::Signs(&[10], icao::passport),
+    "password": Check::Text(secret::password),
     "personalausweis": Check::Signs(&[11, 10], icao::personalausweis),
     "personnummer": Check::Signs(&[12, 10], sweden::personnummer),
     "pesel": Check::Signs(&[11], poland::pesel),
     "phone": Check::Text(phone::phone),
+    "private_key_base64": Check::Text(secret::private_key_base64),
     "pzn": Check::Signs(&[8], health::pzn),
     "rijksregister": Check::Signs(&[11], belgium::rijksregister),
     "rvnr": Check::Signs(&[12], rvnr::rvnr),
+    "secret_body": Check::Text(secret::body),
     "steuer_id": Check::Signs(&[11], steuer_id::steuer_id),
     "stnr": Check::Text(stnr::stnr),
     "svnr": Check::Signs(&[10], austria::svnr),
@@ -126,6 +129,16 @@ impl Eq for Validator {}
 impl Validator {
     pub(super) fn from_name(name: &str) -> Option<Validator> {
         ALL.iter().find(|known| known.name == name).copied()
+    }
+
+    /// True for a valid value of a form that numbers of other kinds often have too.
+    pub(super) fn is_weak(self, value: &str) -> bool {
+        let signs = Signs::of(value, None);
+        match self.name {
+            "card" => card::is_weak(signs.all()),
+            "passport" | "personalausweis" => icao::is_weak(signs.all()),
+            _ => false,
+        }
     }
 
     /// Length in bytes of the valid value at the start of `text`, which `next` follows; `None` where there is none.
