@@ -61,6 +61,7 @@ impl Store {
             keys: Arc::new(Mutex::new(Keys::open(keys)?)),
             texts: 0,
         };
+        lock(&store.keys).erase(now_ms)?;
         store.prepare()?;
         store.check(now_ms)?;
         store.delete_past(now_ms)?;
@@ -134,6 +135,8 @@ impl Store {
         let version = set_up(&self.connection).map_err(|error| self.failed(&error))?;
         match version {
             VERSION => self.same_keys(),
+            // Keys that are in use, and what they open is gone: it would be forgotten without a word.
+            0 if lock(&self.keys).latest().is_some() => Err(lock(&self.keys).foreign()),
             0 => {
                 let id = lock(&self.keys).id;
                 create(&mut self.connection, &id).map_err(|error| self.failed(&error))
@@ -158,7 +161,7 @@ impl Store {
     }
 
     /// Every row whose window lasts must have its key: a lost window would let the rest of a value pass.
-    fn check(&mut self, now_ms: i64) -> Result<(), WindowError> {
+    fn check(&self, now_ms: i64) -> Result<(), WindowError> {
         self.slice(now_ms)?;
         let sql = "SELECT DISTINCT slice FROM texts WHERE time > ?1";
         let slices: Vec<i64> = self
@@ -169,11 +172,11 @@ impl Store {
                 rows.collect()
             })
             .map_err(|error| self.failed(&error))?;
-        let mut keys = lock(&self.keys);
+        let keys = lock(&self.keys);
         if slices.iter().any(|slice| keys.key(*slice).is_none()) {
             return Err(keys.damaged());
         }
-        keys.erase(now_ms)
+        Ok(())
     }
 
     fn delete_past(&mut self, now_ms: i64) -> Result<(), WindowError> {

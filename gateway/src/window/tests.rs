@@ -197,6 +197,26 @@ fn keys_that_are_missing_foreign_or_damaged_are_a_loud_error() {
 }
 
 #[test]
+fn windows_that_are_gone_while_their_keys_are_in_use_are_a_loud_error() {
+    let world = World::new();
+    say(&world.opened(NOW), "$1", "hallo", NOW).unwrap();
+    let remove = || {
+        for file in ["windows.db", "windows.db-wal", "windows.db-shm"] {
+            // The last two are there only while it is open.
+            let _ = std::fs::remove_file(world.path(file));
+        }
+    };
+    remove();
+    let error = world.open(NOW + 1).unwrap_err();
+    assert!(matches!(error, WindowError::OtherKeys { .. }));
+    remove();
+    assert!(
+        world.open(NOW + WINDOW_MS + SLICE_MS).is_ok(),
+        "nothing is lost by then"
+    );
+}
+
+#[test]
 fn a_key_whose_write_was_torn_before_it_was_used_is_no_error() {
     let world = World::new();
     drop(world.opened(NOW));

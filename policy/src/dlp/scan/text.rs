@@ -49,7 +49,7 @@ struct Search<'s, 't> {
     original: &'t str,
     view: &'s View<'t>,
     number: usize,
-    facts: &'s Facts,
+    facts: &'s Facts<'t>,
     /// Matches of each pattern of `all_of` in the view; looked for once, when a value asks.
     required: Option<Vec<Vec<(usize, usize)>>>,
     found: &'s mut Vec<Found>,
@@ -62,12 +62,13 @@ impl Scanner<'_> {
         self.budget.unit(text.len())?;
         let mut found = Vec::new();
         let views = views(text, &mut self.budget)?;
+        let mut original = None;
         for (number, view) in views.iter().enumerate() {
             self.budget.view(view.text.len())?;
-            let (facts, called) = self
-                .detectors
-                .prefilter
-                .look(&view.text, &mut self.budget)?;
+            let (facts, called) =
+                self.detectors
+                    .prefilter
+                    .look(&view.text, original.as_ref(), &mut self.budget)?;
             for index in called.into_iter().map(|index| index as usize) {
                 if !self.runs(index) {
                     continue;
@@ -85,6 +86,7 @@ impl Scanner<'_> {
                 };
                 search.run()?;
             }
+            original.get_or_insert(facts);
         }
         let hits = hits(found, &views, self.detectors, self.key());
         within(hits.len(), MAX_FINDINGS, "findings")?;
@@ -209,17 +211,10 @@ impl Search<'_, '_> {
 
     fn look_for_required(&mut self) -> Result<Vec<Vec<(usize, usize)>>, ScanError> {
         let (detector, view) = (self.detector, self.view);
-        let mut required = Vec::new();
-        for pattern in &detector.all_of {
-            self.budget.searched(view.text.len())?;
-            let mut spans = Vec::new();
-            for span in pattern.all(&view.text) {
-                self.budget.candidate()?;
-                spans.push(span);
-            }
-            required.push(spans);
-        }
-        Ok(required)
+        let patterns = detector.all_of.iter();
+        patterns
+            .map(|pattern| pattern.all(&view.text, self.budget))
+            .collect()
     }
 }
 
