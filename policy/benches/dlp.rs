@@ -55,17 +55,14 @@ fn packs() -> Vec<(String, String)> {
 
 /// Detectors with two keywords each, as secrets have them.
 fn made_up(count: usize) -> Vec<(String, String)> {
+    // Letters in an order that repeats nowhere.
     let word = |number: usize| {
-        let parts = [
-            "kora", "sel", "tim", "vex", "nu", "bro", "pli", "das", "gen", "wor",
-        ];
-        let digits = format!("{number:05}").into_bytes();
-        let syllables = digits.iter().map(|digit| parts[usize::from(digit - b'0')]);
-        syllables.collect::<String>()
+        let letters = (0..6_u32).map(|place| (number * 2_654_435_761 + 12_345) / 26_usize.pow(place) % 26);
+        letters.filter_map(|letter| char::from_digit(u32::try_from(letter).ok()? + 10, 36)).collect::<String>()
     };
     let mut toml = String::new();
     for number in 0..count {
-        let word = word(number * 7919 % 100_000);
+        let word = word(number + 1);
         write!(
             toml,
             "[[detector]]\nid = \"made.up{number}\"\ndescription = \"made up\"\nkeywords = [\"{word}_\", \"{word}-key\"]\n\

@@ -15,6 +15,8 @@ mod check;
 mod context;
 mod detector;
 mod detectors;
+mod documents;
+mod exact;
 mod hash;
 pub mod import;
 mod index;
@@ -26,22 +28,37 @@ mod self_test;
 mod validator;
 mod values;
 mod view;
+mod window;
 
 use serde::{Deserialize, Serialize};
 
 pub use budget::{
     CANDIDATES_PER_BYTE, FREE_CANDIDATES, FREE_SEARCHED, FREE_VIEW_BYTES, MAX_DEPTH, MAX_FINDINGS,
-    MAX_UNIT_BYTES, SEARCHED_PER_BYTE, ScanError, VIEW_BYTES_PER_BYTE,
+    MAX_LOOKUPS, MAX_UNIT_BYTES, SEARCHED_PER_BYTE, ScanError, VIEW_BYTES_PER_BYTE,
 };
 pub use detector::Marking;
 pub use detectors::{DEFAULT_SIZE_LIMIT, Detectors, LoadOptions, Scan};
+pub use documents::{
+    Documents, DocumentsSpec, MIN_SHARED, MIN_WORDS, Overlap, SHINGLE_WORDS, STRETCH,
+    WINDOW_SHINGLES,
+};
+pub use exact::{Exact, ExactSpec, UseError};
 pub use hash::{HASH_KEY_BYTES, HashKey, VALUE_HASH_BYTES, ValueHash};
-pub use index::Index;
+pub use index::{
+    Built, ColumnSpec, DateOrder, DocumentsBuilder, Index, IndexError, IndexKey, KeyError,
+    MAX_COLUMNS, MAX_DOCUMENTS, MAX_ENTRIES, MAX_INDEX_BYTES, MAX_ROWS, MAX_VALUE_BYTES,
+    MIN_VALUE_BYTES, SpecError, TableBuilder, TableSpec, ValueKind, build_documents, build_table,
+};
 pub use load::{
     DEFAULT_WITHIN_CHARS, MAX_CONTEXT_CHARS, MAX_DETECTORS, MAX_FILE_BYTES, MAX_ID_BYTES,
     MAX_PATTERNS, MAX_PHRASES, MAX_WITHIN_CHARS, MIN_EXAMPLES, PROBE_BYTES,
 };
 pub use self_test::{DetectorTest, ExampleTest, TestReport};
+pub use view::{View, see};
+pub use window::{
+    Around, KEPT_BYTES, MAX_SAID, Part, Said, Seen, WINDOW_BYTES, WINDOW_MESSAGES, WINDOW_MS,
+    Window, Windows, joined, said,
+};
 
 /// How sure a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -90,6 +107,15 @@ impl Strength {
             Strength::Low => "low",
             Strength::Medium => "medium",
             Strength::High => "high",
+        }
+    }
+
+    /// One step less sure, but never unseen.
+    pub(crate) fn lowered(self) -> Strength {
+        match self {
+            Strength::High => Strength::Medium,
+            Strength::Medium | Strength::Low => Strength::Low,
+            Strength::None => Strength::None,
         }
     }
 

@@ -9,7 +9,7 @@
 use std::{fs, path::Path};
 
 use sluice_policy::{
-    dlp::Detectors,
+    dlp::{Detectors, View, see},
     label::{Clearance, Label, Mode, Spif, Spifs, lint},
 };
 
@@ -99,5 +99,41 @@ fn rule_files_of_detectors() {
         let placed = |mistake: &String| mistake.starts_with("corpus.toml:");
         assert!(mistakes.iter().all(placed), "{mistakes:?}");
         mistakes.is_empty()
+    });
+}
+
+#[test]
+fn views_lead_back_to_the_original() {
+    replay("dlp_views", |bytes| {
+        let Ok(views) = see(text(bytes).unwrap()) else {
+            return false;
+        };
+        assert_eq!(views.first().map(View::text), text(bytes));
+        for view in &views {
+            is_mapped(view, text(bytes).unwrap());
+        }
+        true
+    });
+}
+
+fn is_mapped(view: &View<'_>, text: &str) {
+    let length = view.text().len();
+    for at in 0..length {
+        for end in [at + 1, (at + 7).min(length), length] {
+            let (from, to) = view.original(at, end);
+            assert!(from < to && to <= text.len(), "{at}..{end}: {text:?}");
+            assert!(text.is_char_boundary(from) && text.is_char_boundary(to));
+        }
+    }
+}
+
+#[test]
+fn encoded_text_is_looked_at_within_limits() {
+    replay("dlp_decode", |bytes| {
+        let text = String::from_utf8_lossy(bytes);
+        let Ok(views) = see(&text) else { return false };
+        let seen: usize = views.iter().skip(1).map(|view| view.text().len()).sum();
+        assert!(seen <= 128 * 1024 + 32 * text.len());
+        true
     });
 }

@@ -20,10 +20,10 @@ use random::Random;
 
 /// Lines of a run.
 const LINES: u64 = 10_000;
-/// Lines of a run that may have a finding, at most: 0.1 %.
-const MAX_LINES: usize = 10;
-/// Runs: the numbers differ, the templates do not.
+/// Runs: the numbers differ, the templates do not. Several, because chance moves one run by half of what it may have.
 const SEEDS: [u64; 5] = [1, 2, 3, 5, 8];
+/// Lines that may have a finding in all runs, at most: 0.1 %.
+const MAX_LINES: usize = 50;
 
 fn read(folder: &str, ending: &str) -> Vec<(String, String)> {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -101,22 +101,17 @@ fn dl_4_ordinary_chat_is_left_alone() {
         with_number * 4 >= templates.len(),
         "{with_number} templates with a number"
     );
+    let (mut medium, mut high) = (0, 0);
+    let mut examples = Vec::new();
     for seed in SEEDS {
-        let seen = run(&detectors, &templates, seed);
+        let mut seen = run(&detectors, &templates, seed);
         println!(
-            "seed {seed}: {} lines of {LINES} with a high finding, {} with medium or more; {:?}",
+            "seed {seed}: of {LINES} lines {} with a high finding, {} with medium or more; {:?}",
             seen.high, seen.medium, seen.by_detector
         );
-        println!("  {}", seen.examples.join("\n  "));
-        assert!(
-            seen.high <= MAX_LINES,
-            "seed {seed}: {}",
-            seen.examples.join("\n")
-        );
-        assert!(
-            seen.medium <= MAX_LINES,
-            "seed {seed}: {}",
-            seen.examples.join("\n")
-        );
+        (medium, high) = (medium + seen.medium, high + seen.high);
+        examples.append(&mut seen.examples);
     }
+    assert!(high <= MAX_LINES, "{high}: {}", examples.join("\n"));
+    assert!(medium <= MAX_LINES, "{medium}: {}", examples.join("\n"));
 }

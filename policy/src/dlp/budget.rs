@@ -21,6 +21,8 @@ pub const FREE_CANDIDATES: usize = 4096;
 pub const SEARCHED_PER_BYTE: usize = 512;
 /// Bytes that patterns of every scan may run over, however small the unit.
 pub const FREE_SEARCHED: usize = 4 * 1024 * 1024;
+/// Lookups in indexes of one scan at most, fast ones and those with HMAC together.
+pub const MAX_LOOKUPS: usize = 2_000_000;
 
 /// Why a scan did not come to its end. Nothing is known about what is left, so the caller denies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -42,6 +44,7 @@ pub(super) struct Budget {
     views: usize,
     candidates: usize,
     searched: usize,
+    lookups: usize,
 }
 
 impl Budget {
@@ -70,6 +73,12 @@ impl Budget {
         self.searched = self.searched.saturating_add(bytes);
         let limit = FREE_SEARCHED + self.unit * SEARCHED_PER_BYTE;
         within(self.searched, limit, "bytes searched")
+    }
+
+    /// Lookups in an index.
+    pub(super) fn lookups(&mut self, count: usize) -> Result<(), ScanError> {
+        self.lookups = self.lookups.saturating_add(count);
+        within(self.lookups, MAX_LOOKUPS, "index lookups")
     }
 }
 

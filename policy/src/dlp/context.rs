@@ -7,8 +7,10 @@ use super::{Strength, prefilter::spellings};
 /// Words near a value that make it surer. A word counts inside of a longer one too, as German puts them together.
 #[derive(Clone, Debug)]
 pub(super) struct Context {
-    /// The words; case is ignored.
-    words: AhoCorasick,
+    /// As they are written.
+    words: Vec<String>,
+    /// Finds them; case is ignored.
+    automaton: AhoCorasick,
     /// How far from the value a word may stand, in characters.
     pub(super) within: usize,
     /// How sure a value is beside such a word.
@@ -23,13 +25,14 @@ impl Context {
         within: usize,
         strength: Strength,
     ) -> Result<Context, String> {
-        let words = AhoCorasick::builder()
+        let automaton = AhoCorasick::builder()
             .ascii_case_insensitive(true)
             .kind(Some(AhoCorasickKind::ContiguousNFA))
             .build(words.iter().flat_map(|word| spellings(word)))
             .map_err(|_| "context: too many words; remove some".to_owned())?;
         Ok(Context {
-            words,
+            words: words.to_vec(),
+            automaton,
             within,
             strength,
         })
@@ -38,7 +41,13 @@ impl Context {
     /// True where a word stands in `text` beside its bytes `start..end`.
     pub(super) fn is_near(&self, text: &str, start: usize, end: usize) -> bool {
         let (before, after) = around(text, start, end, self.within);
-        self.words.is_match(&text[before..start]) || self.words.is_match(&text[end..after])
+        let sides = [&text[before..start], &text[end..after]];
+        sides.iter().any(|side| self.automaton.is_match(*side))
+    }
+
+    /// The words as they are written.
+    pub(super) fn words(&self) -> &[String] {
+        &self.words
     }
 }
 

@@ -106,6 +106,18 @@ impl FromIterator<ViewName> for ViewSet {
 }
 
 impl Detector {
+    /// How sure a value is without context: a step less where many numbers that are none look like it.
+    pub(super) fn alone(&self, value: &str) -> Strength {
+        if self
+            .validator
+            .is_some_and(|validator| validator.is_weak(value))
+        {
+            self.strength.lowered()
+        } else {
+            self.strength
+        }
+    }
+
     /// Length of the value in `candidate`, which `next` follows.
     pub(super) fn accept(&self, candidate: &str, next: Option<char>) -> Option<usize> {
         match self.validator {

@@ -13,10 +13,14 @@ mod literals;
 mod shape;
 mod words;
 
+use std::cell::Cell;
+
+use regex::bytes::{RegexSet, RegexSetBuilder};
 use regex_syntax::hir::Hir;
 
 use self::{digits::Digits, literals::FOLDED, shape::Shapes, words::Words};
 use super::{
+    Strength,
     budget::{Budget, ScanError},
     detector::{Detector, Source},
 };
@@ -27,6 +31,10 @@ pub(super) use self::words::{Word, spellings};
 const MAX_LOOSE_HITS: usize = 4096;
 /// What comparing a word costs, in bytes searched.
 const BYTES_PER_WORD: usize = 8;
+/// Patterns that are tried together, at most.
+const MAX_TOGETHER: usize = 128;
+/// Size of the automaton that tries them, at most, in bytes.
+const TOGETHER_BYTES: usize = 32 * 1024 * 1024;
 
 /// What every match of one pattern has.
 #[derive(Clone, Debug, Default)]
@@ -38,16 +46,23 @@ pub(super) struct Needs {
     digits: usize,
     longest: Option<usize>,
     shapes: Option<Shapes>,
+    /// True where it is one of those that are tried together first.
+    together: bool,
 }
 
 /// What a text has.
-pub(super) struct Facts {
+pub(super) struct Facts<'f> {
+    text: &'f str,
     /// Numbers of the words in it, in order.
     words: Vec<u32>,
     /// True where letters or digits stand in it that only Unicode takes for those of ASCII.
     odd: bool,
     digits: Digits,
     shapes: Shapes,
+    /// The patterns that are tried together.
+    together: Option<&'f RegexSet>,
+    /// Whether any of them matches, once that was asked.
+    any: Cell<Option<bool>>,
 }
 
 /// The search that all detectors share.
@@ -56,35 +71,51 @@ pub(super) struct Prefilter {
     words: Words,
     /// Detectors that a word calls, by its number.
     callers: Vec<Vec<u32>>,
+    /// Detectors that count only beside a word, by its number; it may stand in the original alone.
+    beside: Vec<Vec<u32>>,
     /// Detectors that no word calls.
     always: Vec<u32>,
     /// Detectors that only words read off their patterns call.
     derived: Vec<u32>,
+    /// Patterns without words in one automaton: one run over a text says that none of them matches.
+    together: Option<RegexSet>,
 }
 
 impl Needs {
     pub(super) fn of(hir: &Hir) -> Needs {
         Needs {
             words: literals::of(hir).unwrap_or_default(),
-            ids: Vec::new(),
             digits: digits::of_pattern(hir),
             longest: hir.properties().maximum_len(),
             shapes: Shapes::of_pattern(hir),
+            ..Needs::default()
         }
     }
 
     /// True where the pattern may match.
-    pub(super) fn allow(&self, facts: &Facts) -> bool {
-        facts.odd
+    pub(super) fn allow(&self, facts: &Facts<'_>) -> bool {
+        let fits = facts.odd
             || (self.shapes.is_none_or(|shapes| shapes.meets(facts.shapes))
                 && facts.digits.has(self.digits, self.longest)
-                && (self.ids.is_empty() || self.ids.iter().any(|id| facts.has(*id))))
+                && (self.ids.is_empty() || self.ids.iter().any(|id| facts.has(*id))));
+        fits && (!self.together || facts.any())
     }
 }
 
-impl Facts {
+impl Facts<'_> {
     fn has(&self, word: u32) -> bool {
         self.words.binary_search(&word).is_ok()
+    }
+
+    /// True where any of the patterns that are tried together matches.
+    fn any(&self) -> bool {
+        let Some(together) = self.together else {
+            return true;
+        };
+        let asked = self.any.get();
+        let any = asked.unwrap_or_else(|| together.is_match(self.text.as_bytes()));
+        self.any.set(Some(any));
+        any
     }
 }
 
@@ -92,68 +123,67 @@ impl Prefilter {
     /// Takes the words of all detectors, and gives their patterns the numbers of theirs.
     pub(super) fn new(list: &mut [Detector]) -> Prefilter {
         let mut filter = Prefilter::default();
-        for (index, detector) in (0..).zip(list) {
+        for (index, detector) in (0..).zip(list.iter_mut()) {
             filter.add(index, detector);
         }
         filter.words.build();
+        filter.together = together(list);
         filter
     }
 
     fn add(&mut self, index: u32, detector: &mut Detector) {
-        let mut derived = Some(Vec::new());
-        match &mut detector.source {
-            Source::Text { patterns, phrases } => {
-                for (pattern, _) in patterns {
-                    let needs = pattern.needs_mut();
-                    needs.ids = needs
-                        .words
-                        .drain(..)
-                        .map(|word| self.words.add(word))
-                        .collect();
-                    needs.ids.sort_unstable();
-                    derived = derived.filter(|_| !needs.ids.is_empty());
-                    derived.iter_mut().for_each(|ids| ids.extend(&needs.ids));
-                }
-                for word in phrases
-                    .iter_mut()
-                    .flat_map(|phrases| phrases.words.drain(..))
-                {
-                    let id = self.words.add(word);
-                    derived.iter_mut().for_each(|ids| ids.push(id));
-                }
-            }
-            Source::Check(_) | Source::Index(_) => derived = None,
-        }
-        let keywords = detector.keywords.iter();
-        let keywords: Vec<u32> = keywords
-            .map(|word| self.words.add(Word::ignoring_case(word)))
-            .collect();
+        let derived = self.derive(&mut detector.source);
+        let mut ids = |words: &[String]| -> Vec<u32> {
+            let words = words.iter().map(|word| Word::ignoring_case(word));
+            words.map(|word| self.words.add(word)).collect()
+        };
+        let keywords = ids(&detector.keywords);
+        let beside = match &detector.context {
+            Some(context) if detector.strength == Strength::None => ids(context.words()),
+            _ => Vec::new(),
+        };
         match derived {
-            _ if !keywords.is_empty() => self.call(index, &keywords),
-            Some(ids) => {
+            _ if !keywords.is_empty() => call(&mut self.callers, index, &keywords),
+            Some(words) => {
                 self.derived.push(index);
-                self.call(index, &ids);
+                call(&mut self.callers, index, &words);
             }
+            None if !beside.is_empty() => call(&mut self.beside, index, &beside),
             None => self.always.push(index),
         }
     }
 
-    fn call(&mut self, detector: u32, words: &[u32]) {
-        for word in words {
-            let word = *word as usize;
-            if self.callers.len() <= word {
-                self.callers.resize(word + 1, Vec::new());
-            }
-            self.callers[word].push(detector);
+    /// Words of which every value of the source has one, where all of it has such.
+    fn derive(&mut self, source: &mut Source) -> Option<Vec<u32>> {
+        let Source::Text { patterns, phrases } = source else {
+            return None;
+        };
+        let mut all = Some(Vec::new());
+        for (pattern, _) in patterns {
+            let needs = pattern.needs_mut();
+            let words = needs.words.drain(..);
+            needs.ids = words.map(|word| self.words.add(word)).collect();
+            all = all.filter(|_| !needs.ids.is_empty());
+            all.iter_mut().for_each(|ids| ids.extend(&needs.ids));
         }
+        for word in phrases
+            .iter_mut()
+            .flat_map(|phrases| phrases.words.drain(..))
+        {
+            let id = self.words.add(word);
+            all.iter_mut().for_each(|ids| ids.push(id));
+        }
+        all
     }
 
-    /// What a text has, and the detectors that it calls for, in order.
-    pub(super) fn look(
-        &self,
-        text: &str,
+    /// What a text has, and the detectors that it calls for, in order. `original` is what the text has of which this
+    /// one is a view.
+    pub(super) fn look<'f>(
+        &'f self,
+        text: &'f str,
+        original: Option<&Facts<'_>>,
         budget: &mut Budget,
-    ) -> Result<(Facts, Vec<u32>), ScanError> {
+    ) -> Result<(Facts<'f>, Vec<u32>), ScanError> {
         let mut words = Vec::new();
         let compared = self.words.find(text, &mut |word| {
             if words.len() >= MAX_LOOSE_HITS {
@@ -164,28 +194,78 @@ impl Prefilter {
         budget.searched(compared * BYTES_PER_WORD)?;
         sort(&mut words);
         let facts = Facts {
+            text,
             words,
             odd: is_odd(text),
             digits: Digits::of_text(text),
             shapes: Shapes::of_text(text),
+            together: self.together.as_ref(),
+            any: Cell::new(None),
         };
-        let called = self.called(&facts);
+        let called = self.called(&facts, original);
         Ok((facts, called))
     }
 
-    fn called(&self, facts: &Facts) -> Vec<u32> {
+    fn called(&self, facts: &Facts<'_>, original: Option<&Facts<'_>>) -> Vec<u32> {
         let mut called = self.always.clone();
         if facts.odd {
             called.extend(&self.derived);
         }
-        let callers = facts
-            .words
-            .iter()
-            .filter_map(|word| self.callers.get(*word as usize));
-        callers.for_each(|detectors| called.extend(detectors));
+        called.extend(named(&self.callers, facts));
+        for facts in [Some(facts), original].into_iter().flatten() {
+            called.extend(named(&self.beside, facts));
+        }
         sort(&mut called);
         called
     }
+}
+
+/// The patterns that nothing else keeps away, in one automaton, where there are several and not too many.
+fn together(list: &mut [Detector]) -> Option<RegexSet> {
+    let is_kept_away = |detector: &Detector| {
+        !detector.keywords.is_empty()
+            && detector.keywords.iter().all(|word| literals::is_rare(word))
+    };
+    let mut chosen = Vec::new();
+    for detector in list.iter_mut().filter(|detector| !is_kept_away(detector)) {
+        if let Source::Text { patterns, .. } = &mut detector.source {
+            let patterns = patterns.iter_mut().map(|(pattern, _)| pattern);
+            chosen.extend(
+                patterns.filter(|pattern| pattern.needs().ids.is_empty() && !pattern.has_borders()),
+            );
+        }
+    }
+    if !(2..=MAX_TOGETHER).contains(&chosen.len()) {
+        return None;
+    }
+    let texts = chosen.iter().map(|pattern| pattern.as_str());
+    let built = RegexSetBuilder::new(texts)
+        .size_limit(TOGETHER_BYTES)
+        .build();
+    let set = built.ok()?;
+    for pattern in chosen {
+        pattern.needs_mut().together = true;
+    }
+    Some(set)
+}
+
+/// Notes that each of these words calls the detector.
+fn call(callers: &mut Vec<Vec<u32>>, detector: u32, words: &[u32]) {
+    for word in words {
+        let word = *word as usize;
+        if callers.len() <= word {
+            callers.resize(word + 1, Vec::new());
+        }
+        callers[word].push(detector);
+    }
+}
+
+/// The detectors that the words of a text call.
+fn named<'c>(callers: &'c [Vec<u32>], facts: &'c Facts<'_>) -> impl Iterator<Item = &'c u32> {
+    let words = facts.words.iter();
+    words
+        .filter_map(|word| callers.get(*word as usize))
+        .flatten()
 }
 
 fn sort(list: &mut Vec<u32>) {

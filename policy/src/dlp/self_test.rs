@@ -5,7 +5,8 @@ use ruma_common::CanonicalJsonValue as Tree;
 use super::{
     Detectors, Strength,
     budget::ScanError,
-    detector::{Detector, Example},
+    check::Check,
+    detector::{Detector, Example, Source},
 };
 
 /// What became of every example.
@@ -147,10 +148,18 @@ fn saw(
     detector: &Detector,
     example: &Example,
 ) -> Result<Option<Strength>, ScanError> {
-    let findings = detectors.scan(&Tree::String(example.text.clone()), "")?;
+    let findings = detectors.scan(&tree(detector, &example.text), "")?;
     Ok(findings
         .iter()
         .filter(|finding| finding.detector == detector.id)
         .map(|finding| finding.strength)
         .max())
+}
+
+/// An example as it is scanned: a text, or for what compares two fields the content of a message in JSON.
+fn tree(detector: &Detector, example: &str) -> Tree {
+    let content = matches!(detector.source, Source::Check(Check::Html))
+        .then(|| serde_json::from_str(example).ok())
+        .flatten();
+    content.unwrap_or_else(|| Tree::String(example.to_owned()))
 }

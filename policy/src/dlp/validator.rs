@@ -79,8 +79,6 @@ closed_list! {
     "bsn": Check::Signs(&[9], netherlands::bsn),
     "bsnr": Check::Signs(&[9], health::bsnr),
     "card": Check::Signs(&[19, 18, 17, 16, 15, 14, 13], card::card),
-    "card_common": Check::Signs(&[16, 15], card::card),
-    "card_rare": Check::Signs(&[19, 18, 17, 14, 13], card::card),
     "codice_fiscale": Check::Signs(&[16], italy::codice_fiscale),
     "dtg": Check::Signs(&[14, 12], date::dtg),
     "email": Check::Text(network::email),
@@ -131,6 +129,16 @@ impl Eq for Validator {}
 impl Validator {
     pub(super) fn from_name(name: &str) -> Option<Validator> {
         ALL.iter().find(|known| known.name == name).copied()
+    }
+
+    /// True for a valid value of a form that numbers of other kinds often have too.
+    pub(super) fn is_weak(self, value: &str) -> bool {
+        let signs = Signs::of(value, None);
+        match self.name {
+            "card" => card::is_weak(signs.all()),
+            "passport" | "personalausweis" => icao::is_weak(signs.all()),
+            _ => false,
+        }
     }
 
     /// Length in bytes of the valid value at the start of `text`, which `next` follows; `None` where there is none.

@@ -44,9 +44,10 @@ impl<'s> Values<'s> {
     /// Over a limit.
     pub(super) fn next(&mut self, budget: &mut Budget) -> Result<Option<Value>, ScanError> {
         loop {
-            let found = self.pattern.find_at(self.text, self.at, self.group);
-            budget.searched(self.pattern.cost(self.text, self.at, found.as_ref()))?;
-            let Some(found) = found else {
+            let next = self
+                .pattern
+                .find_at(self.text, self.at, self.group, budget)?;
+            let Some(found) = next else {
                 return Ok(None);
             };
             budget.candidate()?;

@@ -68,7 +68,8 @@ impl ViewName {
 }
 
 /// One way to see a text.
-pub(super) struct View<'a> {
+#[derive(Clone, Debug)]
+pub struct View<'a> {
     pub(super) name: ViewName,
     pub(super) text: Cow<'a, str>,
     /// `None` for the raw view.
@@ -100,14 +101,48 @@ pub(super) fn views<'a>(text: &'a str, budget: &mut Budget) -> Result<Vec<View<'
     Ok(views)
 }
 
-/// What look-alikes make of a phrase, comparable with the skeleton view.
-pub(super) fn skeleton(text: &str) -> String {
-    skeleton::skeleton(text).text
+/// All views of a text by itself, as a scan of it would look at them: to see why a rule does or does not find something.
+///
+/// # Errors
+/// See [`ScanError`]: more than a scan may look at, or encoded too deep.
+pub fn see(text: &str) -> Result<Vec<View<'_>>, ScanError> {
+    let mut budget = Budget::default();
+    budget.unit(text.len())?;
+    views(text, &mut budget)
+}
+
+/// True for a character of another script that looks like a Latin letter.
+pub(super) fn looks_latin(c: char) -> bool {
+    skeleton::look(c).is_some()
+}
+
+/// A text in small letters, normalised, to compare words.
+pub(super) fn normal_words(text: &str) -> String {
+    normalise::normalise(text).text.to_lowercase()
+}
+
+/// The text of HTML as a reader sees it.
+pub(super) fn plain_of_html(html: &str) -> String {
+    decode::plain_of_html(html)
 }
 
 impl View<'_> {
-    /// The bytes of the original that the bytes `start..end` of this view come from.
-    pub(super) fn original(&self, start: usize, end: usize) -> (usize, usize) {
+    /// The word in rules and findings: `raw`, `normalised`, `joined`, `skeleton`, `decoded`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.name.as_str()
+    }
+
+    /// The text as it is seen.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The bytes of the original that the bytes `start..end` of this view come from, on character borders of both; at
+    /// least one character, unless the view is empty.
+    #[must_use]
+    pub fn original(&self, start: usize, end: usize) -> (usize, usize) {
         let start = self.text.floor_char_boundary(start);
         let end = self.text.ceil_char_boundary(end.max(start + 1));
         match &self.map {
@@ -165,9 +200,12 @@ impl Gathered<'_, '_> {
         signs: Signs,
         layer: usize,
     ) -> Result<(), ScanError> {
-        if signs.join
-            && let Some(made) = joined::join(text)
-        {
+        let joined = if signs.join {
+            joined::join(text)
+        } else {
+            Vec::new()
+        };
+        for made in joined {
             let made = made.onto(map);
             if Signs::of(&made.text).look {
                 self.skeleton(&made.text, Some(&made.map), layer)?;

@@ -60,12 +60,12 @@ fn number(random: &mut Random) -> String {
     let count = random.between(8, 20);
     let digits = random.digits(count);
     let separator = *random.one(&[&" ", &"-", &".", &"/"]);
-    match random.between(0, 9) {
-        0 => grouped(&digits, 4, separator),
-        1 => grouped(&digits, 3, separator),
-        2 => grouped(&digits, 2, " "),
-        3 => format!("{}{digits}", char::from(b'A' + random.between(0, 25) as u8)),
-        4 => format!("{}-{digits}", random.one(&ORDERS)),
+    match random.between(0, 19) {
+        0 | 1 => grouped(&digits, 4, separator),
+        2 | 3 => grouped(&digits, 3, separator),
+        4 | 5 => grouped(&digits, 2, " "),
+        6 => format!("{}{digits}", char::from(b'A' + random.between(0, 25) as u8)),
+        7 | 8 => format!("{}-{digits}", random.one(&ORDERS)),
         _ => digits,
     }
 }

@@ -12,6 +12,46 @@ fn matches(text: &str, dialect: Dialect, haystack: &str) -> bool {
     pattern(text, dialect).is_match(haystack)
 }
 
+fn find(pattern: &Pattern, text: &str, at: usize, group: Group) -> Option<Match> {
+    pattern
+        .find_at(text, at, group, &mut Budget::default())
+        .unwrap()
+}
+
+#[test]
+fn word_borders_mean_the_same_whether_the_text_is_ascii_or_not() {
+    for regex in [
+        r"\bgeheim\b",
+        r"\b[0-9]{3}\b",
+        r"(?i)\b(?:vs|nfd)\B",
+        r"\b([a-z]{2}) ?x\b|q\b",
+        r"[a-z]{1,3}\b",
+    ] {
+        let pattern = pattern(regex, Dialect::Rust);
+        assert!(pattern.core.is_some(), "{regex}");
+        for text in [
+            "geheim geheimer geheim",
+            "1234 123 a123 123b 1 123",
+            "vsx VSnfd nfd vs",
+            "abx ab x cd xq q",
+            "a",
+        ] {
+            for text in [text.to_owned(), format!("ü {text}"), text.replace(' ', "ü")] {
+                for at in (0..=text.len()).filter(|at| text.is_char_boundary(*at)) {
+                    for group in [Group::Number(0), Group::First] {
+                        let plain = pattern.search(&text, at, group);
+                        assert_eq!(
+                            find(&pattern, &text, at, group),
+                            plain,
+                            "{regex} {text} {at}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn ru_3_re2_classes_are_ascii_and_the_rest_are_characters() {
     for (regex, text, rust, re2) in [
@@ -39,14 +79,14 @@ fn ru_3_re2_classes_are_ascii_and_the_rest_are_characters() {
 #[test]
 fn a_span_in_half_a_character_is_made_whole() {
     let half = pattern(r"(?-u:\xc3)", Dialect::Rust);
-    let found = half.find_at("aüb", 0, Group::Number(0)).unwrap();
+    let found = find(&half, "aüb", 0, Group::Number(0)).unwrap();
     assert_eq!((found.start, found.end), (1, 3));
 }
 
 #[test]
 fn the_value_is_the_group_that_is_asked_for() {
     let two = pattern("(a)|(b)", Dialect::Rust);
-    let value = |text, group| two.find_at(text, 0, group).unwrap().value;
+    let value = |text, group| find(&two, text, 0, group).unwrap().value;
     assert_eq!(value("xb", Group::Number(1)), None);
     assert_eq!(value("xb", Group::Number(2)), Some((1, 2)));
     assert_eq!(value("xb", Group::First), Some((1, 2)));
@@ -57,9 +97,9 @@ fn the_value_is_the_group_that_is_asked_for() {
 fn a_bounded_pattern_is_charged_for_what_it_can_have_read() {
     let text = "1".repeat(1000);
     let bounded = pattern("[0-9]{4}", Dialect::Rust);
-    let found = bounded.find_at(&text, 0, Group::Number(0));
+    let found = find(&bounded, &text, 0, Group::Number(0));
     assert_eq!(bounded.cost(&text, 0, found.as_ref()), 8);
     let open = pattern("[0-9]+?", Dialect::Rust);
-    let found = open.find_at(&text, 0, Group::Number(0));
+    let found = find(&open, &text, 0, Group::Number(0));
     assert_eq!(open.cost(&text, 0, found.as_ref()), 1000);
 }

@@ -175,7 +175,12 @@ fn value(text: &str) -> usize {
 }
 
 fn is_worth_it(word: &Word) -> bool {
-    value(&word.text) >= 6
+    is_rare(&word.text)
+}
+
+/// True for a word that not every message has.
+pub(super) fn is_rare(text: &str) -> bool {
+    value(text) >= 6
 }
 
 #[cfg(test)]

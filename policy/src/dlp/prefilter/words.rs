@@ -7,13 +7,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Bytes of a word that are marked, at most.
-const GRAM: usize = 4;
-/// Bits of a map for each gram in it, so that one look in a hundred is in vain.
-const BITS_PER_GRAM: usize = 64;
-/// Bits of a map, as powers of two, at least and at most.
-const MAP_BITS: (u32, u32) = (12, 21);
-
+/// Bytes that are marked of a word, and of one of two or three bytes.
+const LONG: usize = 4;
+const SHORT: usize = 2;
+/// Bits of a map for each gram in it; two of them are set, so that one look in a hundred is in vain.
+const BITS_PER_GRAM: usize = 24;
+/// Words of 64 bits of a map, as powers of two, at least and at most. The largest still fits into a near cache.
+const LEAST_POWER: u32 = 6;
+const MOST_POWER: u32 = 14;
 /// Letters outside ASCII of which every case is spelled out, at most.
 const MAX_ODD_LETTERS: usize = 5;
 
@@ -31,20 +32,25 @@ pub(in crate::dlp) struct Words {
     list: Vec<Word>,
     ids: BTreeMap<Word, u32>,
     long: Grams,
-    /// Words of two and three bytes.
-    three: Grams,
-    two: Grams,
+    /// Of words of two and three bytes.
+    short: Grams,
     single: Vec<(u8, u32)>,
 }
 
 /// Where words of one gram length are marked.
 #[derive(Clone, Debug, Default)]
 struct Grams {
-    map: Vec<u64>,
-    shift: u32,
+    map: Map,
     /// Open addressing over `entries`; a slot without entries is free.
     slots: Vec<Slot>,
     entries: Vec<Entry>,
+}
+
+/// Two bits of one word for each of many grams; a bit may belong to several.
+#[derive(Clone, Debug, Default)]
+struct Map {
+    bits: Vec<u64>,
+    shift: u32,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -110,25 +116,24 @@ impl Words {
 
     /// Builds the maps; words that are added later are not found.
     pub(super) fn build(&mut self) {
-        let mut chosen: [BTreeMap<u32, Vec<Entry>>; 3] = Default::default();
+        let mut chosen: [BTreeMap<u32, Vec<Entry>>; 2] = Default::default();
         for (id, word) in (0..).zip(&self.list) {
             if let [byte] = word.text.as_bytes() {
                 self.single.push((byte.to_ascii_lowercase(), id));
                 continue;
             }
-            let Some((offset, grams)) = rarest(&word.text, &chosen[2]) else {
+            let Some((offset, grams)) = rarest(&word.text, &chosen[1]) else {
                 continue;
             };
             for gram in grams {
-                let lists = &mut chosen[gram.len().clamp(2, GRAM) - 2];
+                let lists = &mut chosen[usize::from(gram.len() == LONG)];
                 let entry = Entry { word: id, offset };
                 lists.entry(number(&gram)).or_default().push(entry);
             }
         }
-        let [two, three, long] = chosen;
+        let [short, long] = chosen;
         self.long = Grams::new(long);
-        self.three = Grams::new(three);
-        self.two = Grams::new(two);
+        self.short = Grams::new(short);
     }
 
     /// Calls `hit` with the number of each word in `text`, as often as it stands there; returns how many words were
@@ -141,30 +146,24 @@ impl Words {
                 hit(*word);
             }
         }
-        if self.two.entries.is_empty() && self.three.entries.is_empty() {
+        if self.short.entries.is_empty() {
             self.slide::<false>(text, hit)
         } else {
             self.slide::<true>(text, hit)
         }
     }
 
-    fn slide<const SHORT: bool>(&self, text: &str, hit: &mut impl FnMut(u32)) -> usize {
+    fn slide<const WITH_SHORT: bool>(&self, text: &str, hit: &mut impl FnMut(u32)) -> usize {
         let mut compared = 0;
         let mut window: u32 = 0;
-        for (at, byte) in text.bytes().enumerate() {
+        for (at, byte) in (1..).zip(text.bytes()) {
             window = (window << 8) | u32::from(byte.to_ascii_lowercase());
             if self.long.may_have(window) {
-                compared += self.compare(&self.long, window, text, (at + 1).checked_sub(4), hit);
+                compared += self.compare(&self.long, (window, LONG), text, at, hit);
             }
-            if SHORT {
-                let (three, two) = (window & 0xff_ffff, window & 0xffff);
-                if self.three.may_have(three) {
-                    compared +=
-                        self.compare(&self.three, three, text, (at + 1).checked_sub(3), hit);
-                }
-                if self.two.may_have(two) {
-                    compared += self.compare(&self.two, two, text, (at + 1).checked_sub(2), hit);
-                }
+            let pair = window & 0xffff;
+            if WITH_SHORT && self.short.may_have(pair) {
+                compared += self.compare(&self.short, (pair, SHORT), text, at, hit);
             }
         }
         compared
@@ -174,13 +173,15 @@ impl Words {
     fn compare(
         &self,
         grams: &Grams,
-        gram: u32,
+        (gram, length): (u32, usize),
         text: &str,
-        at: Option<usize>,
+        end: usize,
         hit: &mut impl FnMut(u32),
     ) -> usize {
         // Before the text has as many bytes there is nothing to compare.
-        let Some(at) = at else { return 0 };
+        let Some(at) = end.checked_sub(length) else {
+            return 0;
+        };
         let entries = grams.get(gram);
         for entry in entries {
             let word = self.list.get(entry.word as usize);
@@ -194,11 +195,8 @@ impl Words {
 
 impl Grams {
     fn new(lists: BTreeMap<u32, Vec<Entry>>) -> Grams {
-        let wanted = (lists.len() * BITS_PER_GRAM).next_power_of_two().ilog2();
-        let bits = wanted.clamp(MAP_BITS.0, MAP_BITS.1);
         let mut grams = Grams {
-            map: vec![0; 1 << (bits - 6)],
-            shift: u32::BITS - bits,
+            map: Map::new(lists.len()),
             slots: vec![Slot::default(); (lists.len() * 2 + 1).next_power_of_two()],
             entries: Vec::new(),
         };
@@ -212,8 +210,7 @@ impl Grams {
         let from = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
         self.entries.extend(list);
         let to = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
-        let place = hash(gram) >> self.shift;
-        self.map[(place >> 6) as usize] |= 1 << (place & 63);
+        self.map.set(gram);
         let mut at = self.first(gram);
         while self.slots[at].to > 0 {
             at = (at + 1) & (self.slots.len() - 1);
@@ -227,9 +224,7 @@ impl Grams {
 
     #[inline]
     fn may_have(&self, gram: u32) -> bool {
-        let place = hash(gram) >> self.shift;
-        let word = self.map.get((place >> 6) as usize);
-        word.is_some_and(|word| word >> (place & 63) & 1 != 0)
+        self.map.has(gram)
     }
 
     fn get(&self, gram: u32) -> &[Entry] {
@@ -243,6 +238,36 @@ impl Grams {
                 _ => return &[],
             }
         }
+    }
+}
+
+impl Map {
+    fn new(grams: usize) -> Map {
+        let words = (grams * BITS_PER_GRAM / 64).next_power_of_two();
+        let power = words.ilog2().clamp(LEAST_POWER, MOST_POWER);
+        Map {
+            bits: vec![0; 1 << power],
+            shift: u32::BITS - power,
+        }
+    }
+
+    /// The word of a gram, and its bits in it.
+    #[inline]
+    fn place(&self, gram: u32) -> (usize, u64) {
+        let hash = hash(gram);
+        let bit = |below: u32| 1_u64 << (hash >> (self.shift - below) & 63);
+        ((hash >> self.shift) as usize, bit(6) | bit(12))
+    }
+
+    fn set(&mut self, gram: u32) {
+        let (word, bits) = self.place(gram);
+        self.bits[word] |= bits;
+    }
+
+    #[inline]
+    fn has(&self, gram: u32) -> bool {
+        let (word, bits) = self.place(gram);
+        self.bits.get(word).is_some_and(|word| word & bits == bits)
     }
 }
 
@@ -265,19 +290,25 @@ fn rarest(word: &str, taken: &BTreeMap<u32, Vec<Entry>>) -> Option<(u32, BTreeSe
     let weight = |grams: &BTreeSet<Vec<u8>>| -> usize {
         let one = |gram: &Vec<u8>| {
             let common: usize = gram.iter().map(|byte| commonness(*byte)).sum();
-            let short = (GRAM - gram.len().min(GRAM)) * 64;
-            common + short + 4 * taken.get(&number(gram)).map_or(0, Vec::len)
+            common + 4 * taken.get(&number(gram)).map_or(0, Vec::len)
         };
         grams.iter().map(one).sum()
     };
-    let (offset, grams) = places.min_by_key(|(_, grams)| weight(grams))?;
+    let places: Vec<_> = places.collect();
+    let length = |grams: &BTreeSet<Vec<u8>>| grams.first().map_or(0, Vec::len);
+    // A shorter one is left at the end of the word only.
+    let longest = places.iter().map(|(_, grams)| length(grams)).max()?;
+    let full = places
+        .into_iter()
+        .filter(|(_, grams)| length(grams) == longest);
+    let (offset, grams) = full.min_by_key(|(_, grams)| weight(grams))?;
     Some((u32::try_from(offset).ok()?, grams))
 }
 
 /// The first bytes of `text`, in lower and upper case where that is not only a matter of ASCII.
 fn grams(text: &str) -> BTreeSet<Vec<u8>> {
     let mut all: BTreeSet<Vec<u8>> = BTreeSet::from([Vec::new()]);
-    for c in text.chars().take(GRAM) {
+    for c in text.chars().take(LONG) {
         let longer = |start: &Vec<u8>| -> Vec<Vec<u8>> {
             cases(c)
                 .into_iter()
@@ -286,7 +317,12 @@ fn grams(text: &str) -> BTreeSet<Vec<u8>> {
         };
         all = all.iter().flat_map(longer).collect();
     }
-    let length = all.iter().map(Vec::len).min().unwrap_or(0).min(GRAM);
+    let least = all.iter().map(Vec::len).min().unwrap_or(0);
+    let length = if least >= LONG {
+        LONG
+    } else {
+        least.min(SHORT)
+    };
     all.into_iter()
         .map(|gram| gram[..length].to_vec())
         .collect()

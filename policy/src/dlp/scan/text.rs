@@ -49,7 +49,7 @@ struct Search<'s, 't> {
     original: &'t str,
     view: &'s View<'t>,
     number: usize,
-    facts: &'s Facts,
+    facts: &'s Facts<'t>,
     /// Matches of each pattern of `all_of` in the view; looked for once, when a value asks.
     required: Option<Vec<Vec<(usize, usize)>>>,
     found: &'s mut Vec<Found>,
@@ -62,12 +62,13 @@ impl Scanner<'_> {
         self.budget.unit(text.len())?;
         let mut found = Vec::new();
         let views = views(text, &mut self.budget)?;
+        let mut original = None;
         for (number, view) in views.iter().enumerate() {
             self.budget.view(view.text.len())?;
-            let (facts, called) = self
-                .detectors
-                .prefilter
-                .look(&view.text, &mut self.budget)?;
+            let (facts, called) =
+                self.detectors
+                    .prefilter
+                    .look(&view.text, original.as_ref(), &mut self.budget)?;
             for index in called.into_iter().map(|index| index as usize) {
                 if !self.runs(index) {
                     continue;
@@ -85,6 +86,7 @@ impl Scanner<'_> {
                 };
                 search.run()?;
             }
+            original.get_or_insert(facts);
         }
         let hits = hits(found, &views, self.detectors, self.key());
         within(hits.len(), MAX_FINDINGS, "findings")?;
@@ -178,16 +180,13 @@ impl Search<'_, '_> {
     }
 
     fn strength(&self, value: (usize, usize), original: (usize, usize)) -> Strength {
+        let alone = self.detector.alone(&self.view.text[value.0..value.1]);
         let Some(context) = &self.detector.context else {
-            return self.detector.strength;
+            return alone;
         };
         let near = context.is_near(&self.view.text, value.0, value.1)
             || context.is_near(self.original, original.0, original.1);
-        if near {
-            context.strength
-        } else {
-            self.detector.strength
-        }
+        if near { context.strength } else { alone }
     }
 
     /// True where every pattern of `all_of` matches near enough.
@@ -212,17 +211,10 @@ impl Search<'_, '_> {
 
     fn look_for_required(&mut self) -> Result<Vec<Vec<(usize, usize)>>, ScanError> {
         let (detector, view) = (self.detector, self.view);
-        let mut required = Vec::new();
-        for pattern in &detector.all_of {
-            self.budget.searched(view.text.len())?;
-            let mut spans = Vec::new();
-            for span in pattern.all(&view.text) {
-                self.budget.candidate()?;
-                spans.push(span);
-            }
-            required.push(spans);
-        }
-        Ok(required)
+        let patterns = detector.all_of.iter();
+        patterns
+            .map(|pattern| pattern.all(&view.text, self.budget))
+            .collect()
     }
 }
 

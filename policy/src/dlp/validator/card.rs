@@ -17,6 +17,12 @@ pub(super) fn card(value: &[u8]) -> bool {
     issuer_of(value).is_some_and(|issuer| issuer.lengths.contains(&value.len())) && luhn(value)
 }
 
+/// True for a card of a length or a range that few people have: more numbers of other kinds look like it than cards.
+pub(super) fn is_weak(value: &[u8]) -> bool {
+    let common = issuer_of(value).is_some_and(|issuer| issuer.common);
+    !(common && matches!(value.len(), 15 | 16))
+}
+
 /// Equipment identity of a phone: type allocation, serial, Luhn. 00 begins those for tests.
 pub(super) fn imei(value: &[u8]) -> bool {
     !value.starts_with(b"00") && luhn(value)
@@ -27,10 +33,23 @@ struct Issuer {
     low: u64,
     high: u64,
     lengths: &'static [usize],
+    common: bool,
 }
 
 const fn issuer(low: u64, high: u64, lengths: &'static [usize]) -> Issuer {
-    Issuer { low, high, lengths }
+    Issuer {
+        low,
+        high,
+        lengths,
+        common: false,
+    }
+}
+
+const fn common(low: u64, high: u64, lengths: &'static [usize]) -> Issuer {
+    Issuer {
+        common: true,
+        ..issuer(low, high, lengths)
+    }
 }
 
 fn issuer_of(value: &[u8]) -> Option<&'static Issuer> {
@@ -45,17 +64,17 @@ const ISSUERS: [Issuer; 20] = [
     issuer(2221, 2720, &[16]),             // Mastercard, since 2017
     issuer(3000, 3059, &[14]),             // Diners Club
     issuer(3095, 3095, &[14]),             // Diners Club
-    issuer(3400, 3499, &[15]),             // American Express
-    issuer(3528, 3589, &[16, 17, 18, 19]), // JCB
+    common(3400, 3499, &[15]),             // American Express
+    common(3528, 3589, &[16, 17, 18, 19]), // JCB
     issuer(3600, 3699, &[14, 19]),         // Diners Club
-    issuer(3700, 3799, &[15]),             // American Express
+    common(3700, 3799, &[15]),             // American Express
     issuer(3800, 3999, &[14, 19]),         // Diners Club
-    issuer(4000, 4999, &[13, 16, 19]),     // Visa
+    common(4000, 4999, &[13, 16, 19]),     // Visa
     issuer(5018, 5020, &[16, 17, 18, 19]), // Maestro
     issuer(5038, 5038, &[16, 17, 18, 19]), // Maestro
-    issuer(5100, 5599, &[16]),             // Mastercard
+    common(5100, 5599, &[16]),             // Mastercard
     issuer(5893, 5893, &[16, 17, 18, 19]), // Maestro
-    issuer(6011, 6011, &[16, 17, 18, 19]), // Discover
+    common(6011, 6011, &[16, 17, 18, 19]), // Discover
     issuer(6200, 6299, &[16, 17, 18, 19]), // UnionPay
     issuer(6304, 6304, &[16, 17, 18, 19]), // Maestro
     issuer(6440, 6499, &[16, 17, 18, 19]), // Discover

@@ -37,7 +37,14 @@ pub(super) fn second_line(text: &str) -> bool {
         })
 }
 
-/// A serial number has both digits and, in its first place, a letter of the issuing office.
+/// True for a number that is a letter and digits, as order numbers are; cards and passports rarely are.
+pub(super) fn is_weak(value: &[u8]) -> bool {
+    value
+        .get(1..10)
+        .is_some_and(|rest| rest.iter().all(u8::is_ascii_digit))
+}
+
+/// Signs of serial numbers, the first a letter of the issuing office, and the check digit.
 fn serial(value: &[u8], first: &[u8]) -> bool {
     value.split_last().is_some_and(|(check, body)| {
         body.first().is_some_and(|sign| first.contains(sign))

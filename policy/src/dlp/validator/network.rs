@@ -25,10 +25,11 @@ fn is_shared([first, second, ..]: [u8; 4]) -> bool {
     first == 100 && (64..128).contains(&second)
 }
 
-/// Six bytes in hexadecimal, not all the same sign.
+/// Six bytes in hexadecimal with at least one letter, without which it may be any number; not all the same sign.
 pub(super) fn mac(value: &[u8]) -> bool {
     value.len() == 12
         && value.iter().all(u8::is_ascii_hexdigit)
+        && value.iter().any(u8::is_ascii_uppercase)
         && value.iter().any(|sign| *sign != value[0])
 }
 

@@ -17,22 +17,32 @@ impl Signs {
             values: Vec::new(),
             ends: Vec::new(),
         };
-        let mut rest = text.char_indices().peekable();
-        while let Some((at, c)) = rest.next() {
-            if c.is_alphanumeric() {
-                let after = rest.peek().map_or(next, |(_, c)| Some(*c));
-                let joined = after.is_some_and(char::is_alphanumeric);
-                signs.values.push(plain(c));
-                signs.ends.push((!joined).then_some(at + c.len_utf8()));
-            }
+        for (at, c) in text.char_indices().filter(|(_, c)| c.is_alphanumeric()) {
+            let end = at + c.len_utf8();
+            signs.values.push(plain(c));
+            signs.ends.push(may_end(&text[end..], next).then_some(end));
         }
         signs
+    }
+
+    pub(super) fn all(&self) -> &[u8] {
+        &self.values
     }
 
     /// The first `count` of them and the byte after the last, where a value can end there.
     pub(super) fn first(&self, count: usize) -> Option<(&[u8], usize)> {
         let end = (*self.ends.get(count.checked_sub(1)?)?)?;
         Some((self.values.get(..count)?, end))
+    }
+}
+
+/// False before a letter or digit, and before a dash, dot or slash with a digit behind it: the number goes on there.
+fn may_end(rest: &str, next: Option<char>) -> bool {
+    let mut behind = rest.chars().chain(next);
+    match behind.next() {
+        Some('-' | '.' | '/') => !behind.next().is_some_and(|c| c.is_ascii_digit()),
+        Some(c) => !c.is_alphanumeric(),
+        None => true,
     }
 }
 

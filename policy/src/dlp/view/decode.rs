@@ -20,7 +20,7 @@ use super::{
     map::{Made, Map},
     signs::Signs,
 };
-pub(super) use escape::has_tag_characters;
+pub(super) use escape::{has_tag_characters, plain_of_html};
 
 /// Encodings inside each other at most. What is deeper is not looked at, so the scan fails.
 pub const MAX_LAYERS: usize = 3;

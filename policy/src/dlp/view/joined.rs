@@ -7,8 +7,8 @@
 //! ```
 //!
 //! What is not in a run stays as it is. Dates, times and addresses are no part of a run, so that ordinary text makes few
-//! numbers. The same run can be cut in more than one way, because nothing tells where a number ends and the next begins;
-//! the ways stand behind each other.
+//! numbers. The same run can be cut in more than one way, because nothing tells where a number ends and the next begins:
+//! the numbers stand behind each other, the words in a view of their own.
 
 mod group;
 mod number;
@@ -16,25 +16,49 @@ mod spelled;
 
 use super::map::Made;
 use group::Group;
+use spelled::Gaps;
 
 /// Stands before, between and behind joined numbers: no letter, no space, no separator that a pattern would go over.
 const BORDER: char = '\u{1f}';
 
-/// Makes the view of a text; `None` where nothing is joined.
-pub(super) fn join(text: &str) -> Option<Made> {
+/// Makes the view of a text, and where words can be read in a second way, the view of that; none where nothing is joined.
+pub(super) fn join(text: &str) -> Vec<Made> {
     let groups = group::groups(text);
+    let runs: Vec<&[Group]> = group::runs(text, &groups).collect();
+    let mut second = false;
+    let first = replaced(text, &runs, |run, made| {
+        if number::join(run, text, made) {
+            return true;
+        }
+        let spelled = spelled::join(run, text, made);
+        second |= spelled == Some(Gaps::Kept);
+        spelled.is_some()
+    });
+    let second = second.then(|| {
+        replaced(text, &runs, |run, made| {
+            spelled::is_spelled(run) && spelled::join_all(run, text, made)
+        })
+    });
+    [first, second.flatten()].into_iter().flatten().collect()
+}
+
+/// The text with runs replaced, `None` where none is.
+fn replaced(
+    text: &str,
+    runs: &[&[Group]],
+    mut replace: impl FnMut(&[Group], &mut Made) -> bool,
+) -> Option<Made> {
     let mut made = Made::default();
     let mut any = false;
     let mut copied = 0;
-    for run in group::runs(text, &groups) {
-        let (Some(first), Some(last)) = (run.first(), run.last()) else {
-            continue;
-        };
-        made.copy(text, copied, first.start);
-        copied = first.start;
-        if number::join(run, text, &mut made) || spelled::join(run, text, &mut made) {
-            copied = last.end;
-            any = true;
+    for run in runs {
+        if let (Some(first), Some(last)) = (run.first(), run.last()) {
+            made.copy(text, copied, first.start);
+            copied = first.start;
+            if replace(run, &mut made) {
+                copied = last.end;
+                any = true;
+            }
         }
     }
     made.copy(text, copied, text.len());

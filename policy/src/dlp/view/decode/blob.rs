@@ -128,11 +128,12 @@ fn are_chunks(text: &str, a: &Word, b: &Word) -> bool {
 }
 
 fn is_wrap(gap: &str, before: &Word) -> bool {
+    let pairs = before.length() <= MIN_CHUNK_CHARS;
     before.padded == before.end
         && gap.len() <= MAX_WRAP_BYTES
         && gap
             .bytes()
-            .all(|b| b.is_ascii_whitespace() || matches!(b, b':' | b',' | b';'))
+            .all(|b| b.is_ascii_whitespace() || (pairs && matches!(b, b':' | b',' | b';')))
 }
 
 fn gap<'t>(text: &'t str, a: &Word, b: &Word) -> &'t str {
@@ -181,7 +182,7 @@ impl Reader<'_, '_> {
     fn wrapped(&mut self, words: &[Word]) -> Result<usize, ScanError> {
         let count = words.len();
         // A word before the first chunk or behind the last may stand there by chance.
-        for (from, to) in [(0, count), (0, count - 1), (1, count)] {
+        for (from, to) in [(0, count), (0, count - 1), (1, count), (2, count)] {
             if to > from + 1 && self.read(&words[from..to])? {
                 return Ok(to);
             }
@@ -225,6 +226,11 @@ impl Reader<'_, '_> {
     }
 
     fn signs(&mut self, words: &[Word]) -> Result<Option<Vec<Sign>>, ScanError> {
+        let base64 = digits(self.text, words, |word| (0, word));
+        // One digit again and again is a line or a number.
+        if base64.windows(2).all(|pair| pair[0].0 == pair[1].0) {
+            return Ok(None);
+        }
         let mut hex = digits(self.text, words, hex_digits);
         hex.retain(|(digit, _)| !matches!(digit, b'-' | b'_'));
         if let Some(bytes) = from_hex(&hex)
@@ -232,7 +238,6 @@ impl Reader<'_, '_> {
         {
             return Ok(Some(placed(signs, &hex, 4)));
         }
-        let base64 = digits(self.text, words, |word| (0, word));
         match from_base64(&base64) {
             Some(bytes) => {
                 Ok(bytes::text(&bytes, self.room)?.map(|signs| placed(signs, &base64, 6)))

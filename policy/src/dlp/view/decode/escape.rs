@@ -13,13 +13,7 @@ pub(in super::super) fn has_tag_characters(text: &str) -> bool {
 /// The text with its escapes read and its tags left out or kept, `None` where that is the same; and true where a tag was
 /// left out that has escapes or long words in it.
 pub(super) fn decode(text: &str, keep_tags: bool) -> (Option<Made>, bool) {
-    let mut pass = Pass {
-        text,
-        made: Made::default(),
-        copied: 0,
-        keep_tags,
-        hidden: false,
-    };
+    let mut pass = Pass::new(text, keep_tags);
     let mut at = 0;
     while let Some(next) = text.as_bytes()[at..].iter().position(|b| is_start(*b)) {
         at += next;
@@ -30,6 +24,18 @@ pub(super) fn decode(text: &str, keep_tags: bool) -> (Option<Made>, bool) {
     }
     pass.made.copy(text, pass.copied, text.len());
     (Some(pass.made), pass.hidden)
+}
+
+/// The text of HTML as a reader sees it: tags and references only.
+pub(in super::super) fn plain_of_html(html: &str) -> String {
+    let mut pass = Pass::new(html, false);
+    let mut at = 0;
+    while let Some(next) = html[at..].find(['<', '&']) {
+        at += next;
+        at += pass.one(at).unwrap_or(1);
+    }
+    pass.made.copy(html, pass.copied, html.len());
+    pass.made.text
 }
 
 fn is_start(byte: u8) -> bool {
@@ -49,7 +55,17 @@ struct Pass<'t> {
     hidden: bool,
 }
 
-impl Pass<'_> {
+impl<'t> Pass<'t> {
+    fn new(text: &'t str, keep_tags: bool) -> Pass<'t> {
+        Pass {
+            text,
+            made: Made::default(),
+            copied: 0,
+            keep_tags,
+            hidden: false,
+        }
+    }
+
     /// Reads the escape at `at`; its length, or `None` where there is none.
     fn one(&mut self, at: usize) -> Option<usize> {
         let rest = &self.text[at..];

@@ -8,8 +8,13 @@ use flate2::{
     write::{GzEncoder, ZlibEncoder},
 };
 
+use proptest::prelude::*;
+
 use super::*;
-use crate::dlp::view::{View, views};
+use crate::dlp::{
+    budget::{FREE_VIEW_BYTES, VIEW_BYTES_PER_BYTE},
+    view::{View, views},
+};
 
 fn all(text: &str) -> Result<Vec<View<'_>>, ScanError> {
     let mut budget = Budget::default();
@@ -236,4 +241,36 @@ fn a_million_references_stay_within_the_budget() {
     let _ = refused(&"R0VI ".repeat(200_000));
     let _ = refused(&"%47=".repeat(200_000));
     assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
+}
+
+/// Some text, encoded a few times in ways that change from one to the next.
+fn nested() -> impl Strategy<Value = String> {
+    let payload =
+        ("[A-Za-z0-9 ,.]{1,40}", 1..2000_usize).prop_map(|(text, times)| text.repeat(times));
+    (payload, prop::collection::vec(0..6_u8, 0..8)).prop_map(|(payload, ways)| {
+        let pack = |text: String, way: u8| match way {
+            0 => BASE64_STANDARD.encode(text),
+            1 => hex(text.as_bytes()),
+            2 => BASE64_STANDARD.encode(gzip(text.as_bytes())),
+            3 => text.replace('=', "%3D").replace('e', "%65"),
+            4 => BASE64_STANDARD.encode(gzip(&gzip(text.as_bytes()))),
+            _ => wrap(&text, 60, "=\r\n"),
+        };
+        let grown = |text: &String| text.len() < 256 * 1024;
+        ways.into_iter()
+            .fold(payload, |text, way| match Some(text).filter(grown) {
+                Some(text) => pack(text, way),
+                None => String::new(),
+            })
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn whatever_is_packed_stays_within_the_limits(text in nested()) {
+        let Ok(views) = all(&text) else { return Ok(()) };
+        let seen: usize = views.iter().skip(1).map(|view| view.text.len()).sum();
+        prop_assert!(seen <= FREE_VIEW_BYTES + VIEW_BYTES_PER_BYTE * text.len());
+    }
 }

@@ -88,7 +88,12 @@ pub(super) fn runs<'g>(text: &'g str, groups: &'g [Group]) -> impl Iterator<Item
 fn is_near(text: &str, a: &Group, b: &Group) -> bool {
     let gap = gap(text, a, b);
     let long = a.digits >= LONG_DIGITS && b.digits >= LONG_DIGITS;
-    gap.len() <= MAX_GAP_BYTES && (!long || gap.len() == 1 || gap == "\r\n")
+    gap.len() <= MAX_GAP_BYTES && !(long && is_list(gap))
+}
+
+/// True for what stands between two numbers of a list.
+fn is_list(gap: &str) -> bool {
+    gap.len() > 1 && gap != "\r\n" && gap.contains([',', ';', ':', '\n'])
 }
 
 /// What stands between two groups.
@@ -106,7 +111,9 @@ fn is_telephone(text: &str, run: &[Group]) -> bool {
 fn mark_ordinary(text: &str, groups: &mut [Group]) {
     let mut at = 0;
     while at < groups.len() {
-        let count = ordinary(text, &groups[at..]);
+        let before = at.checked_sub(1).and_then(|before| groups.get(before));
+        let before = before.map_or("", |before| gap(text, before, &groups[at]));
+        let count = ordinary(text, &groups[at..], before);
         groups[at..at + count]
             .iter_mut()
             .for_each(|group| group.ordinary = true);
@@ -114,8 +121,8 @@ fn mark_ordinary(text: &str, groups: &mut [Group]) {
     }
 }
 
-/// How many groups at the start are a date, a time or an address of a computer.
-fn ordinary(text: &str, groups: &[Group]) -> usize {
+/// How many groups at the start, which stand after the gap `before`, are a date, a time or an address of a computer.
+fn ordinary(text: &str, groups: &[Group], before: &str) -> usize {
     let [first, second, ..] = groups else {
         return 0;
     };
@@ -123,7 +130,10 @@ fn ordinary(text: &str, groups: &[Group]) -> usize {
         return 0;
     }
     let parts = Parts { text, groups };
-    if parts.is_date() {
+    // The end of something longer is none of these.
+    if parts.gap(0) == before {
+        0
+    } else if parts.is_date() {
         3
     } else if parts.is_address() {
         4

@@ -3,7 +3,7 @@
 use super::{
     super::{
         map::Made,
-        signs::{MIN_NUMBER_CHARS, MIN_NUMBER_DIGITS},
+        signs::{MIN_NUMBER_CHARS, is_numeric},
     },
     group::{Group, gap},
     put_border, put_joined,
@@ -31,13 +31,18 @@ pub(super) fn join(run: &[Group], text: &str, made: &mut Made) -> bool {
 /// Which groups may be a number together, each way once.
 fn ways(run: &[Group], text: &str) -> Vec<(usize, usize)> {
     let mut ways = Vec::new();
-    if digits(run) < MIN_NUMBER_DIGITS {
+    if digits(run) == 0 {
         return ways;
     }
     trimmed(run, 0, run.len(), &mut ways);
     let usual = usual_gap(run, text);
     cut(run, |a, b| gap(text, a, b) == usual, &mut ways);
-    cut(run, |a, b| a.is_single() == b.is_single(), &mut ways);
+    let alike = |a: &Group, b: &Group| a.is_single() == b.is_single();
+    cut(
+        run,
+        |a, b| alike(a, b) || gap(text, a, b) == usual,
+        &mut ways,
+    );
     cut(run, |a, b| a.is_letters() == b.is_letters(), &mut ways);
     let mut seen = std::collections::BTreeSet::new();
     ways.retain(|way| seen.insert(*way));
@@ -79,7 +84,7 @@ fn is_number(groups: &[Group]) -> bool {
     let chars: usize = groups.iter().map(|group| group.chars).sum();
     groups.len() > 1
         && (MIN_NUMBER_CHARS..=MAX_NUMBER_CHARS).contains(&chars)
-        && digits(groups) >= MIN_NUMBER_DIGITS
+        && is_numeric(chars, digits(groups))
 }
 
 fn digits(groups: &[Group]) -> usize {

@@ -2,44 +2,62 @@
 
 use super::{
     super::{map::Made, signs::MIN_SPELLED_CHARS},
-    BORDER,
     group::{Group, gap},
     number::usual_gap,
     put_joined,
 };
 
-/// Appends the words that a run spells; false where it spells none.
-///
-/// A gap that is not the usual one of the run stands between two words, so it stays in short. Where that may be wrong, a
-/// second way without any gap follows.
-pub(super) fn join(run: &[Group], text: &str, made: &mut Made) -> bool {
+/// Whether a run of letters keeps some of its gaps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Gaps {
+    Kept,
+    Gone,
+}
+
+/// True for letters that spell a word, one by one or in pieces.
+pub(super) fn is_spelled(run: &[Group]) -> bool {
     let letters: usize = run.iter().map(Group::letters).sum();
     let singles = run.iter().filter(|group| group.is_single()).count();
-    let split = run.len() > 1 && run.iter().all(|group| group.chars <= 3);
-    if letters < MIN_SPELLED_CHARS || (singles < 3 && !split) {
-        return false;
+    let pieces = run.iter().all(|group| group.chars <= MAX_PIECE_CHARS);
+    letters >= MIN_SPELLED_CHARS && (singles > 2 || (pieces && letters > MIN_SPELLED_CHARS))
+}
+
+/// Appends the words that a run spells; `None` where it spells none.
+///
+/// A gap that is not the usual one of the run stands between two words, so it stays in short.
+pub(super) fn join(run: &[Group], text: &str, made: &mut Made) -> Option<Gaps> {
+    if !is_spelled(run) {
+        return None;
     }
-    let singles: Vec<&[Group]> = run
-        .chunk_by(|a, b| a.is_single() && b.is_single())
-        .collect();
     let mut kept = 0;
-    let mut from: Option<&Group> = None;
-    for part in &singles {
-        if let (Some(last), Some(first)) = (from, part.first()) {
+    let mut before: Option<&Group> = None;
+    for part in run.chunk_by(|a, b| a.is_single() && b.is_single()) {
+        if let (Some(last), Some(first)) = (before, part.first()) {
             made.copy(text, last.end, first.start);
             kept += 1;
         }
         kept += spell(part, text, made);
-        from = part.last();
+        before = part.last();
     }
-    if kept > 0
-        && let Some(last) = run.last()
-    {
-        made.put(BORDER, last.start, last.end);
-        put_joined(run, text, made);
+    Some(if kept > 0 { Gaps::Kept } else { Gaps::Gone })
+}
+
+/// Appends the words that a run spells where no gap among its pieces stands between two words.
+pub(super) fn join_all(run: &[Group], text: &str, made: &mut Made) -> bool {
+    let is_piece = |group: &Group| group.chars <= MAX_PIECE_CHARS;
+    let mut before: Option<&Group> = None;
+    for part in run.chunk_by(|a, b| is_piece(a) && is_piece(b)) {
+        if let (Some(last), Some(first)) = (before, part.first()) {
+            made.copy(text, last.end, first.start);
+        }
+        put_joined(part, text, made);
+        before = part.last();
     }
     true
 }
+
+/// Letters of a piece of a word at most, where none stands alone.
+const MAX_PIECE_CHARS: usize = 3;
 
 /// Appends letters that stand singly, and says how many gaps stayed.
 fn spell(letters: &[Group], text: &str, made: &mut Made) -> usize {

@@ -1,0 +1,3 @@
+//! `sluice dlp …`: commands about detectors and indexes.
+
+pub mod index;

@@ -1,0 +1,299 @@
+//! Alice's windows through restarts, over their end, on a damaged disk, and in two requests at once.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+use std::os::unix::fs::FileExt;
+
+use super::*;
+
+/// Some moment in 2026, in the middle of a minute.
+const NOW: i64 = 1_780_000_030_000;
+
+struct World(tempfile::TempDir);
+
+impl World {
+    fn new() -> Self {
+        World(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn open(&self, now_ms: i64) -> Result<Windows, WindowError> {
+        Windows::open(&self.path("windows.db"), &self.path("windows.key"), now_ms)
+    }
+
+    fn opened(&self, now_ms: i64) -> Windows {
+        self.open(now_ms).unwrap()
+    }
+
+    /// Everything that lies on the disk.
+    fn disk(&self) -> Vec<(String, Vec<u8>)> {
+        let files = std::fs::read_dir(self.0.path()).unwrap();
+        files
+            .map(|file| file.unwrap().path())
+            .map(|path| (path.display().to_string(), std::fs::read(&path).unwrap()))
+            .collect()
+    }
+
+    /// The bytes of the key file without its header.
+    fn slots(&self) -> Vec<u8> {
+        std::fs::read(self.path("windows.key")).unwrap()[64..].to_vec()
+    }
+}
+
+fn alice() -> Speaker {
+    Speaker {
+        link: "high->low".to_owned(),
+        room: "!plans:high.test".to_owned(),
+        sender: "@alice:high.test".to_owned(),
+    }
+}
+
+fn part(event_id: &str, text: &str) -> Part {
+    Part {
+        event_id: event_id.to_owned(),
+        sent_ms: 0,
+        texts: vec![text.to_owned()],
+    }
+}
+
+fn say(windows: &Windows, event_id: &str, text: &str, now_ms: i64) -> Result<(), WindowError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    runtime.block_on(windows.append(vec![(alice(), part(event_id, text))], now_ms))
+}
+
+fn said(windows: &Windows, now_ms: i64) -> Vec<String> {
+    let visit = windows
+        .enter(BTreeMap::from([(alice(), Vec::new())]), now_ms)
+        .unwrap();
+    let window = visit.window(&alice());
+    window.parts().flat_map(|part| part.texts.clone()).collect()
+}
+
+#[test]
+fn a_window_lives_through_a_restart() {
+    let world = World::new();
+    let windows = world.opened(NOW);
+    say(&windows, "$1", "DE89 3704 0044", NOW).unwrap();
+    say(&windows, "$2", "warte", NOW + 1000).unwrap();
+    drop(windows);
+    let windows = world.opened(NOW + 5_000);
+    assert_eq!(said(&windows, NOW + 5_000), ["DE89 3704 0044", "warte"]);
+    let bob = Speaker {
+        sender: "@bob:high.test".to_owned(),
+        ..alice()
+    };
+    let visit = windows.enter(BTreeMap::from([(bob.clone(), Vec::new())]), NOW);
+    assert_eq!(visit.unwrap().window(&bob), Window::default());
+}
+
+#[test]
+fn no_text_lies_on_the_disk_and_its_key_is_overwritten_when_the_window_is_over() {
+    let world = World::new();
+    let windows = world.opened(NOW);
+    say(&windows, "$1", "Geheimnis 4711", NOW).unwrap();
+    for (file, bytes) in world.disk() {
+        let readable = bytes.windows(9).any(|part| part == b"Geheimnis");
+        assert!(!readable, "{file}");
+    }
+    let key = world.slots();
+    assert!(key.iter().any(|byte| *byte != 0));
+    windows.erase(NOW + WINDOW_MS).unwrap();
+    assert_eq!(
+        world.slots(),
+        key,
+        "the minute's last message may be half a minute younger"
+    );
+    windows.erase(NOW + WINDOW_MS + SLICE_MS).unwrap();
+    assert!(world.slots().iter().all(|byte| *byte == 0));
+    assert_eq!(said(&windows, NOW), [""; 0], "nothing opens it any more");
+}
+
+#[test]
+fn what_is_over_is_erased_at_the_start() {
+    let world = World::new();
+    say(&world.opened(NOW), "$1", "hallo", NOW).unwrap();
+    let later = NOW + WINDOW_MS + SLICE_MS;
+    let windows = world.opened(later);
+    assert!(world.slots().iter().all(|byte| *byte == 0));
+    assert_eq!(said(&windows, later), [""; 0]);
+}
+
+#[test]
+fn a_message_counts_for_ten_minutes_and_ten_count() {
+    let world = World::new();
+    let windows = world.opened(NOW);
+    say(&windows, "$0", "alt", NOW).unwrap();
+    assert_eq!(said(&windows, NOW + WINDOW_MS - 1), ["alt"]);
+    assert_eq!(said(&windows, NOW + WINDOW_MS), [""; 0]);
+    for number in 1..=12 {
+        say(&windows, &format!("${number}"), &number.to_string(), NOW).unwrap();
+    }
+    let expected: Vec<String> = (3..=12).map(|number: i32| number.to_string()).collect();
+    assert_eq!(said(&windows, NOW), expected);
+}
+
+#[test]
+fn the_same_event_again_changes_nothing() {
+    let world = World::new();
+    let windows = world.opened(NOW);
+    say(&windows, "$1", "eins", NOW).unwrap();
+    say(&windows, "$2", "zwei", NOW).unwrap();
+    say(&windows, "$1", "eins", NOW + 1).unwrap();
+    assert_eq!(said(&windows, NOW + 1), ["eins", "zwei"]);
+}
+
+#[test]
+fn two_requests_at_the_same_moment_see_each_other() {
+    let world = World::new();
+    let windows = world.opened(NOW);
+    let first = windows
+        .enter(
+            BTreeMap::from([(alice(), vec![part("$1", "DE89 3704")])]),
+            NOW,
+        )
+        .unwrap();
+    assert_eq!(first.window(&alice()), Window::default());
+    let second = windows
+        .enter(
+            BTreeMap::from([(alice(), vec![part("$2", "0044 0532")])]),
+            NOW,
+        )
+        .unwrap();
+    assert_eq!(
+        second.window(&alice()).around("$2", 0).before,
+        ["DE89 3704"]
+    );
+    drop((first, second));
+    assert_eq!(said(&windows, NOW), [""; 0], "neither was released");
+}
+
+#[test]
+fn keys_that_are_missing_foreign_or_damaged_are_a_loud_error() {
+    let world = World::new();
+    say(&world.opened(NOW), "$1", "hallo", NOW).unwrap();
+    let keys = std::fs::read(world.path("windows.key")).unwrap();
+    let refused = |bytes: &[u8]| {
+        std::fs::write(world.path("windows.key"), bytes).unwrap();
+        world.open(NOW + 1).unwrap_err()
+    };
+    assert!(matches!(refused(&[]), WindowError::OtherKeys { .. }));
+    assert!(matches!(refused(&keys[..100]), WindowError::Keys { .. }));
+    assert!(matches!(refused(&[7; 832]), WindowError::Keys { .. }));
+    let mut foreign = keys.clone();
+    foreign[10] ^= 1;
+    assert!(matches!(refused(&foreign), WindowError::OtherKeys { .. }));
+    let used = 64 + keys[64..].iter().position(|byte| *byte != 0).unwrap();
+    let mut torn = keys.clone();
+    torn[used + 20] ^= 1;
+    assert!(matches!(refused(&torn), WindowError::Keys { .. }));
+    assert!(refused(&torn).to_string().contains("move this file"));
+    std::fs::write(world.path("windows.key"), &keys).unwrap();
+    assert_eq!(said(&world.opened(NOW + 1), NOW + 1), ["hallo"]);
+}
+
+#[test]
+fn windows_that_are_gone_while_their_keys_are_in_use_are_a_loud_error() {
+    let world = World::new();
+    say(&world.opened(NOW), "$1", "hallo", NOW).unwrap();
+    let remove = || {
+        for file in ["windows.db", "windows.db-wal", "windows.db-shm"] {
+            // The last two are there only while it is open.
+            let _ = std::fs::remove_file(world.path(file));
+        }
+    };
+    remove();
+    let error = world.open(NOW + 1).unwrap_err();
+    assert!(matches!(error, WindowError::OtherKeys { .. }));
+    remove();
+    assert!(
+        world.open(NOW + WINDOW_MS + SLICE_MS).is_ok(),
+        "nothing is lost by then"
+    );
+}
+
+#[test]
+fn a_key_whose_write_was_torn_before_it_was_used_is_no_error() {
+    let world = World::new();
+    drop(world.opened(NOW));
+    let file = std::fs::OpenOptions::new()
+        .write(true)
+        .open(world.path("windows.key"))
+        .unwrap();
+    file.write_all_at(&[9; 30], 64 * 3).unwrap();
+    let windows = world.opened(NOW + 1);
+    assert!(world.slots().iter().all(|byte| *byte == 0));
+    say(&windows, "$1", "hallo", NOW + 1).unwrap();
+    assert_eq!(said(&windows, NOW + 1), ["hallo"]);
+}
+
+#[test]
+fn a_row_that_was_changed_is_an_error_and_not_an_empty_window() {
+    let world = World::new();
+    let windows = world.opened(NOW);
+    say(&windows, "$1", "hallo", NOW).unwrap();
+    let other = rusqlite::Connection::open(world.path("windows.db")).unwrap();
+    other
+        .execute("UPDATE texts SET event_id = '$2'", [])
+        .unwrap();
+    let visit = windows.enter(BTreeMap::from([(alice(), Vec::new())]), NOW);
+    assert!(matches!(visit, Err(WindowError::Changed { .. })));
+}
+
+#[test]
+fn a_clock_that_was_set_back_is_an_error() {
+    let world = World::new();
+    say(&world.opened(NOW), "$1", "hallo", NOW).unwrap();
+    assert_eq!(
+        said(&world.opened(NOW - SLICE_MS), NOW),
+        ["hallo"],
+        "a little is forgiven"
+    );
+    let error = world.open(NOW - 60 * SLICE_MS).unwrap_err();
+    assert!(matches!(error, WindowError::Clock { .. }));
+}
+
+#[test]
+fn what_cannot_be_written_is_an_error() {
+    let world = World::new();
+    let windows = world.opened(NOW);
+    let other = rusqlite::Connection::open(world.path("windows.db")).unwrap();
+    other.execute("DROP TABLE texts", []).unwrap();
+    let error = say(&windows, "$1", "hallo", NOW).unwrap_err();
+    assert!(matches!(error, WindowError::Database { .. }));
+    assert!(error.to_string().contains("make the file writable"));
+    let nothing = Part {
+        texts: Vec::new(),
+        ..part("$2", "")
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let silent = runtime.block_on(windows.append(vec![(alice(), nothing)], NOW));
+    assert_eq!(silent, Ok(()), "who says nothing needs no disk");
+}
+
+#[test]
+fn one_sender_cannot_crowd_what_is_being_judged() {
+    let world = World::new();
+    let windows = world.opened(NOW);
+    let many: Vec<Part> = (0..=PENDING_A_WINDOW)
+        .map(|number| part(&format!("${number}"), "x"))
+        .collect();
+    let first = windows
+        .enter(BTreeMap::from([(alice(), many)]), NOW)
+        .unwrap();
+    let second = windows.enter(BTreeMap::from([(alice(), vec![part("$x", "x")])]), NOW);
+    assert!(matches!(second, Err(WindowError::Crowded)));
+    drop(first);
+    assert!(
+        windows
+            .enter(BTreeMap::from([(alice(), Vec::new())]), NOW)
+            .is_ok()
+    );
+    assert!(lock(&windows.pending).parts.is_empty());
+}

@@ -1,0 +1,139 @@
+//! Several texts as one, in the ways in which a value may be cut, and the way back.
+
+use super::said::Said;
+use super::{Around, head, tail};
+use crate::unicode::ascii_digit;
+
+/// Of a text that is longer than this, begin and end are joined, each half of it, in bytes.
+const CURRENT_BYTES: usize = 8192;
+
+/// Texts put together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// All of them.
+    pub text: String,
+    /// Those of the event itself.
+    pieces: Vec<Piece>,
+}
+
+/// A text of the event within a joined one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Piece {
+    start: usize,
+    end: usize,
+    /// Number of the text.
+    current: usize,
+    /// Where the piece begins in that text.
+    offset: usize,
+}
+
+/// A place in a text of the event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    /// Number of the text.
+    pub(super) current: usize,
+    pub(super) start: usize,
+    pub(super) end: usize,
+    /// Whether it is all that was found, and nothing of it stands elsewhere.
+    pub(super) whole: bool,
+}
+
+/// Every way to read the texts of an event together with those around it; none where there is only one text.
+#[must_use]
+pub fn joined(around: &Around<'_>, current: &[Said<'_>]) -> Vec<Seen> {
+    let texts = in_order(around, current);
+    let alone = around.before.is_empty() && around.after.is_empty() && current.len() < 2;
+    if alone || current.is_empty() {
+        return Vec::new();
+    }
+    let mut seen = vec![join(&texts, "\n"), join(&texts, " "), join(&texts, "")];
+    // A number that goes on behind a "wait a moment".
+    let numbers: Vec<Text<'_>> = texts.iter().copied().filter(Text::has_digit).collect();
+    if numbers.len() > 1 && numbers.len() < texts.len() {
+        let numbers = join(&numbers, " ");
+        if !numbers.pieces.is_empty() {
+            seen.push(numbers);
+        }
+    }
+    seen
+}
+
+/// One text to be joined.
+#[derive(Clone, Copy)]
+struct Text<'a> {
+    text: &'a str,
+    /// Number and offset, where it is the event's own.
+    current: Option<(usize, usize)>,
+}
+
+impl Text<'_> {
+    fn has_digit(&self) -> bool {
+        self.text.chars().any(|c| ascii_digit(c).is_some())
+    }
+}
+
+fn in_order<'a>(around: &Around<'a>, current: &[Said<'a>]) -> Vec<Text<'a>> {
+    let other = |text: &&'a str| Text {
+        text: text.trim(),
+        current: None,
+    };
+    let mut texts: Vec<Text<'a>> = around.before.iter().map(other).collect();
+    for (number, said) in current.iter().enumerate() {
+        if said.text.len() <= CURRENT_BYTES {
+            texts.push(own(said.text, number, 0));
+        } else {
+            let end = tail(said.text, CURRENT_BYTES / 2);
+            texts.push(own(head(said.text, CURRENT_BYTES / 2), number, 0));
+            texts.push(own(end, number, said.text.len() - end.len()));
+        }
+    }
+    texts.extend(around.after.iter().map(other));
+    texts
+}
+
+/// A text of the event, without the spaces around it: what separates is the join's to say.
+fn own(text: &str, number: usize, offset: usize) -> Text<'_> {
+    let leading = text.len() - text.trim_start().len();
+    Text {
+        text: text.trim(),
+        current: Some((number, offset + leading)),
+    }
+}
+
+fn join(texts: &[Text<'_>], separator: &str) -> Seen {
+    let mut seen = Seen {
+        text: String::new(),
+        pieces: Vec::new(),
+    };
+    for (number, text) in texts.iter().enumerate() {
+        if number > 0 {
+            seen.text.push_str(separator);
+        }
+        let start = seen.text.len();
+        seen.text.push_str(text.text);
+        if let Some((current, offset)) = text.current {
+            seen.pieces.push(Piece {
+                start,
+                end: seen.text.len(),
+                current,
+                offset,
+            });
+        }
+    }
+    seen
+}
+
+impl Seen {
+    /// Where what was found at `start..end` stands in the event: in the last of its texts that it reaches, cut to it.
+    pub(super) fn place(&self, start: usize, end: usize) -> Option<Place> {
+        let reached = |piece: &&Piece| start < piece.end && piece.start < end;
+        let piece = self.pieces.iter().rev().find(reached)?;
+        let (from, to) = (start.max(piece.start), end.min(piece.end));
+        Some(Place {
+            current: piece.current,
+            start: from - piece.start + piece.offset,
+            end: to - piece.start + piece.offset,
+            whole: (from, to) == (start, end),
+        })
+    }
+}

@@ -1,0 +1,306 @@
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+use std::sync::LazyLock;
+
+use proptest::prelude::*;
+use ruma_common::{CanonicalJsonObject as Object, CanonicalJsonValue};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::dlp::{Detectors, Finding, Scan, Strength};
+use crate::label::Spifs;
+
+const RULES: &str = r#"
+[[detector]]
+id = "test.iban"
+description = "an account"
+regex = '(?i)(?:^|[^0-9a-z])([a-z]{2}[0-9]{2}(?:[ .-]?[0-9a-z]){11,30})'
+validator = "iban"
+strength = "medium"
+examples = ["DE89 3704 0044 0532 0130 00", "DE89370400440532013000"]
+negative_examples = ["DE88 3704 0044 0532 0130 00", "IBAN"]
+[[detector]]
+id = "test.marking"
+description = "a marking"
+regex = '\b(STRENG GEHEIM)\b'
+strength = "high"
+examples = ["STRENG GEHEIM", "der Plan ist STRENG GEHEIM"]
+negative_examples = ["geheim", "STRENG"]
+[[detector]]
+id = "test.room"
+description = "a room with its word"
+regex = '\b([0-9]{4})\b'
+strength = "low"
+context = { words = ["bunker"], within = 30 }
+examples = ["1234", "Bunker 1234"]
+negative_examples = ["12", "Bunker"]
+"#;
+
+fn detectors() -> &'static Detectors {
+    static LOADED: LazyLock<Detectors> = LazyLock::new(|| {
+        let spifs = Spifs::new(Vec::new()).unwrap();
+        Detectors::parse(&[("rules.toml".to_owned(), RULES.to_owned())], &spifs).unwrap()
+    });
+    &LOADED
+}
+
+fn object(value: Value) -> Object {
+    let tree = CanonicalJsonValue::try_from(value).unwrap();
+    tree.as_object().unwrap().clone()
+}
+
+fn text(body: &str) -> Object {
+    object(json!({ "msgtype": "m.text", "body": body }))
+}
+
+/// Alice's messages, one after the other; what only the window shows of the last.
+fn last_of(bodies: &[&str]) -> Vec<Finding> {
+    let contents: Vec<Object> = bodies.iter().map(|body| text(body)).collect();
+    let mut window = Window::default();
+    let mut findings = Vec::new();
+    for (number, content) in contents.iter().enumerate() {
+        let id = format!("${number}");
+        let said = said("m.room.message", content, "/event/content");
+        findings = detectors()
+            .scan_window(&Scan::default(), &window.around(&id, 0), &said)
+            .unwrap();
+        window.push(Part::new(&id, 0, &said));
+    }
+    findings
+}
+
+fn spans(findings: &[Finding]) -> Vec<(&str, usize, usize)> {
+    findings
+        .iter()
+        .map(|finding| (finding.detector.as_str(), finding.start, finding.end))
+        .collect()
+}
+
+#[test]
+fn dl_3_a_value_split_over_messages_is_found_in_the_one_that_completes_it() {
+    assert_eq!(spans(&last_of(&["DE89 3704 0044"])), []);
+    let two = last_of(&["meine IBAN: DE89 3704 0044", "0532 0130 00 danke"]);
+    assert_eq!(spans(&two), [("test.iban", 0, 12)]);
+    assert_eq!(two[0].field, "/event/content/body");
+    for bodies in [
+        &["DE89", "3704", "0044", "0532", "0130", "00"][..],
+        &["DE8937040", "0440532013000"],
+        &["DE89 3704 0044 ", " 0532 0130 00"],
+        &["DE89 3704 0044", "Moment", "warte mal", "0532 0130 00"],
+    ] {
+        assert_eq!(last_of(bodies).len(), 1, "{bodies:?}");
+        assert_eq!(
+            last_of(&bodies[..bodies.len() - 1]),
+            [],
+            "not before: {bodies:?}"
+        );
+    }
+    assert_eq!(
+        spans(&last_of(&["Der Plan ist STRENG", "GEHEIM, sagt bob"])),
+        [("test.marking", 0, 6)]
+    );
+}
+
+#[test]
+fn dl_3_what_stood_in_earlier_messages_alone_or_in_this_one_alone_is_not_repeated() {
+    let whole = "DE89 3704 0044 0532 0130 00";
+    assert_eq!(last_of(&[whole, "danke"]), []);
+    assert_eq!(last_of(&["hallo", whole]), []);
+    assert_eq!(last_of(&["DE89 3704 0044", "DE88", "0532 0130 00"]), []);
+}
+
+#[test]
+fn dl_3_a_word_said_before_makes_a_value_surer() {
+    let found = last_of(&["Der Bunker?", "4711"]);
+    assert_eq!(spans(&found), [("test.room", 0, 4)]);
+    assert_eq!(found[0].strength, Strength::Medium);
+    assert_eq!(last_of(&["Das Zimmer?", "4711"]), []);
+}
+
+#[test]
+fn dl_3_ten_messages_and_ten_minutes_and_no_more() {
+    let mut bodies = vec!["DE89 3704 0044"];
+    bodies.extend(std::iter::repeat_n("ja", WINDOW_MESSAGES - 1));
+    bodies.push("0532 0130 00");
+    assert_eq!(last_of(&bodies).len(), 1);
+    bodies.insert(1, "ja");
+    assert_eq!(last_of(&bodies), []);
+
+    let (first, second) = (text("DE89 3704 0044"), text("0532 0130 00"));
+    let mut window = Window::default();
+    let part = said("m.room.message", &first, "");
+    window.push(Part::new("$1", 1_000, &part));
+    let second = said("m.room.message", &second, "");
+    let at = |ms: i64| {
+        let around = window.around("$2", ms);
+        detectors()
+            .scan_window(&Scan::default(), &around, &second)
+            .unwrap()
+            .len()
+    };
+    assert_eq!(at(1_000 + WINDOW_MS), 1);
+    assert_eq!(at(1_001 + WINDOW_MS), 0);
+}
+
+#[test]
+fn dl_3_the_order_of_sending_counts_where_history_is_pulled_backwards() {
+    let (first, second) = (text("DE89 3704 0044"), text("0532 0130 00"));
+    let mut window = Window::default();
+    window.push(Part::new("$2", 2_000, &said("m.room.message", &second, "")));
+    let said = said("m.room.message", &first, "");
+    let found = detectors()
+        .scan_window(&Scan::default(), &window.around("$1", 1_000), &said)
+        .unwrap();
+    assert_eq!(spans(&found), [("test.iban", 0, 14)]);
+}
+
+#[test]
+fn an_event_that_comes_again_is_not_its_own_predecessor() {
+    let body = text("3704 0044");
+    let part = || Part::new("$1", 0, &said("m.room.message", &body, ""));
+    let mut window = Window::default();
+    window.push(part());
+    window.push(part());
+    assert_eq!(window.parts().count(), 1);
+    assert_eq!(window.around("$1", 0), Around::default());
+    assert_eq!(window.around("$2", 0).before, ["3704 0044"]);
+}
+
+#[test]
+fn senders_and_rooms_have_windows_of_their_own() {
+    let body = text("DE89 3704 0044");
+    let mut windows = Windows::default();
+    let part = Part::new("$1", 0, &said("m.room.message", &body, ""));
+    windows.push("!a", "@alice:high.test", part);
+    assert!(windows.get("!a", "@alice:high.test").is_some());
+    assert!(windows.get("!a", "@bob:high.test").is_none());
+    assert!(windows.get("!b", "@alice:high.test").is_none());
+}
+
+#[test]
+fn values_split_over_the_fields_of_one_event_are_found() {
+    let content = object(json!({
+        "body": "DE89 3704 0044", "filename": "0532 0130 00", "msgtype": "m.file",
+    }));
+    let said = said("m.room.message", &content, "/event/content");
+    let found = detectors()
+        .scan_window(&Scan::default(), &Around::default(), &said)
+        .unwrap();
+    assert_eq!(found[0].field, "/event/content/filename");
+    assert_eq!(spans(&found), [("test.iban", 0, 12)]);
+}
+
+fn pointers(event_type: &str, value: Value) -> Vec<(String, String)> {
+    let content = object(value);
+    said(event_type, &content, "")
+        .into_iter()
+        .map(|said| (said.pointer, said.text.to_owned()))
+        .collect()
+}
+
+fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
+    expected
+        .iter()
+        .map(|(pointer, text)| ((*pointer).to_owned(), (*text).to_owned()))
+        .collect()
+}
+
+#[test]
+fn what_a_person_reads_counts_once() {
+    let edit = json!({
+        "msgtype": "m.text", "body": "* hallo", "format": "org.matrix.custom.html", "formatted_body": "* <b>hallo</b>",
+        "m.new_content": { "msgtype": "m.text", "body": "hallo", "formatted_body": "<b>hallo</b>" },
+        "m.relates_to": { "rel_type": "m.replace", "event_id": "$1" },
+    });
+    assert_eq!(
+        pointers("m.room.message", edit),
+        pairs(&[("/body", "hallo")])
+    );
+    let poll = json!({ "m.poll": {
+        "question": { "m.text": [{ "body": "Wo?" }] },
+        "answers": [{ "m.id": "1", "m.text": [{ "body": "hier" }] }, { "m.id": "2", "m.text": [{ "body": "dort" }] }],
+    }});
+    assert_eq!(
+        pointers("m.poll.start", poll),
+        pairs(&[
+            ("/m.poll/answers/0/m.text/0/body", "hier"),
+            ("/m.poll/answers/1/m.text/0/body", "dort"),
+            ("/m.poll/question/m.text/0/body", "Wo?"),
+        ])
+    );
+    let reaction =
+        json!({ "m.relates_to": { "rel_type": "m.annotation", "event_id": "$1", "key": "37" } });
+    assert_eq!(
+        pointers("m.reaction", reaction),
+        pairs(&[("/m.relates_to/key", "37")])
+    );
+    assert_eq!(
+        pointers("m.room.topic", json!({ "topic": "Plan" })),
+        pairs(&[("/topic", "Plan")])
+    );
+    let unknown = json!({ "x~y": ["a", { "z": "b" }], "n": 1 });
+    assert_eq!(
+        pointers("org.example.own", unknown),
+        pairs(&[("/x~0y/0", "a"), ("/x~0y/1/z", "b")])
+    );
+    let ciphertext =
+        json!({ "algorithm": "m.megolm.v1.aes-sha2", "ciphertext": "AwgAEn", "device_id": "D" });
+    assert_eq!(pointers("m.room.encrypted", ciphertext), []);
+}
+
+#[test]
+fn what_is_kept_and_read_is_bounded() {
+    let long = "ä".repeat(KEPT_BYTES);
+    let body = text(&long);
+    let part = Part::new("$1", 0, &said("m.room.message", &body, ""));
+    assert_eq!(part.texts[0].len(), KEPT_BYTES);
+    let mut window = Window::default();
+    for number in 0..20 {
+        let id = format!("${number}");
+        window.push(Part::new(&id, 0, &said("m.room.message", &body, "")));
+    }
+    let around = window.around("$x", 0);
+    let bytes: usize = around.before.iter().map(|text| text.len()).sum();
+    assert_eq!(bytes, WINDOW_BYTES);
+    let current = text(&"x".repeat(60_000));
+    let seen = joined(&around, &said("m.room.message", &current, ""));
+    assert!(seen.iter().all(|seen| seen.text.len() < 3 * WINDOW_BYTES));
+}
+
+proptest! {
+    #[test]
+    fn places_are_on_character_borders_inside_the_text(
+        before in prop::collection::vec("[a-zäß\u{1f600}0-9 ]{0,30}", 0..4),
+        current in prop::collection::vec("[a-zäß\u{1f600}0-9 ]{1,30}", 1..4),
+        from in 0_usize..300,
+        length in 1_usize..60,
+    ) {
+        let around = Around {
+            before: before.iter().map(String::as_str).collect(),
+            after: Vec::new(),
+        };
+        let said: Vec<Said<'_>> = current
+            .iter()
+            .map(|text| Said { pointer: String::new(), text, offset: 0 })
+            .collect();
+        for seen in joined(&around, &said) {
+            let end = (from + length).min(seen.text.len());
+            if !seen.text.is_char_boundary(from) || !seen.text.is_char_boundary(end) || from >= end {
+                continue;
+            }
+            let Some(place) = seen.place(from, end) else { continue };
+            let text = said[place.current].text;
+            let part = text.get(place.start..place.end);
+            prop_assert!(part.is_some_and(|part| !part.is_empty()));
+            prop_assert!(seen.text[from..end].contains(part.unwrap_or_default()));
+            prop_assert_eq!(place.whole, place.end - place.start == end - from);
+        }
+    }
+
+    #[test]
+    fn a_value_cut_anywhere_is_found(cut in 1_usize..22) {
+        let value = "DE89370400440532013000";
+        let found = last_of(&[&value[..cut], &value[cut..]]);
+        prop_assert_eq!(spans(&found), vec![("test.iban", 0, value.len() - cut)]);
+    }
+}
