@@ -175,7 +175,7 @@ impl Gathered<'_, '_> {
         }
         let tags = signs.odd && decode::has_tag_characters(text);
         if tags {
-            self.decode(text, map, layer)?;
+            self.decode(text, map, signs, layer)?;
         }
         if signs.odd {
             // Invisible characters inside of what is encoded do not hide it.
@@ -215,8 +215,8 @@ impl Gathered<'_, '_> {
         if signs.look {
             self.skeleton(text, map, layer)?;
         }
-        if signs.encoded {
-            self.decode(text, map, layer)?;
+        if signs.encoded() {
+            self.decode(text, map, signs, layer)?;
         }
         Ok(())
     }

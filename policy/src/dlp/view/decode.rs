@@ -62,9 +62,10 @@ impl Gathered<'_, '_> {
         &mut self,
         text: &str,
         map: Option<&Map>,
+        signs: Signs,
         layer: usize,
     ) -> Result<(), ScanError> {
-        for made in children(text, &mut self.room, self.budget)? {
+        for made in children(text, signs, &mut self.room, self.budget)? {
             if made.text != text && !self.is_known(&made.text) {
                 within(layer + 1, MAX_LAYERS, "layers of encoding")?;
                 self.child(made.onto(map), layer + 1)?;
@@ -81,19 +82,34 @@ impl Gathered<'_, '_> {
 }
 
 /// What one layer of a text may be: escapes read, tags left out or kept, blobs read in any of these.
-fn children(text: &str, room: &mut Room, budget: &mut Budget) -> Result<Vec<Made>, ScanError> {
+fn children(
+    text: &str,
+    signs: Signs,
+    room: &mut Room,
+    budget: &mut Budget,
+) -> Result<Vec<Made>, ScanError> {
     let mut children = Vec::new();
-    budget.view(text.len())?;
-    let (bare, hidden) = escape::decode(text, false);
-    let kept = hidden.then(|| escape::decode(text, true).0).flatten();
-    for made in [bare, kept].into_iter().flatten() {
-        budget.view(made.text.len())?;
-        let inner = blob::decode(&made.text, room)?;
-        children.extend(inner.map(|inner| inner.onto(Some(&made.map))));
-        children.push(made);
+    // Tag characters are odd and no escape that the signs know.
+    if signs.escapes || signs.odd {
+        budget.view(text.len())?;
+        let (bare, hidden) = escape::decode(text, false);
+        let kept = hidden.then(|| escape::decode(text, true).0).flatten();
+        for made in [bare, kept].into_iter().flatten() {
+            budget.view(made.text.len())?;
+            let inner = blobs(&made.text, Signs::of(&made.text), room)?;
+            children.extend(inner.map(|inner| inner.onto(Some(&made.map))));
+            children.push(made);
+        }
     }
-    children.extend(blob::decode(text, room)?);
+    children.extend(blobs(text, signs, room)?);
     Ok(children)
+}
+
+fn blobs(text: &str, signs: Signs, room: &mut Room) -> Result<Option<Made>, ScanError> {
+    match signs.blobs {
+        Some(range) => blob::decode(text, range, room),
+        None => Ok(None),
+    }
 }
 
 #[cfg(test)]

@@ -30,8 +30,10 @@ pub(super) struct Signs {
     pub(super) join: bool,
     /// Something that looks like a Latin letter.
     pub(super) look: bool,
-    /// Something that may be encoded text.
-    pub(super) encoded: bool,
+    /// A sign that begins an escape or a tag.
+    pub(super) escapes: bool,
+    /// From the first to the last of what may be base64 or hex.
+    pub(super) blobs: Option<(usize, usize)>,
 }
 
 impl Signs {
@@ -47,19 +49,25 @@ impl Signs {
                 at += length;
             } else if class == WIDE {
                 let c = text[at..].chars().next().unwrap_or('\0');
-                at += c.len_utf8();
                 pass.wide(c, at);
+                at += c.len_utf8();
             } else {
-                pass.gap(byte, &bytes[at + 1..]);
+                pass.gap(byte, at, bytes);
                 at += 1;
             }
         }
         pass.run.end(&mut pass.signs);
+        pass.end_chunk(b'\n', bytes.len());
         pass.signs
     }
 
     pub(super) fn nothing(self) -> bool {
         self == Signs::default()
+    }
+
+    /// True where something may be encoded.
+    pub(super) fn encoded(self) -> bool {
+        self.escapes || self.blobs.is_some()
     }
 }
 
@@ -116,16 +124,42 @@ struct Pass {
     signs: Signs,
     run: Run,
     /// Base64 characters up to here without a gap.
-    glued: usize,
-    /// Length of the last chunk between spaces, and characters of all such chunks in a row.
-    chunk: usize,
-    chunks: usize,
-    lines: usize,
+    glued: Chunk,
+    /// The last chunk between gaps, and all chunks of its length in a row.
+    last: usize,
+    same: Chunk,
+    /// All chunks in a row that stand on lines of their own.
+    lines: Chunk,
+    /// The last gap had a line end.
     newline: bool,
     /// First byte after the last word.
     word_end: usize,
-    /// The last byte was a capital followed by a bar.
+    /// A capital was followed by nothing but a bar.
     bar: bool,
+}
+
+/// Characters that may be base64 or hex.
+#[derive(Clone, Copy, Default)]
+struct Chunk {
+    start: usize,
+    chars: usize,
+    /// True where they are mixed as no word is.
+    mixed: bool,
+}
+
+impl Chunk {
+    /// The same with the characters of `next`.
+    fn and(self, next: Chunk) -> Chunk {
+        Chunk {
+            start: self.start,
+            chars: self.chars + next.chars,
+            mixed: self.mixed || next.mixed,
+        }
+    }
+
+    fn is_blob(self) -> bool {
+        self.mixed && self.chars >= MIN_BLOB_CHARS
+    }
 }
 
 /// Groups in a row that may be one number or one word.
@@ -139,12 +173,16 @@ struct Run {
 
 impl Pass {
     fn word(&mut self, word: &[u8], classes: u8, at: usize) {
-        self.glued += word.len();
-        self.signs.encoded |= self.glued >= MIN_BLOB_CHARS;
+        if self.glued.chars == 0 {
+            self.glued.start = at;
+        }
+        self.glued.chars += word.len();
         if classes == LOWER && word.len() > 1 {
             self.bar = false;
             self.run.end(&mut self.signs);
         } else {
+            self.glued.mixed |=
+                classes & DIGIT != 0 || (classes == UPPER | LOWER && is_mixed(word));
             self.rare_word(word, classes, at);
         }
         self.word_end = at + word.len();
@@ -182,61 +220,93 @@ impl Pass {
         }
     }
 
-    fn wide(&mut self, c: char, end: usize) {
+    fn wide(&mut self, c: char, at: usize) {
         self.bar = false;
-        self.glued = 0;
+        self.end_chunk(b' ', at);
         if skeleton::is_kept(c) {
             self.run.end(&mut self.signs);
             return;
         }
-        let odd = is_odd(c);
-        self.signs.odd |= odd;
+        self.signs.odd |= is_odd(c);
         self.signs.look |= skeleton::look(c).is_some();
         if c.is_alphanumeric() {
             // Letters of other scripts may be spelled too.
-            self.signs.join |= self.run.letters + 1 >= MIN_SPELLED_CHARS && self.run.groups > 1;
             self.run.groups += 1;
             self.run.chars += 1;
             self.run.letters += 1;
-            self.word_end = end;
+            self.word_end = at + c.len_utf8();
         }
     }
 
-    fn gap(&mut self, byte: u8, rest: &[u8]) {
+    #[inline]
+    fn gap(&mut self, byte: u8, at: usize, bytes: &[u8]) {
         match CLASS[byte as usize] {
-            GLUE => self.glued += 1,
+            GLUE => {
+                if self.glued.chars == 0 {
+                    self.glued.start = at;
+                }
+                self.glued.chars += 1;
+            }
             ODD => self.signs.odd = true,
             ESCAPE => {
-                self.signs.encoded |= is_escape(byte, rest);
-                self.end_chunk(byte);
+                self.signs.escapes |= is_escape(byte, &bytes[at + 1..]);
+                self.end_chunk(byte, at);
             }
-            _ => self.end_chunk(byte),
+            _ => self.end_chunk(byte, at),
         }
         self.bar &= byte == b'|';
     }
 
     /// Chunks of one length in a row, or alone on their lines, may be one encoded text.
-    fn end_chunk(&mut self, gap: u8) {
-        let length = std::mem::take(&mut self.glued);
+    fn end_chunk(&mut self, gap: u8, at: usize) {
         let breaks = matches!(gap, b'\n' | b'\r');
-        if length == 0 {
+        let chunk = std::mem::take(&mut self.glued);
+        if chunk.chars == 0 {
             self.newline |= breaks;
             return;
         }
-        let same = length == self.chunk;
-        self.chunks = if same { self.chunks + length } else { length };
+        let usual = !chunk.mixed && !self.same.mixed && chunk.chars != self.last;
+        if usual && !breaks && !self.newline {
+            (self.same, self.lines, self.last) = (chunk, chunk, chunk.chars);
+            return;
+        }
+        let short = chunk.chars == 2 || chunk.chars >= MIN_CHUNK_CHARS;
+        let goes_on = chunk.chars == self.last && short;
+        let tail = chunk.chars < self.last;
+        let with_tail = self.same.and(chunk);
+        self.same = if goes_on { with_tail } else { chunk };
         self.lines = if self.newline {
-            self.lines + length
+            self.lines.and(chunk)
         } else {
-            length
+            chunk
         };
-        let short = length == 2 || length >= MIN_CHUNK_CHARS;
-        self.signs.encoded |= short && (self.chunks >= MIN_BLOB_CHARS - 4 && same);
-        self.signs.encoded |=
-            (breaks || gap == b'=') && self.newline && self.lines >= MIN_BLOB_CHARS - 4;
-        self.chunk = length;
+        let alone = self.newline && (breaks || gap == b'=');
+        if self.same.is_blob() || (alone && self.lines.is_blob()) {
+            let start = if alone {
+                self.lines.start
+            } else {
+                self.same.start
+            };
+            self.blob(start.min(self.same.start), at);
+        } else if tail && with_tail.is_blob() && with_tail.chars > self.last + chunk.chars {
+            self.blob(with_tail.start, at);
+        }
+        self.last = chunk.chars;
         self.newline = breaks;
     }
+
+    fn blob(&mut self, start: usize, end: usize) {
+        let first = self
+            .signs
+            .blobs
+            .map_or(start, |(first, _)| first.min(start));
+        self.signs.blobs = Some((first, end));
+    }
+}
+
+/// True for capitals behind small letters or in a row before them.
+fn is_mixed(word: &[u8]) -> bool {
+    word.iter().skip(1).any(u8::is_ascii_uppercase)
 }
 
 /// Letters in a group of a number at most.
@@ -301,6 +371,7 @@ mod tests {
             "Hallo alice, 12:30\n",
             "Grüße aus Köln, bis später! Die Straße ist lang; wir kommen um 10.",
             "kein geheimer Plan, nur 3 Leute (und 2 Hunde) am 22.11.",
+            "this that with Bundesverfassungsgericht, geheimer Dokument\nDonaudampfschifffahrt\nNotebooks",
             "we'll meet at 7 pm, ok? \u{201e}ja\u{201c} \u{1f600}",
             "R2D2, 5 % off, if a < b = c & more",
         ] {
@@ -312,7 +383,7 @@ mod tests {
     fn each_oddity_has_its_sign() {
         let sign = |text: &str| {
             let signs = Signs::of(text);
-            (signs.odd, signs.join, signs.look, signs.encoded)
+            (signs.odd, signs.join, signs.look, signs.encoded())
         };
         for text in ["a\u{a0}b", "a\tb", "G\u{200b}E", "٤", "a\u{336}", "a\0"] {
             assert!(sign(text).0, "{text:?}");

@@ -27,9 +27,13 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 /// Separators between two chunks of a wrapped text at most, in bytes.
 const MAX_WRAP_BYTES: usize = 8;
 
-/// The text with its blobs read, `None` where it has none.
-pub(super) fn decode(text: &str, room: &mut Room) -> Result<Option<Made>, ScanError> {
-    let words = words(text);
+/// The text with its blobs read, `None` where it has none. They stand in the bytes `from..to`.
+pub(super) fn decode(
+    text: &str,
+    (from, to): (usize, usize),
+    room: &mut Room,
+) -> Result<Option<Made>, ScanError> {
+    let words = words(text, from, to);
     let mut reader = Reader {
         text,
         room,
@@ -78,28 +82,28 @@ impl Word {
     }
 }
 
-fn words(text: &str) -> Vec<Word> {
+/// Words from the byte `from` to the first that begins after `to`.
+fn words(text: &str, from: usize, to: usize) -> Vec<Word> {
     let bytes = text.as_bytes();
-    let mut words = Vec::new();
-    let mut at = 0;
-    while at < bytes.len() {
-        let length = bytes[at..]
-            .iter()
-            .take_while(|byte| is_base64(**byte))
-            .count();
-        let padding = bytes[at + length..]
-            .iter()
-            .take(2)
-            .take_while(|byte| **byte == b'=')
-            .count();
-        if length > 0 {
-            words.push(Word {
-                start: at,
-                end: at + length,
-                padded: at + length + padding,
-            });
+    let count = |from: usize, test: fn(&u8) -> bool| {
+        let rest = bytes.get(from..).unwrap_or_default();
+        rest.iter().take_while(|byte| test(byte)).count()
+    };
+    let mut words: Vec<Word> = Vec::new();
+    let mut at = from;
+    while at < bytes.len() && words.last().is_none_or(|last| last.start <= to) {
+        let end = at + count(at, |byte| is_base64(*byte));
+        if end == at {
+            at += 1;
+            continue;
         }
-        at += (length + padding).max(1);
+        let padded = end + count(end, |byte| *byte == b'=').min(2);
+        words.push(Word {
+            start: at,
+            end,
+            padded,
+        });
+        at = padded;
     }
     words
 }

@@ -102,7 +102,7 @@ impl<'t> Pass<'t> {
             return None;
         }
         let inside = &rest[1..tag.length];
-        self.hidden |= super::Signs::of(inside).encoded;
+        self.hidden |= super::Signs::of(inside).encoded();
         self.replace(at, tag.length, tag.shown.as_slice());
         Some(tag.length)
     }
