@@ -152,11 +152,10 @@ fn lv_3_markings_are_found_by_their_shape_and_adjectives_are_not() {
         ("TRÈS SECRET UE/EU TOP SECRET", "marking.eu_top_secret"),
         ("Diffusion Restreinte", "marking.fr_diffusion_restreinte"),
     ] {
-        assert_eq!(
-            found(&shipped, text),
-            [(detector.to_owned(), Strength::High)],
-            "{text:?}"
-        );
+        // Both halves of a marking in two languages may be found.
+        let mut seen = found(&shipped, text);
+        seen.dedup();
+        assert_eq!(seen, [(detector.to_owned(), Strength::High)], "{text:?}");
     }
     for text in [
         "das ist kein geheimer Plan",
