@@ -52,6 +52,8 @@ const MEANT_FOR_NONE: &[&str] = &[
 const LEAST_KEY_CHARS: usize = 10;
 /// The same of a password, which has nothing before it.
 const LEAST_PASSWORD_CHARS: usize = 8;
+/// The same of all pieces of a key together: more than all that services put before, between and behind.
+const LEAST_PIECES_CHARS: usize = 24;
 /// Signs in a row that follow from those before them, from which on they part a text.
 const REPEATED_CHARS: usize = 4;
 /// Different signs that a key has at least where a placeholder stands beside it, and a password always.
@@ -165,11 +167,11 @@ fn is_monotonous(text: &str) -> bool {
     (all - unforeseen(text).concat().chars().count()) * 2 >= all
 }
 
-/// True where a key of so many signs at least stands between placeholders and repeated signs.
+/// True where a key of so many signs at least stands between placeholders and repeated signs, or one in pieces.
 fn has_key(text: &str, least: usize) -> bool {
     let between = without_words(text);
-    let mut left = between.iter().flat_map(|part| unforeseen(part));
-    left.any(|part| is_key(&part, least))
+    let left: Vec<String> = between.iter().flat_map(|part| unforeseen(part)).collect();
+    left.iter().any(|part| is_key(part, least)) || is_key(&left.concat(), LEAST_PIECES_CHARS)
 }
 
 /// The signs that do not follow from the two before them, parted where many do in a row.
@@ -301,6 +303,13 @@ mod tests {
             format!("{}{key}", "0".repeat(200)),
             format!("{key}{}", "01".repeat(200)),
             format!("<{key}>"),
+            format!(
+                "{}example{}example{}example{}",
+                &key[..9],
+                &key[9..18],
+                &key[18..27],
+                &key[27..]
+            ),
             format!("{{{key}}}"),
             "qkzjvwmxrtbnplghdfscqkzjvwmxrtbnplghdfscexample".to_owned(),
             "73910462587391046258example".to_owned(),
