@@ -259,7 +259,16 @@ fn too_many_places_that_are_no_values_are_over_budget() {
     let detectors = one(&toml).unwrap_or_else(|errors| panic_with(&errors));
     let scan = |text: String| detectors.scan(&json!(text).try_into().unwrap(), "");
     let over = scan("1 ".repeat(8 * FREE_CANDIDATES));
-    assert!(matches!(over, Err(ScanError::Budget { what: "candidates", .. })), "{over:?}");
+    assert!(
+        matches!(
+            over,
+            Err(ScanError::Budget {
+                what: "candidates",
+                ..
+            })
+        ),
+        "{over:?}"
+    );
     assert_eq!(scan("1 ".repeat(1000)), Ok(Vec::new()));
 }
 
