@@ -53,7 +53,7 @@ fn dl_1_german_identifiers_agree_with_a_slow_implementation() {
     let mut disagree = Vec::new();
     for (kind, id) in values::KINDS.iter().cycle().take(VALUES) {
         let written = values::value(kind, &mut random);
-        let expected = slow::valid(kind, &written.plain);
+        let expected = slow::valid(written.kind, &written.plain);
         valid += usize::from(expected);
         if found(&detectors, id, &written) != expected {
             disagree.push(format!("{kind} {:?} expected {expected}", written.sentence));

@@ -11,6 +11,9 @@
 
 use std::{iter::Peekable, str::Chars};
 
+/// A count with its closing brace at most, in characters: RE2 repeats no more than a thousand times.
+const COUNT_CHARS: usize = 10;
+
 /// The pattern as the `regex` crate reads it. Mistakes stay in it, for the compiler to name.
 pub(super) fn translated(pattern: &str) -> String {
     let mut reader = Reader {
@@ -140,15 +143,14 @@ impl Reader<'_> {
 
     /// True where `{` begins a count: `{n}`, `{n,}`, `{n,m}`.
     fn is_count(&self) -> bool {
-        let inside: String = self.left.clone().take_while(|sign| *sign != '}').collect();
-        let closed = self.left.clone().any(|sign| sign == '}');
+        let near: String = self.left.clone().take(COUNT_CHARS).collect();
         let digits =
             |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        closed
-            && match inside.split_once(',') {
-                None => digits(&inside),
+        near.split_once('}')
+            .is_some_and(|(inside, _)| match inside.split_once(',') {
+                None => digits(inside),
                 Some((least, most)) => digits(least) && (most.is_empty() || digits(most)),
-            }
+            })
     }
 
     fn follows(&self, text: &str) -> bool {

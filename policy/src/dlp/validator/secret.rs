@@ -60,8 +60,9 @@ pub(super) fn body(text: &str) -> bool {
 
 /// A secret that looks like a password, and not like a word, a path or the name of a variable.
 pub(super) fn password(text: &str) -> bool {
+    let text = text.trim_end_matches([',', ';', '.']);
     body(text)
-        && !text.starts_with(['$', '%', '<', '(', '{', '['])
+        && !text.starts_with(['$', '%', '('])
         && !text.ends_with(['(', ')'])
         && is_mixed(text)
 }
@@ -92,7 +93,10 @@ pub(super) fn private_key_base64(text: &str) -> bool {
 
 fn is_placeholder(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
-    (text.starts_with('<') && text.ends_with('>'))
+    let between = |open, close| text.starts_with(open) && text.ends_with(close);
+    between('<', '>')
+        || between('{', '}')
+        || between('[', ']')
         || MEANT_FOR_NONE.contains(&lower.as_str())
         || PLACEHOLDERS.iter().any(|word| lower.contains(word))
 }
@@ -152,6 +156,8 @@ mod tests {
             "your-token-goes-in-this-place",
             "${GITHUB_TOKEN}",
             "<token>",
+            "{secret}",
+            "[redigiert]",
             "password",
             "",
         ] {
@@ -175,6 +181,7 @@ mod tests {
             "path/to/the/keyfile",
             "$DB_PASS_1",
             "getPassword1()",
+            "Check::Text(2),",
             "changeme1",
         ] {
             assert!(!password(text), "{text}");
