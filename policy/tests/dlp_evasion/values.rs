@@ -44,6 +44,14 @@ const MARKINGS: [(&str, &str); 17] = [
     ("marking.fr_diffusion_restreinte", "Diffusion Restreinte"),
 ];
 
+/// Detector, others that may find it, the word for it, and how it is made.
+type Kind = (
+    &'static str,
+    &'static [&'static str],
+    &'static str,
+    fn(&mut Random) -> String,
+);
+
 /// Every marking, and `count` numbers of every kind.
 pub fn values(count: usize, random: &mut Random) -> Vec<Value> {
     let mut values: Vec<Value> = MARKINGS
@@ -56,7 +64,7 @@ pub fn values(count: usize, random: &mut Random) -> Vec<Value> {
             number: false,
         })
         .collect();
-    let kinds: [(&str, &[&str], &str, fn(&mut Random) -> String); 7] = [
+    let kinds: [Kind; 7] = [
         ("de.steuer_id", &[], "Steuer-ID", steuer_id),
         ("de.iban", &[], "IBAN", |random| iban("DE", 18, random)),
         ("eu.iban", &["de.iban"], "IBAN", |random| {
