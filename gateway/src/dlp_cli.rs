@@ -147,7 +147,8 @@ impl Failure {
     fn tell(self, json: bool, streams: &mut Streams<'_>) -> Exit {
         // Should nobody read this, the exit code says it too.
         if json {
-            let answer = json!({"ok": false, "error": self.messages.join("\n"), "errors": self.messages});
+            let answer =
+                json!({"ok": false, "error": self.messages.join("\n"), "errors": self.messages});
             let _ = writeln!(streams.out, "{answer}");
         }
         for message in &self.messages {
@@ -179,7 +180,10 @@ fn size(text: &str) -> Result<usize, String> {
         .find_map(|(name, unit)| Some((text.strip_suffix(name)?, *unit)))
         .unwrap_or((text, 1));
     let number: usize = number.trim_end().parse().map_err(|_| wrong())?;
-    number.checked_mul(unit).filter(|bytes| *bytes > 0).ok_or_else(wrong)
+    number
+        .checked_mul(unit)
+        .filter(|bytes| *bytes > 0)
+        .ok_or_else(wrong)
 }
 
 /// The default of `--size-limit` in [`Rules`] and [`ImportArgs`] is the engine's own.

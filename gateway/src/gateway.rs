@@ -19,7 +19,6 @@ use hyper::{Response, StatusCode};
 use ruma_common::CanonicalJsonValue;
 use time::OffsetDateTime;
 
-use crate::window::Windows;
 use crate::accept::{Head, Service, Source};
 use crate::audit::entry::{Entry, RefusedEntry};
 use crate::audit::{Audit, Strangers};
@@ -37,6 +36,7 @@ use crate::rebuild;
 use crate::record::{self, Cleared, Measures};
 use crate::refusal::{self, Blame, Refusal};
 use crate::route::{self, Action, Op, Route, RouteFault, Shape};
+use crate::window::Windows;
 
 mod active;
 mod admit;

@@ -42,8 +42,9 @@ pub const LABELS: u64 = 1_000_000;
 pub const WATER_DAYS: i64 = 31;
 /// Labels that are kept for high-water marks at most; the oldest go first.
 pub const WATERS: u64 = 1_000_000;
-/// Values that detectors found and that are kept for their rooms at most; the oldest go first. They count for an hour.
-pub const SIGHTINGS: u64 = 1_000_000;
+/// Values that detectors found and that are kept for the rooms of one link at most; the oldest go first. They count for an
+/// hour.
+pub const SIGHTINGS: u64 = 200_000;
 /// Connections for reading.
 const READERS: usize = 4;
 /// How long a statement waits for another connection before it fails.
@@ -303,7 +304,7 @@ impl Journal {
         view::water(&reader, &key.0, &key.1, since, most).map_err(|error| self.failed(&error))
     }
 
-    /// What detectors found in a room on a link since `since` (milliseconds since 1970), the newest [`SIGHTINGS`].
+    /// What detectors found in a room on a link since `since` (milliseconds since 1970), the newest of each.
     ///
     /// # Errors
     /// [`JournalError::Database`].

@@ -6,6 +6,7 @@ mod decide;
 mod explain;
 mod line;
 pub mod profile;
+mod tables;
 
 use std::{
     fmt::Display,
@@ -142,7 +143,8 @@ pub fn run(command: &PolicyCommand) -> u8 {
 /// Reads the key of indexes.
 fn index_key(path: &Path) -> Result<IndexKey, Failure> {
     let text = read_private(path).map_err(Failure::usage)?;
-    IndexKey::from_text(&text).map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
+    IndexKey::from_text(&text)
+        .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
 }
 
 /// Opens the bundle that is asked about, with a key file.

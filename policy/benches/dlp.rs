@@ -57,8 +57,11 @@ fn packs() -> Vec<(String, String)> {
 fn made_up(count: usize) -> Vec<(String, String)> {
     // Letters in an order that repeats nowhere.
     let word = |number: usize| {
-        let letters = (0..6_u32).map(|place| (number * 2_654_435_761 + 12_345) / 26_usize.pow(place) % 26);
-        letters.filter_map(|letter| char::from_digit(u32::try_from(letter).ok()? + 10, 36)).collect::<String>()
+        let letters =
+            (0..6_u32).map(|place| (number * 2_654_435_761 + 12_345) / 26_usize.pow(place) % 26);
+        letters
+            .filter_map(|letter| char::from_digit(u32::try_from(letter).ok()? + 10, 36))
+            .collect::<String>()
     };
     let mut toml = String::new();
     for number in 0..count {

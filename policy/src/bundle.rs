@@ -302,7 +302,9 @@ impl BundleParts {
     fn indexes(&self) -> Result<BTreeMap<String, Index>, BundleError> {
         let Some(key) = &self.index_key else {
             let without_key = |(name, _): &(String, Vec<u8>)| {
-                format!("{name}: the key of indexes is missing; name it in keys.indexes, or give --index-key")
+                format!(
+                    "{name}: the key of indexes is missing; name it in keys.indexes, or give --index-key"
+                )
             };
             return match self.indexes.iter().map(without_key).collect::<Vec<_>>() {
                 none if none.is_empty() => Ok(BTreeMap::new()),

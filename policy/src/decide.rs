@@ -27,8 +27,8 @@ pub use self::explain::{
 };
 use self::grant::LabelFound;
 pub use self::need::{NEEDS, Need};
-pub use self::scan::without_label_names;
 use self::prepared::Prepared;
+pub use self::scan::without_label_names;
 use self::tally::{Numbers, Tally};
 pub use self::tally::{SIGHTING_MS, SIGHTINGS, Sighting};
 pub use crate::facts::ClearanceOf;

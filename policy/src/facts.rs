@@ -6,11 +6,7 @@
 use serde::Serialize;
 
 use crate::{
-    decide::LinkClearance,
-    dlp::Strength,
-    json::Object,
-    label::Clearance,
-    link::RequireLabel,
+    decide::LinkClearance, dlp::Strength, json::Object, label::Clearance, link::RequireLabel,
 };
 
 /// What kind of unit is judged.

@@ -3,15 +3,14 @@
 # A table is a list of rows, such as {"detector": "de.iban", "strength": "medium", "distinct": 3, "action": "hold"}. A row
 # matches a finding if it names its detector and all that it demands is there:
 #   detector          a name, or a family by a star at its end
-#   strength          at least so sure
+#   strength          at least so sure: low, medium, high
 #   distinct          at least so many different values in the unit
 #   distinct_in_hour  at least so many in the room within the hour
 #   mislabelled       true: only a marking that the unit's label does not cover
-#   action            log | hold | redact | drop
+#   action            log, hold, redact or drop; redact if it is not given
 # For each detector those rows count that name it most closely: its own name before a family, a smaller family before a
 # larger. Of all that match the most severe decides. A finding whose detector no row names was not thought of when the
-# table was written, and is denied. What a row does not say demands nothing, and without an action it redacts: so a word
-# that is misspelt makes a row stricter, never milder.
+# table was written, and is denied. With a row that is not of this shape the table releases nothing.
 package sluice.release
 
 # Tables have names, so that links may share one.
@@ -33,18 +32,18 @@ names(pattern, detector) if {
 	startswith(detector, trim_suffix(pattern, "*"))
 }
 
-# What has no right numbers is as bad as can be.
 matches(row, finding) if {
 	rank(finding.strength) >= rank(object.get(row, "strength", "low"))
-	finding.distinct >= object.get(row, "distinct", 1)
-	finding.distinct_in_hour >= object.get(row, "distinct_in_hour", 1)
+	finding.distinct >= object.get(row, "distinct", 0)
+	finding.distinct_in_hour >= object.get(row, "distinct_in_hour", 0)
 	mislabelled(finding) in {object.get(row, "mislabelled", false), true}
 }
 
-# A marking asks for a label that is at least as high; it never lowers one.
-mislabelled(finding) := object.get(object.get(finding, "marking", {}), "mislabelled", false) if is_object(finding.marking)
+# A marking asks for a label that is at least as high; it never lowers one. A marking of no loaded policy cannot be
+# compared with any label.
+mislabelled(finding) := finding.marking.mislabelled if is_object(finding.marking)
 
-mislabelled(finding) := false if is_null(finding.marking)
+mislabelled(finding) if is_null(finding.marking)
 
 # A strength that this table does not know counts as the highest.
 rank(strength) := object.get({"low": 1, "medium": 2, "high": 3}, strength, 3)
@@ -78,7 +77,7 @@ findings_complete if {
 	is_array(table)
 	is_array(input.findings)
 	every row in table {
-		is_string(row.detector)
+		well_formed(row)
 	}
 	every finding in input.findings {
 		is_string(finding.detector)
@@ -86,4 +85,15 @@ findings_complete if {
 		is_number(finding.distinct_in_hour)
 		is_boolean(mislabelled(finding))
 	}
+}
+
+# Numbers that are no numbers and words that are misspelt would never match, and so release.
+well_formed(row) if {
+	is_string(row.detector)
+	object.keys(row) - {"detector", "strength", "distinct", "distinct_in_hour", "mislabelled", "action"} == set()
+	object.get(row, "strength", "low") in {"low", "medium", "high"}
+	object.get(row, "action", "redact") in object.keys(severities)
+	is_number(object.get(row, "distinct", 0))
+	is_number(object.get(row, "distinct_in_hour", 0))
+	is_boolean(object.get(row, "mislabelled", false))
 }

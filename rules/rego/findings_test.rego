@@ -76,9 +76,24 @@ test_a_row_with_a_gap_is_stricter if {
 	strict := object.union(settings, {"dlp": {"ordinary": [{"detector": "de.iban"}]}})
 	answer := release.decision with input as with_finding("de.iban", "low") with data.settings as strict
 	answer == {"verdict": "redact", "rule": "dlp.de.iban"}
-	misspelt := object.union(settings, {"dlp": {"ordinary": [{"detector": "de.iban", "distinkt": 3, "action": "hald"}]}})
-	other := release.decision with input as with_finding("de.iban", "low") with data.settings as misspelt
-	other == {"verdict": "redact", "rule": "dlp.de.iban"}
+}
+
+test_a_row_of_another_shape_releases_nothing if {
+	every row in [
+		{"detector": "de.iban", "distinct": "3", "action": "hold"},
+		{"detector": "de.iban", "strength": "meduim", "action": "redact"},
+		{"detector": "de.iban", "distinkt": 3, "action": "hold"},
+		{"detector": "de.iban", "action": "hald"},
+		{"detector": "de.iban", "mislabelled": "yes", "action": "redact"},
+	] {
+		wrong := object.union(settings, {"dlp": {"ordinary": [row]}})
+		not release.decision with input as message with data.settings as wrong
+	}
+}
+
+test_a_marking_of_no_loaded_policy_is_denied if {
+	judge(with_finding("marking.fr_special_france", "high")).verdict == "redact"
+	judge(with_finding("marking.fr_special_france", "low")).verdict == "release"
 }
 
 test_a_row_without_a_name_releases_nothing if {

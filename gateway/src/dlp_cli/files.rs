@@ -65,9 +65,8 @@ impl Rules {
         });
         let samples: Vec<Spif> = samples.collect();
         policies.extend(samples);
-        Spifs::new(policies).map_err(|errors| {
-            Failure::usage(errors.iter().map(ToString::to_string).collect())
-        })
+        Spifs::new(policies)
+            .map_err(|errors| Failure::usage(errors.iter().map(ToString::to_string).collect()))
     }
 }
 
@@ -79,13 +78,19 @@ fn rule_files(path: &Path) -> Result<Vec<PathBuf>, Failure> {
     let mut files = Vec::new();
     for entry in path.read_dir().map_err(|error| unread(path, &error))? {
         let file = entry.map_err(|error| unread(path, &error))?.path();
-        if file.extension().is_some_and(|extension| extension == "toml") {
+        if file
+            .extension()
+            .is_some_and(|extension| extension == "toml")
+        {
             files.push(file);
         }
     }
     files.sort();
     if files.is_empty() {
-        let message = format!("{}: no *.toml in this folder; name another one", path.display());
+        let message = format!(
+            "{}: no *.toml in this folder; name another one",
+            path.display()
+        );
         return Err(Failure::usage(vec![message]));
     }
     Ok(files)

@@ -33,7 +33,12 @@ pub(super) fn read(line: &[u8]) -> Result<Asked, String> {
     let what = match (object.remove("text"), object.remove("event")) {
         (Some(Tree::String(text)), None) => What::Text(text),
         (None, Some(Tree::Object(event))) => What::Event(event),
-        _ => return Err("write {\"id\",\"text\"} with a text or {\"id\",\"event\"} with an object".to_owned()),
+        _ => {
+            return Err(
+                "write {\"id\",\"text\"} with a text or {\"id\",\"event\"} with an object"
+                    .to_owned(),
+            );
+        }
     };
     Ok(Asked { id, what })
 }
@@ -41,7 +46,9 @@ pub(super) fn read(line: &[u8]) -> Result<Asked, String> {
 /// One line without its end, `None` at the end. What is longer than a line may be is cut and will not parse.
 pub(super) fn next(input: &mut dyn BufRead) -> io::Result<Option<Vec<u8>>> {
     let mut line = Vec::new();
-    let read = input.take(LINE_BYTES as u64 + 2).read_until(b'\n', &mut line)?;
+    let read = input
+        .take(LINE_BYTES as u64 + 2)
+        .read_until(b'\n', &mut line)?;
     if read == 0 {
         return Ok(None);
     }

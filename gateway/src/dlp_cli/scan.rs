@@ -70,9 +70,15 @@ impl Scanner {
             let (value, sentences) = self.answer(number, &line, &mut total);
             streams.say(args.json, &value, &sentences)?;
         }
-        let Total { lines, findings, .. } = total;
+        let Total {
+            lines, findings, ..
+        } = total;
         if !args.json {
-            streams.say(false, &Value::Null, &format!("{findings} findings in {lines} lines"))?;
+            streams.say(
+                false,
+                &Value::Null,
+                &format!("{findings} findings in {lines} lines"),
+            )?;
         }
         Ok(match (total.bad, total.findings) {
             (0, 0) => Exit::Done,
@@ -93,11 +99,18 @@ impl Scanner {
         match self.scan(&asked, number, total.windows.as_mut()) {
             Ok(findings) => {
                 total.findings += findings.len();
-                (json!({"id": asked.id, "findings": findings}), shown(&asked.id, &findings))
+                (
+                    json!({"id": asked.id, "findings": findings}),
+                    shown(&asked.id, &findings),
+                )
             }
             Err(error) => {
                 total.bad += 1;
-                bad(&asked.id, number, &format!("{error}; a gateway would hold it"))
+                bad(
+                    &asked.id,
+                    number,
+                    &format!("{error}; a gateway would hold it"),
+                )
             }
         }
     }
@@ -123,9 +136,8 @@ impl Scanner {
                 let mut findings = self.detectors.scan_object(event, "/event")?;
                 let content = event.get("content").and_then(Tree::as_object);
                 let kind = event.get("type").and_then(Tree::as_str);
-                let said = content.map(|content| {
-                    said(kind.unwrap_or_default(), content, "/event/content")
-                });
+                let said = content
+                    .map(|content| said(kind.unwrap_or_default(), content, "/event/content"));
                 let place = Place::of_event(number, event);
                 findings.extend(self.together(&place, &said.unwrap_or_default(), windows)?);
                 Ok(findings)
@@ -146,7 +158,9 @@ impl Scanner {
         let window = windows.get(place.room, place.sender);
         let around = window.map(|window| window.around(&place.id, place.sent_ms));
         let around = around.unwrap_or_default();
-        let findings = self.detectors.scan_window(&Scan::default(), &around, said)?;
+        let findings = self
+            .detectors
+            .scan_window(&Scan::default(), &around, said)?;
         let part = Part::new(&place.id, place.sent_ms, said);
         windows.push(place.room, place.sender, part);
         Ok(findings)

@@ -11,10 +11,18 @@ pub(super) fn run(args: &TestArgs, streams: &mut Streams<'_>) -> Result<Exit, Fa
     let failures: Vec<(&DetectorTest, &ExampleTest)> = report
         .detectors
         .iter()
-        .flat_map(|detector| detector.examples.iter().map(move |example| (detector, example)))
+        .flat_map(|detector| {
+            detector
+                .examples
+                .iter()
+                .map(move |example| (detector, example))
+        })
         .filter(|(_, example)| !example.passed())
         .collect();
-    let untested: Vec<&str> = report.untested().map(|detector| detector.id.as_str()).collect();
+    let untested: Vec<&str> = report
+        .untested()
+        .map(|detector| detector.id.as_str())
+        .collect();
     let (passed, failed) = (report.passed(), failures.len());
     let answer = json!({
         "ok": failed == 0,
@@ -27,7 +35,9 @@ pub(super) fn run(args: &TestArgs, streams: &mut Streams<'_>) -> Result<Exit, Fa
     let mut sentences = report.failures();
     if !untested.is_empty() {
         let (number, ids) = (untested.len(), untested.join(", "));
-        sentences.push(format!("{number} imported detectors have no examples: {ids}"));
+        sentences.push(format!(
+            "{number} imported detectors have no examples: {ids}"
+        ));
     }
     sentences.push(format!("{passed} passed, {failed} failed"));
     streams.say(args.json, &answer, &sentences.join("\n"))?;

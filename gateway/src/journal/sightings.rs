@@ -18,7 +18,11 @@ pub(super) fn note(
     };
     let sql = "INSERT OR REPLACE INTO sightings (link, room_id, detector, value, strength, time)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-    for finding in event.findings.iter().filter(|finding| !finding.value.is_empty()) {
+    for finding in event
+        .findings
+        .iter()
+        .filter(|finding| !finding.value.is_empty())
+    {
         transaction.prepare_cached(sql)?.execute(params![
             event.link.as_str(),
             room_id,
@@ -31,15 +35,17 @@ pub(super) fn note(
     Ok(())
 }
 
-/// The newest of a room since a moment.
+/// The newest of each detector and strength in a room since a moment: many of one cannot hide a few of another.
 pub(super) fn since(
     connection: &Connection,
     link: &str,
     room_id: &str,
     since: i64,
 ) -> rusqlite::Result<Vec<Sighting>> {
-    let sql = "SELECT detector, value, strength FROM sightings WHERE link = ?1 AND room_id = ?2 AND time > ?3
-        ORDER BY time DESC LIMIT ?4";
+    let sql = "SELECT detector, value, strength FROM (
+            SELECT detector, value, strength, row_number() OVER (PARTITION BY detector, strength ORDER BY time DESC) AS place
+            FROM sightings WHERE link = ?1 AND room_id = ?2 AND time > ?3)
+        WHERE place <= ?4";
     let most = i64::try_from(SIGHTINGS).unwrap_or(i64::MAX);
     let mut statement = connection.prepare_cached(sql)?;
     let rows = statement.query_map(params![link, room_id, since, most], |row| {
@@ -50,6 +56,21 @@ pub(super) fn since(
         })
     })?;
     rows.collect()
+}
+
+/// Forgets the oldest of each link beyond `most`: what floods one link takes nothing from another.
+pub(super) fn cap(transaction: &Transaction<'_>, most: u64) -> rusqlite::Result<()> {
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    let links: Vec<String> = transaction
+        .prepare("SELECT DISTINCT link FROM sightings")?
+        .query_map([], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    for link in links {
+        let sql = "DELETE FROM sightings WHERE link = ?1 AND time <= (
+            SELECT time FROM sightings WHERE link = ?1 ORDER BY time DESC LIMIT 1 OFFSET ?2)";
+        transaction.execute(sql, params![link, most])?;
+    }
+    Ok(())
 }
 
 /// A word that nobody wrote counts as the surest.

@@ -6,9 +6,7 @@ use sluice_policy::decide::SIGHTING_MS;
 use sluice_policy::label::Label;
 use time::OffsetDateTime;
 
-use super::{
-    DENIAL_DAYS, DENIALS, LABEL_DAYS, LABELS, SIGHTINGS, WATER_DAYS, WATERS, sightings,
-};
+use super::{DENIAL_DAYS, DENIALS, LABEL_DAYS, LABELS, SIGHTINGS, WATER_DAYS, WATERS, sightings};
 use crate::audit::Head;
 use crate::audit::entry::{
     ClosedEntry, Entry, EventEntry, LabelEntry, LabelValue, Line, RoomEntry, Verdict, WaterEntry,
@@ -93,7 +91,10 @@ pub(super) fn prune(connection: &mut Connection, now: OffsetDateTime) -> rusqlit
             &format!("DELETE FROM {table} WHERE time < ?1"),
             params![oldest],
         )?;
-        cap(&transaction, table, most)?;
+        match table {
+            "sightings" => sightings::cap(&transaction, most)?,
+            _ => cap(&transaction, table, most)?,
+        }
     }
     transaction.commit()
 }

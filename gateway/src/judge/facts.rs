@@ -43,7 +43,7 @@ pub(super) fn of<'a>(
         }),
         Material::Edu(edu) => Some(UnitFacts {
             event_type: edu.edu.kind().as_str(),
-            room_id: edu.edu.room_ids().first().copied(),
+            room_id: one_room(&edu.edu.room_ids()),
             room: edu.room.as_ref(),
             ..blank(edu.edu.content())
         }),
@@ -76,6 +76,14 @@ pub(crate) fn event(case: &PduCase) -> UnitFacts<'_> {
         redacted: false,
         seen: &[],
         around: Around::default(),
+    }
+}
+
+/// The room of what is of one room alone: a detector for another one must not be kept from looking.
+fn one_room<'a>(rooms: &[&'a str]) -> Option<&'a str> {
+    match rooms {
+        [room] => Some(room),
+        _ => None,
     }
 }
 

@@ -3,6 +3,8 @@
 //! A value stands here by its keyed hash, so that two lines about the same value can be told to be that. Of the field
 //! only the keys that Matrix itself gives are shown: any other key is a text that somebody wrote.
 
+use std::collections::BTreeMap;
+
 use sluice_policy::dlp::Finding;
 
 use crate::audit::entry::FindingSummary;
@@ -22,14 +24,29 @@ pub(super) fn summaries(findings: &[Finding], rule: &str) -> Vec<FindingSummary>
     for finding in findings {
         for value in &finding.values {
             let value = value.to_string();
-            match summaries.iter_mut().find(|known| is_same(known, finding, &value)) {
+            match summaries
+                .iter_mut()
+                .find(|known| is_same(known, finding, &value))
+            {
                 Some(known) => known.count = known.count.saturating_add(1),
                 None => summaries.push(summary(finding, &value)),
             }
         }
     }
-    summaries
+    // The log cuts a long list: of each detector the first place comes before further ones of another.
+    let mut places: BTreeMap<String, usize> = BTreeMap::new();
+    let mut ranked: Vec<(usize, FindingSummary)> = Vec::new();
+    for summary in summaries {
+        let place = places.entry(summary.detector.to_string()).or_default();
+        ranked.push((*place / PLACES_AT_ONCE, summary));
+        *place += 1;
+    }
+    ranked.sort_by_key(|(round, _)| *round);
+    ranked.into_iter().map(|(_, summary)| summary).collect()
 }
+
+/// Places of one detector in a row, before those of others.
+const PLACES_AT_ONCE: usize = 8;
 
 fn is_same(summary: &FindingSummary, finding: &Finding, value: &str) -> bool {
     *summary.detector == finding.detector
@@ -131,8 +148,8 @@ const KEYS: &[&str] = &[
     "org.matrix.msc3381.poll.start",
     "org.matrix.msc3488.location",
     "org.sluice.confidentiality",
-    "prev_content",
     "presence",
+    "prev_content",
     "question",
     "reason",
     "room_id",
@@ -162,8 +179,14 @@ mod tests {
     #[test]
     fn dl_7_a_pointer_shows_no_key_that_somebody_wrote() {
         assert_eq!(field("/event/content/body"), "/event/content/body");
-        assert_eq!(field("/event/content/answers/3/m.text"), "/event/content/answers/3/m.text");
-        assert_eq!(field("/event/content/Operation Herbst/body"), "/event/content/*/body");
+        assert_eq!(
+            field("/event/content/answers/3/m.text"),
+            "/event/content/answers/3/m.text"
+        );
+        assert_eq!(
+            field("/event/content/Operation Herbst/body"),
+            "/event/content/*/body"
+        );
         assert_eq!(field("/event/content/4111111111111111"), "/event/content/*");
         assert_eq!(field(""), "");
     }

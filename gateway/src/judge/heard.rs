@@ -10,7 +10,7 @@ use sluice_policy::dlp::{Around, Part};
 use crate::collect::{Case, Collected, Material};
 use crate::window::Speaker;
 
-/// The texts around one event.
+/// The texts around one event. They are never shown.
 pub(super) struct Heard {
     before: Vec<String>,
     after: Vec<String>,

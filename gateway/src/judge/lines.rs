@@ -9,7 +9,8 @@ use sluice_policy::verdict::Verdict;
 
 use super::{Ruling, Scene, facts, found};
 use crate::audit::entry::{
-    EncryptionMode, Entry, EventEntry, LabelEntry, LabelSource, LabelSummary, RoomEntry, SpifSummary, Text, WaterEntry,
+    EncryptionMode, Entry, EventEntry, LabelEntry, LabelSource, LabelSummary, RoomEntry,
+    SpifSummary, Text, WaterEntry,
 };
 use crate::collect::{Condemned, PduCase, Target};
 use crate::rooms::{labelled, remembered, truthful};
@@ -109,12 +110,20 @@ pub(super) fn plain(
     (rule, decision): (&str, Option<&UnitDecision>),
 ) -> Entry {
     let released = decision.is_some_and(|unit| unit.decision.verdict == Verdict::Release);
-    let event_type = shown(decision, "/event/type", type_of(tree).unwrap_or(kind.as_str()));
+    let event_type = shown(
+        decision,
+        "/event/type",
+        type_of(tree).unwrap_or(kind.as_str()),
+    );
     Entry::Event(EventEntry {
         index: Some(index),
         room_id: scene.exchange.route.room_id().map(Into::into),
         event_type: Some(event_type),
-        verdict: if released { Verdict::Release } else { Verdict::Drop },
+        verdict: if released {
+            Verdict::Release
+        } else {
+            Verdict::Drop
+        },
         rule: rule.into(),
         findings: decision
             .map(|unit| found::summaries(&unit.findings, rule))

@@ -68,6 +68,7 @@ fn edu(kind: &str, content: serde_json::Value) -> Material {
     Material::Edu(EduCase {
         edu,
         closed: Vec::new(),
+        unknown: Vec::new(),
         room: None,
     })
 }
@@ -89,8 +90,12 @@ fn planted(kind: UnitKind) -> Material {
         UnitKind::StrippedState | UnitKind::Template => state(json!({ "name": TAX_ID })),
         UnitKind::Profile => plain(json!({ "displayname": TAX_ID })),
         UnitKind::DeviceList => plain(json!({"devices": [{"device_display_name": TAX_ID}]})),
-        UnitKind::Keys => plain(json!({"device_keys": {"@bob:low.test": {"DEV": {"note": TAX_ID}}}})),
-        UnitKind::Claim => plain(json!({"one_time_keys": {"@bob:low.test": {"DEV": {TAX_ID: "x"}}}})),
+        UnitKind::Keys => {
+            plain(json!({"device_keys": {"@bob:low.test": {"DEV": {"note": TAX_ID}}}}))
+        }
+        UnitKind::Claim => {
+            plain(json!({"one_time_keys": {"@bob:low.test": {"DEV": {TAX_ID: "x"}}}}))
+        }
         UnitKind::Ids => plain(json!({"device_keys": {"@bob:low.test": [TAX_ID]}})),
     }
 }
@@ -114,20 +119,29 @@ fn decided(bundle: &Bundle, case: &Case) -> UnitDecision {
     };
     let unit = facts::of(Some(ROOM), case, &collected, None).unwrap();
     let at = OffsetDateTime::now_utc();
-    decide::decide_units(bundle, &link, &[unit], at).unwrap().remove(0)
+    decide::decide_units(bundle, &link, &[unit], at)
+        .unwrap()
+        .remove(0)
 }
 
 #[test]
 fn dl_8_every_unit_of_the_endpoint_table_is_scanned() {
     let bundle = bundle();
-    let relayed = ENDPOINTS.iter().filter(|endpoint| endpoint.action == Action::Relay);
+    let relayed = ENDPOINTS
+        .iter()
+        .filter(|endpoint| endpoint.action == Action::Relay);
     let mut kinds = BTreeSet::new();
     for endpoint in relayed {
         let units = endpoint.request.units.iter().chain(endpoint.response.units);
         for (pattern, kind) in units {
             let case = case(*kind, pattern, planted(*kind));
             let rule = decided(&bundle, &case).decision.rule;
-            assert_eq!(rule, "dlp.de.steuer_id", "{} {pattern}", endpoint.op.as_str());
+            assert_eq!(
+                rule,
+                "dlp.de.steuer_id",
+                "{} {pattern}",
+                endpoint.op.as_str()
+            );
             kinds.insert(*kind);
         }
     }
@@ -140,25 +154,69 @@ fn dl_8_every_field_of_an_event_is_scanned_also_those_that_nobody_knows() {
     let poll = json!({"m.poll": {"question": {"m.text": [{"body": "?"}]}, "answers": [{"m.id": "1", "m.text": [{"body": TAX_ID}]}]}});
     for (kind, state_key, content) in [
         ("m.room.message", None, json!({ "body": TAX_ID })),
-        ("m.room.message", None, json!({"body": "x", "formatted_body": format!("<b>{TAX_ID}</b>")})),
-        ("m.room.message", None, json!({"body": "*", "m.new_content": {"body": TAX_ID}})),
-        ("m.room.message", None, json!({"body": "x", "filename": format!("{TAX_ID}.pdf")})),
-        ("m.room.message", None, json!({"body": "x", "file": {"url": "mxc://a/b", "note": TAX_ID}})),
-        ("m.room.message", None, json!({"body": "x", "info": {"thumbnail_info": {"n": 86_095_742_719_i64}}})),
+        (
+            "m.room.message",
+            None,
+            json!({"body": "x", "formatted_body": format!("<b>{TAX_ID}</b>")}),
+        ),
+        (
+            "m.room.message",
+            None,
+            json!({"body": "*", "m.new_content": {"body": TAX_ID}}),
+        ),
+        (
+            "m.room.message",
+            None,
+            json!({"body": "x", "filename": format!("{TAX_ID}.pdf")}),
+        ),
+        (
+            "m.room.message",
+            None,
+            json!({"body": "x", "file": {"url": "mxc://a/b", "note": TAX_ID}}),
+        ),
+        (
+            "m.room.message",
+            None,
+            json!({"body": "x", "info": {"thumbnail_info": {"n": 86_095_742_719_i64}}}),
+        ),
         ("m.room.message", None, json!({"body": "x", TAX_ID: true})),
-        ("m.room.message", None, json!({"body": "x", "org.example": [[{"deep": TAX_ID}]]})),
-        ("m.location", None, json!({"m.location": {"uri": "geo:1,2", "description": TAX_ID}})),
+        (
+            "m.room.message",
+            None,
+            json!({"body": "x", "org.example": [[{"deep": TAX_ID}]]}),
+        ),
+        (
+            "m.location",
+            None,
+            json!({"m.location": {"uri": "geo:1,2", "description": TAX_ID}}),
+        ),
         ("m.poll.start", None, poll),
         ("m.reaction", None, json!({"m.relates_to": {"key": TAX_ID}})),
         ("m.room.name", Some(""), json!({ "name": TAX_ID })),
-        ("m.room.topic", Some(""), json!({"topic": "x", "m.topic": {"m.text": [{"body": TAX_ID}]}})),
-        ("m.room.member", Some("@bob:low.test"), json!({"membership": "join", "displayname": TAX_ID})),
-        ("m.room.member", Some("@bob:low.test"), json!({"membership": "leave", "reason": TAX_ID})),
+        (
+            "m.room.topic",
+            Some(""),
+            json!({"topic": "x", "m.topic": {"m.text": [{"body": TAX_ID}]}}),
+        ),
+        (
+            "m.room.member",
+            Some("@bob:low.test"),
+            json!({"membership": "join", "displayname": TAX_ID}),
+        ),
+        (
+            "m.room.member",
+            Some("@bob:low.test"),
+            json!({"membership": "leave", "reason": TAX_ID}),
+        ),
         ("org.example.state", Some(TAX_ID), json!({})),
         (TAX_ID, None, json!({})),
     ] {
         let story = format!("{kind} {content}");
         let case = case(UnitKind::Pdu, "/pdus/*", event(kind, state_key, content));
-        assert_eq!(decided(&bundle, &case).decision.rule, "dlp.de.steuer_id", "{story}");
+        assert_eq!(
+            decided(&bundle, &case).decision.rule,
+            "dlp.de.steuer_id",
+            "{story}"
+        );
     }
 }

@@ -16,7 +16,7 @@ use sluice_policy::{
     engine::ENTRYPOINT,
 };
 
-use super::{BuildArgs, COULD_NOT, DONE, Failure, NO, USAGE, profile};
+use super::{BuildArgs, COULD_NOT, DONE, Failure, NO, USAGE, profile, tables};
 use crate::{
     opa::{Opa, OpaError},
     shipped,
@@ -106,11 +106,26 @@ fn parts(name: &str) -> Result<BundleParts, Failure> {
     let path = folder.join("bundle.toml");
     let text = fs::read_to_string(&path).map_err(|error| Failure::could_not(&path, &error))?;
     let written = profile::parse(&path.display().to_string(), &text).map_err(Failure::usage)?;
+    check_tables(&folder.join(&written.settings))?;
     let compiled = compile(&folder, &written)?;
     let read = |path: &str| fs::read(folder.join(path)).map_err(|error| error.to_string());
     written
         .parts(compiled.wasm, compiled.data, read)
         .map_err(Failure::usage)
+}
+
+/// Says what is wrong with the tables of findings before anything is compiled.
+fn check_tables(path: &Path) -> Result<(), Failure> {
+    let text = fs::read_to_string(path).map_err(|error| Failure::could_not(path, &error))?;
+    let settings = serde_json::from_str(&text)
+        .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
+    match tables::mistakes(&settings) {
+        none if none.is_empty() => Ok(()),
+        mistakes => Err(Failure {
+            code: NO,
+            message: mistakes.join("\n"),
+        }),
+    }
 }
 
 fn folder(name: &str) -> Option<PathBuf> {

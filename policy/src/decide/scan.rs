@@ -30,21 +30,24 @@ impl Scene<'_> {
         };
         let kind = (unit.event_type, unit.state_key);
         let content = without_label_names(unit.content, kind, &self.bundle.spifs, self.at);
-        let content = content.as_ref().unwrap_or(unit.content);
-        let mut findings = detectors.scan_object_with(&options, content, "/event/content")?;
+        let content = content.unwrap_or_else(|| unit.content.clone());
+        // One walk, so that all of the unit has one budget and is counted together.
+        let mut whole = Object::from([("content".to_owned(), Tree::Object(content))]);
         let fields = [
-            ("/event/type", Some(unit.event_type)),
-            ("/event/sender", unit.sender),
-            ("/event/state_key", unit.state_key),
-            ("/event/room_id", unit.room_id),
+            ("type", Some(unit.event_type)),
+            ("sender", unit.sender),
+            ("state_key", unit.state_key),
+            ("room_id", unit.room_id),
         ];
-        for (pointer, text) in fields {
+        for (key, text) in fields {
             if let Some(text) = text {
-                let text = Tree::String(text.to_owned());
-                findings.extend(detectors.scan_with(&options, &text, pointer)?);
+                whole.insert(key.to_owned(), Tree::String(text.to_owned()));
             }
         }
+        let mut findings = detectors.scan_object_with(&options, &whole, "/event")?;
         if unit.kind == Kind::Pdu {
+            let content = whole.get("content").and_then(Tree::as_object);
+            let content = content.unwrap_or(unit.content);
             let said = said(unit.event_type, content, "/event/content");
             findings.extend(detectors.scan_window(&options, &unit.around, &said)?);
         }

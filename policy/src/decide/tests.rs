@@ -20,55 +20,94 @@ const RELEASED: &str = "rego.sluice.release.event";
 /// `high->low` with one difference.
 fn bundle() -> &'static Bundle {
     static BUNDLE: OnceLock<Bundle> = OnceLock::new();
-    BUNDLE.get_or_init(|| {
-        let link = |difference: serde_json::Value| {
-            let mut policy = json!({"require_label": "event", "edus": ["m.typing", "m.device_list_update"],
+    BUNDLE.get_or_init(|| opened(&parts()))
+}
+
+/// Signed and opened.
+fn opened(parts: &BundleParts) -> Bundle {
+    let key = BundleSigningKey::from_pem(include_str!("../../tests/fixtures/bundle.key")).unwrap();
+    let public =
+        BundleVerifyKey::from_pem(include_str!("../../tests/fixtures/bundle.pub")).unwrap();
+    Bundle::open(&Bundle::build(parts, &key).unwrap(), &public).unwrap()
+}
+
+fn parts() -> BundleParts {
+    let link = |difference: serde_json::Value| {
+        let mut policy = json!({"require_label": "event", "edus": ["m.typing", "m.device_list_update"],
                 "clearance": clearance("DE-SAMPLE", &["OFFEN", NFD])});
-            for (key, value) in difference.as_object().unwrap() {
-                policy[key] = value.clone();
-            }
-            serde_json::from_value::<LinkPolicy>(policy).unwrap()
-        };
-        let text = |name: &str, text: &str| (name.to_owned(), text.to_owned());
-        let parts = BundleParts {
-            profile: Profile { name: "test".to_owned(), version: "1".to_owned() },
-            spifs: vec![
-                text("de.xml", include_str!("../../../rules/spif/de-sample.xml")),
-                text("nato.xml", include_str!("../../../rules/spif/nato-sample.xml")),
-                text("asks.xml", ASKING),
-            ],
-            dlp: vec![
-                text("de.toml", include_str!("../../../rules/dlp/de.toml")),
-                text("marking.toml", include_str!("../../../rules/dlp/marking.toml")),
-                text("payment.toml", include_str!("../../../rules/dlp/payment.toml")),
-            ],
-            links: [
-                ("high->low", json!({})),
-                ("strict->low", json!({"require_label": "room"})),
-                ("low->high", json!({"require_label": "none"})),
-                ("marked->low", json!({"typed_markings": ["DE-SAMPLE", "1.3.26.1.3.1"]})),
-                ("marked->high", json!({"typed_markings": ["DE-SAMPLE"], "default_label": wire("GEHEIM")})),
-                ("default->low", json!({"default_label": wire("OFFEN")})),
-                ("system->low", json!({"default_label": wire("GEHEIM")})),
-                ("sealed->low", json!({"encryption": "label-only", "edus": ["m.direct_to_device"]})),
-                ("mute->low", json!({"encryption": "label-only", "require_label": "none"})),
-                ("chief->low", json!({"room_label_authorities": ["@chief:high.test", "trusted.test"]})),
-                ("high->nato", json!({"clearance": clearance("NATO", &["UNCLASSIFIED", "RESTRICTED"])})),
-                ("secret->low", json!({"clearance": secret_clearance()})),
-                ("high->bare", json!({"clearance": null})),
-            ]
-                .map(|(name, difference)| (name.to_owned(), link(difference)))
-                .into(),
-            wasm: include_bytes!("../../../rules/profiles/demo/compiled/policy.wasm").to_vec(),
-            data: include_bytes!("../../../rules/profiles/demo/compiled/data.json").to_vec(),
-            indexes: Vec::new(),
-            index_key: None,
-            labels: LabelSettings::default(),
-        };
-        let key = BundleSigningKey::from_pem(include_str!("../../tests/fixtures/bundle.key")).unwrap();
-        let public = BundleVerifyKey::from_pem(include_str!("../../tests/fixtures/bundle.pub")).unwrap();
-        Bundle::open(&Bundle::build(&parts, &key).unwrap(), &public).unwrap()
-    })
+        for (key, value) in difference.as_object().unwrap() {
+            policy[key] = value.clone();
+        }
+        serde_json::from_value::<LinkPolicy>(policy).unwrap()
+    };
+    let text = |name: &str, text: &str| (name.to_owned(), text.to_owned());
+    BundleParts {
+        profile: Profile {
+            name: "test".to_owned(),
+            version: "1".to_owned(),
+        },
+        spifs: vec![
+            text("de.xml", include_str!("../../../rules/spif/de-sample.xml")),
+            text(
+                "nato.xml",
+                include_str!("../../../rules/spif/nato-sample.xml"),
+            ),
+            text("eu.xml", include_str!("../../../rules/spif/eu-sample.xml")),
+            text("fr.xml", include_str!("../../../rules/spif/fr-sample.xml")),
+            text("asks.xml", ASKING),
+        ],
+        dlp: vec![
+            text("de.toml", include_str!("../../../rules/dlp/de.toml")),
+            text(
+                "marking.toml",
+                include_str!("../../../rules/dlp/marking.toml"),
+            ),
+            text(
+                "payment.toml",
+                include_str!("../../../rules/dlp/payment.toml"),
+            ),
+        ],
+        links: [
+            ("high->low", json!({})),
+            ("strict->low", json!({"require_label": "room"})),
+            ("low->high", json!({"require_label": "none"})),
+            (
+                "marked->low",
+                json!({"typed_markings": ["DE-SAMPLE", "1.3.26.1.3.1"]}),
+            ),
+            (
+                "marked->high",
+                json!({"typed_markings": ["DE-SAMPLE"], "default_label": wire("GEHEIM")}),
+            ),
+            ("default->low", json!({"default_label": wire("OFFEN")})),
+            ("system->low", json!({"default_label": wire("GEHEIM")})),
+            (
+                "sealed->low",
+                json!({"encryption": "label-only", "edus": ["m.direct_to_device"]}),
+            ),
+            (
+                "mute->low",
+                json!({"encryption": "label-only", "require_label": "none"}),
+            ),
+            (
+                "chief->low",
+                json!({"room_label_authorities": ["@chief:high.test", "trusted.test"]}),
+            ),
+            (
+                "high->nato",
+                json!({"clearance": clearance("NATO", &["UNCLASSIFIED", "RESTRICTED"])}),
+            ),
+            ("secret->low", json!({"clearance": secret_clearance()})),
+            ("high->bare", json!({"clearance": null})),
+        ]
+        .map(|(name, difference)| (name.to_owned(), link(difference)))
+        .into(),
+        wasm: include_bytes!("../../../rules/profiles/demo/compiled/policy.wasm").to_vec(),
+        data: include_bytes!("../../../rules/profiles/demo/compiled/data.json").to_vec(),
+        indexes: Vec::new(),
+        index_key: None,
+        labels: LabelSettings::default(),
+    }
 }
 
 /// A policy with a level called as one of the German ones, and a category that asks for a text.

@@ -44,6 +44,7 @@ pub(super) struct Needs {
     /// Their numbers, once they are among those that are looked for.
     ids: Vec<u32>,
     digits: usize,
+    shortest: usize,
     longest: Option<usize>,
     shapes: Option<Shapes>,
     /// True where it is one of those that are tried together first.
@@ -77,6 +78,8 @@ pub(super) struct Prefilter {
     always: Vec<u32>,
     /// Detectors that only words read off their patterns call.
     derived: Vec<u32>,
+    /// Text in ASCII of fewer bytes has no value.
+    shortest: usize,
     /// Patterns without words in one automaton: one run over a text says that none of them matches.
     together: Option<RegexSet>,
 }
@@ -86,6 +89,7 @@ impl Needs {
         Needs {
             words: literals::of(hir).unwrap_or_default(),
             digits: digits::of_pattern(hir),
+            shortest: hir.properties().minimum_len().unwrap_or(0),
             longest: hir.properties().maximum_len(),
             shapes: Shapes::of_pattern(hir),
             ..Needs::default()
@@ -122,13 +126,22 @@ impl Facts<'_> {
 impl Prefilter {
     /// Takes the words of all detectors, and gives their patterns the numbers of theirs.
     pub(super) fn new(list: &mut [Detector]) -> Prefilter {
-        let mut filter = Prefilter::default();
+        let shortest = list.iter().map(shortest).min().unwrap_or(usize::MAX);
+        let mut filter = Prefilter {
+            shortest,
+            ..Prefilter::default()
+        };
         for (index, detector) in (0..).zip(list.iter_mut()) {
             filter.add(index, detector);
         }
         filter.words.build();
         filter.together = together(list);
         filter
+    }
+
+    /// True where nothing can be found and nothing need be looked at: a number in a list, a word of two letters.
+    pub(super) fn is_too_short(&self, text: &str) -> bool {
+        text.len() < self.shortest && text.is_ascii()
     }
 
     fn add(&mut self, index: u32, detector: &mut Detector) {
@@ -191,7 +204,8 @@ impl Prefilter {
             }
             words.push(word);
         });
-        budget.searched(compared * BYTES_PER_WORD)?;
+        // Once for the patterns that are tried together.
+        budget.searched(compared * BYTES_PER_WORD + text.len())?;
         sort(&mut words);
         let facts = Facts {
             text,
@@ -217,6 +231,20 @@ impl Prefilter {
         }
         sort(&mut called);
         called
+    }
+}
+
+/// Length of the shortest text in ASCII that the detector finds anything in, in bytes. Checks are about other text.
+fn shortest(detector: &Detector) -> usize {
+    match &detector.source {
+        Source::Text { patterns, phrases } => {
+            let patterns = patterns.iter().map(|(pattern, _)| pattern.needs().shortest);
+            let phrases = phrases.iter().flat_map(|phrases| &phrases.words);
+            let phrases = phrases.map(|word| word.text.len());
+            patterns.chain(phrases).min().unwrap_or(0)
+        }
+        Source::Check(_) => usize::MAX,
+        Source::Index(_) => 0,
     }
 }
 

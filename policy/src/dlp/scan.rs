@@ -63,10 +63,12 @@ impl<'d> Scanner<'d> {
             Tree::Null | Tree::Bool(_) => Ok(()),
             Tree::Integer(number) => self.field(&number.to_string()),
             Tree::String(text) => self.field(text),
-            Tree::Array(list) => list
-                .iter()
-                .enumerate()
-                .try_for_each(|(index, item)| self.below(&index.to_string(), item, depth)),
+            Tree::Array(list) => {
+                list.iter()
+                    .enumerate()
+                    .try_for_each(|(index, item)| self.below(&index.to_string(), item, depth))?;
+                self.joined(list)
+            }
             Tree::Object(object) => self.object(object, depth),
         }
     }
@@ -99,6 +101,30 @@ impl<'d> Scanner<'d> {
         self.walk(value, depth + 1)?;
         self.pointer.truncate(length);
         Ok(())
+    }
+
+    /// The strings of a list as one text with blanks between them, for values that were cut into items; what stands in
+    /// one item was found there. Numbers stay apart: a voice message brings its loudness as a hundred of them.
+    fn joined(&mut self, list: &[Tree]) -> Result<(), ScanError> {
+        let texts: Vec<&str> = list
+            .iter()
+            .filter_map(|item| match item {
+                Tree::String(text) => Some(text.as_str()),
+                _ => None,
+            })
+            .collect();
+        if texts.len() < 2 {
+            return Ok(());
+        }
+        let ends = texts.iter().scan(0, |end, text| {
+            *end += text.len() + 1;
+            Some(*end)
+        });
+        let ends: Vec<usize> = ends.collect();
+        let item = |byte: usize| ends.partition_point(|end| *end <= byte);
+        let mut hits = self.look(&texts.join(" "))?;
+        hits.retain(|hit| item(hit.start) < item(hit.end.saturating_sub(1)));
+        self.report(hits, false)
     }
 
     /// Lengthens the pointer; returns what to cut it back to.

@@ -74,7 +74,10 @@ fn dl_7_the_record_says_where_and_which_and_never_what() {
     let (first, _) = says(&world, &mut room, &format!("meine {TAX_ID}"));
     let content = json!({"body": "x", "msgtype": "m.text", "Vorhaben Nordlicht": {"note": TAX_ID}});
     let hidden = room.event(&world.alice(), "m.room.message", None, content);
-    assert_eq!(errors(&world.alice_sends(std::slice::from_ref(&hidden))), [hidden.id.clone()]);
+    assert_eq!(
+        errors(&world.alice_sends(std::slice::from_ref(&hidden))),
+        [hidden.id.clone()]
+    );
     let (first, hidden) = (line(&world, &first), line(&world, &hidden));
     let finding = &first["findings"][0];
     for (key, value) in [
@@ -98,7 +101,11 @@ fn dl_7_the_record_says_where_and_which_and_never_what() {
     let other = World::new();
     let mut room = other.alices_room(RoomVersion::V12);
     let (event, _) = says(&other, &mut room, TAX_ID);
-    assert_ne!(line(&other, &event)["findings"][0]["value"], hash, "another gateway, another key");
+    assert_ne!(
+        line(&other, &event)["findings"][0]["value"],
+        hash,
+        "another gateway, another key"
+    );
 }
 
 #[test]
@@ -107,8 +114,13 @@ fn dl_7_whoever_was_held_back_can_be_told_the_rule_and_the_field() {
     let mut room = world.alices_room(RoomVersion::V12);
     let (event, _) = says(&world, &mut room, TAX_ID);
     let audit = world.gateway.file("state/audit").display().to_string();
-    let told = world.gateway.command(&["audit", "show", &audit, "--event", &event.id], "");
-    assert!(told.contains("rule=dlp.de.steuer_id") && told.contains("/event/content/body"), "{told}");
+    let told = world
+        .gateway
+        .command(&["audit", "show", &audit, "--event", &event.id], "");
+    assert!(
+        told.contains("rule=dlp.de.steuer_id") && told.contains("/event/content/body"),
+        "{told}"
+    );
     assert!(!told.contains("742"), "{told}");
 }
 

@@ -115,16 +115,10 @@ fn what_a_detector_knows_crosses_neither_in_a_state_key_nor_in_a_path() {
     let alice = world.alice();
     let mut room = world.alices_room(RoomVersion::V12);
     world.forget();
-    let hidden = room.event(
-        &alice,
-        "org.example.note",
-        Some("86095742719"),
-        json!({}),
-    );
+    let hidden = room.event(&alice, "org.example.note", Some("86095742719"), json!({}));
     let reply = world.alice_sends(std::slice::from_ref(&hidden));
     assert_eq!(errors(&reply), [hidden.id]);
-    let target =
-        "/_matrix/federation/v1/query/profile?user_id=%4086095742719%3Alow.test";
+    let target = "/_matrix/federation/v1/query/profile?user_id=%4086095742719%3Alow.test";
     assert_eq!(world.from_homeserver("GET", target, None).status, 403);
     assert!(!world.peer.far.saw("86095742719"));
 }

@@ -100,10 +100,7 @@ fn refusals_without_back_off(world: &World) {
         none(what);
     };
     denied(labelled("streng", GEHEIM), "a label above the clearance");
-    denied(
-        labelled("Steuer-ID 86 095 742 719", VS_NFD),
-        "a detector",
-    );
+    denied(labelled("Steuer-ID 86 095 742 719", VS_NFD), "a detector");
     let name = json!({"name": "GEHEIM: Vorhaben"});
     let named = world.set(&room, &world.alice, &world.bob, "m.room.name", &name);
     assert!(named.unwrap().empty());

@@ -206,7 +206,12 @@ pub fn late_joiner(stage: &Stage<'_>) -> Result<Saw, DemoError> {
 }
 
 /// The pattern of a refusal: empty on the other side, the expected rule, and the next message at once.
-pub(super) fn refused(stage: &Stage<'_>, content: &Value, said: &str, rule: &str) -> Result<Saw, DemoError> {
+pub(super) fn refused(
+    stage: &Stage<'_>,
+    content: &Value,
+    said: &str,
+    rule: &str,
+) -> Result<Saw, DemoError> {
     let world = stage.world;
     let room = world.wide_room(stage.version)?;
     let crossing = world.say(&room, &world.alice, &world.bob, content)?;

@@ -160,7 +160,13 @@ fn state(
 ) -> Result<Saw, DemoError> {
     let world = stage.world;
     let room = world.room(stage.version, Some(VS_NFD))?;
-    let crossing = world.set(&room, &world.alice, &world.bob, kind, &json!({ key: value }))?;
+    let crossing = world.set(
+        &room,
+        &world.alice,
+        &world.bob,
+        kind,
+        &json!({ key: value }),
+    )?;
     let state = world.bob.state(&room, kind, "").unwrap_or(Value::Null);
     let ok = crossing.empty()
         && crossing.rule().starts_with("dlp.")

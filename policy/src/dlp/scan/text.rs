@@ -60,6 +60,9 @@ impl Scanner<'_> {
     /// All that is found in one text, by start.
     pub(super) fn look(&mut self, text: &str) -> Result<Vec<Hit>, ScanError> {
         self.budget.unit(text.len())?;
+        if self.detectors.prefilter.is_too_short(text) {
+            return Ok(Vec::new());
+        }
         let mut found = Vec::new();
         let views = views(text, &mut self.budget)?;
         let mut original = None;
@@ -160,7 +163,7 @@ impl Search<'_, '_> {
             return Ok(());
         }
         let original = self.view.original(value.0, value.1);
-        let strength = self.strength(value, original);
+        let strength = self.strength(value, original)?;
         if strength == Strength::None {
             return Ok(());
         }
@@ -179,14 +182,20 @@ impl Search<'_, '_> {
         )
     }
 
-    fn strength(&self, value: (usize, usize), original: (usize, usize)) -> Strength {
+    fn strength(
+        &mut self,
+        value: (usize, usize),
+        original: (usize, usize),
+    ) -> Result<Strength, ScanError> {
         let alone = self.detector.alone(&self.view.text[value.0..value.1]);
         let Some(context) = &self.detector.context else {
-            return alone;
+            return Ok(alone);
         };
+        // Both sides, in the view and in the original.
+        self.budget.searched(4 * context.within)?;
         let near = context.is_near(&self.view.text, value.0, value.1)
             || context.is_near(self.original, original.0, original.1);
-        if near { context.strength } else { alone }
+        Ok(if near { context.strength } else { alone })
     }
 
     /// True where every pattern of `all_of` matches near enough.
@@ -195,6 +204,7 @@ impl Search<'_, '_> {
         if detector.all_of.is_empty() {
             return Ok(true);
         }
+        self.budget.searched(2 * detector.within)?;
         let (low, high) = around(&view.text, start, end, detector.within);
         let required = match self.required.take() {
             Some(required) => required,

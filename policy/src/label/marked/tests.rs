@@ -33,7 +33,10 @@ fn lv_3_a_marking_may_stand_under_its_own_level_and_those_above() {
     let secret = label(DE, "GEHEIM");
     assert!(covers(&secret, DE, "GEHEIM"));
     assert!(covers(&secret, DE, "OFFEN"));
-    assert!(covers(&secret, "2.25.999001", "GEHEIM"), "by object identifier");
+    assert!(
+        covers(&secret, "2.25.999001", "GEHEIM"),
+        "by object identifier"
+    );
     assert!(!covers(&secret, DE, "STRENG GEHEIM"));
 }
 
@@ -42,7 +45,10 @@ fn dl_9_a_marking_of_another_policy_is_compared_by_translation_and_not_by_its_wo
     assert!(covers(&label(DE, "GEHEIM"), NATO, "SECRET"));
     assert!(!covers(&label(DE, "VS-VERTRAULICH"), NATO, "SECRET"));
     assert!(covers(&label(NATO, "SECRET"), DE, "VS-VERTRAULICH"));
-    assert!(!covers(&label(DE, "OFFEN"), NATO, "UNCLASSIFIED"), "no counterpart");
+    assert!(
+        !covers(&label(DE, "OFFEN"), NATO, "UNCLASSIFIED"),
+        "no counterpart"
+    );
 }
 
 #[test]
