@@ -130,6 +130,144 @@ fn dl_1_what_only_looks_like_a_kind_is_not_found() {
     );
 }
 
+/// Base64 as keys are written, in lines.
+const LINES: [&str; 3] = [
+    "mfHnunPRaSGemgoerEJ6Aj2W7WvMNfaHRNf8Cr11JiO2U4ajdHQ9ts2wV0lyFWjk",
+    "xcox9hmP/Xb/RqqQYFfVX2JDDK/Zx3alBYdawEg6UteCb6/Jd0Y0Sxi9980U6Frg",
+    "S9e9ufGt1NXo0Q0FLcXSzTbWdSBJoo0B18EiI8We==",
+];
+
+/// Armours as people pass them on: quoted, cut off, commented, in short lines, with a line in front that stands for none.
+fn armours(begin: &str, end: &str) -> Vec<String> {
+    let lines = LINES.join("\n");
+    let quoted = |mark: &str| {
+        let all = format!("{begin}\n{lines}\n{end}");
+        let lines: Vec<String> = all.lines().map(|line| format!("{mark}{line}")).collect();
+        lines.join("\n")
+    };
+    let short: Vec<&str> = LINES[..2]
+        .iter()
+        .flat_map(|line| [&line[..32], &line[32..]])
+        .collect();
+    vec![
+        quoted("> "),
+        quoted("> > "),
+        quoted("| "),
+        format!("{begin}\n{lines}"),
+        format!("{begin}\n{lines}\nEnde! (mehr gibt es nicht.)"),
+        format!("{begin}\n{}", LINES[0]),
+        format!("{begin}\n> {}", short.join("\n> ")),
+        format!("{begin}\nexample\n{lines}\n{end}"),
+        format!("{begin}\n{}\nexample\n{}\nxxxxx\n", LINES[0], LINES[1]),
+        format!("{begin}\n{}\n...\n{lines}\n{end}", "a".repeat(64)),
+        format!("{begin}\n{}.\n{}.\n{end}", LINES[0], LINES[1]),
+        serde_json::to_string(&quoted("> ")).unwrap(),
+    ]
+}
+
+#[test]
+fn dl_1_a_private_key_is_found_however_its_armour_is_passed_on() {
+    let detectors = detectors();
+    let labels = [
+        ("secret.private_key_rsa", "RSA PRIVATE KEY"),
+        ("secret.private_key_ec", "EC PRIVATE KEY"),
+        ("secret.private_key_dsa", "DSA PRIVATE KEY"),
+        ("secret.private_key_pkcs8", "PRIVATE KEY"),
+        (
+            "secret.private_key_pkcs8_encrypted",
+            "ENCRYPTED PRIVATE KEY",
+        ),
+        ("secret.private_key_openssh", "OPENSSH PRIVATE KEY"),
+        ("secret.private_key_pgp", "PGP PRIVATE KEY BLOCK"),
+    ];
+    let mut missed = Vec::new();
+    for (id, label) in labels {
+        let texts = armours(
+            &format!("-----BEGIN {label}-----"),
+            &format!("-----END {label}-----"),
+        );
+        missed.extend(
+            texts
+                .into_iter()
+                .filter(|text| !is_found(&detectors, id, text)),
+        );
+    }
+    let putty = format!(
+        "> PuTTY-User-Key-File-3: ssh-ed25519\n> Encryption: none\n> Private-Lines: 1\n> {}",
+        LINES[0]
+    );
+    let openvpn = "> -----BEGIN OpenVPN Static key V1-----\n> 9a4959559493a7db8f283524b82af002\n> 0ec7e1771432b11bfdec304f7cb88c41";
+    for (id, text) in [
+        ("secret.private_key_putty", putty.as_str()),
+        ("secret.openvpn_static_key", openvpn),
+    ] {
+        if !is_found(&detectors, id, text) {
+            missed.push(text.to_owned());
+        }
+    }
+    assert!(missed.is_empty(), "{}", missed.join("\n---\n"));
+}
+
+#[test]
+fn dl_1_talk_of_a_private_key_is_none() {
+    let detectors = detectors();
+    for text in [
+        "Die Datei beginnt mit -----BEGIN PRIVATE KEY----- und endet mit -----END PRIVATE KEY-----, dazwischen steht der Schlüssel.",
+        "-----BEGIN PRIVATE KEY-----\n<hier den eigenen Schlüssel einsetzen, Donaudampfschifffahrt inbegriffen>\n-----END PRIVATE KEY-----",
+        "-----BEGIN PRIVATE KEY-----\nxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n-----END PRIVATE KEY-----",
+        "-----BEGIN PRIVATE KEY-----\nYOUR_PRIVATE_KEY_HERE\n-----END PRIVATE KEY-----",
+    ] {
+        assert!(
+            !is_found(&detectors, "secret.private_key_pkcs8", text),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn dl_1_a_placeholder_behind_a_secret_does_not_hide_it() {
+    let detectors = detectors();
+    let token = "UmYNJVRK2qX6lw7aZNi51stjBBMZCglk";
+    for added in [
+        "example",
+        "EXAMPLE",
+        "xxxxx",
+        "-here",
+        "_here",
+        "redacted",
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+    ] {
+        for (id, text) in [
+            (
+                "secret.api_key_assignment",
+                format!("api_key = \"{token}{added}\""),
+            ),
+            (
+                "secret.api_key_assignment",
+                format!("api_key = \"{added}{token}\""),
+            ),
+            (
+                "secret.bearer_header",
+                format!("Authorization: Bearer {token}{added}"),
+            ),
+            (
+                "secret.password_assignment",
+                format!("password = 676+fY.MK1kL*I{added}"),
+            ),
+            (
+                "secret.password_assignment",
+                format!("(Passwort: 676+fY.MK1kL*I{added})"),
+            ),
+            (
+                "secret.postgres_url",
+                format!("postgres://app:Qy15qvWGLXvoIZm{added}@db.corp.test/main"),
+            ),
+        ] {
+            assert!(is_found(&detectors, id, &text), "{text}");
+        }
+    }
+}
+
 /// As many near misses as there are values, of every sort that the forms can have.
 fn near_misses(forms: &[&str], random: &mut Random) -> Vec<(Miss, String)> {
     let forms: Vec<Form> = forms.iter().map(|form| Form::parse(form)).collect();
