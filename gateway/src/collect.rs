@@ -554,7 +554,7 @@ impl Collector<'_> {
             sender: pdu.sender().to_owned(),
         };
         let part = Part::new(pdu.event_id(), pdu.origin_server_ts(), &said);
-        (!part.texts.is_empty()).then_some((speaker, part))
+        (!part.is_empty()).then_some((speaker, part))
     }
 
     /// What the room of an event says: known, or asked for; `None` where nobody knows. Where enough was asked for one body,

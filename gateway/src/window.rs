@@ -64,14 +64,13 @@ pub struct Windows {
 }
 
 /// What is being judged, by speaker; each part with the visit that brought it.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Pending {
     visits: u64,
     parts: BTreeMap<Speaker, Vec<(u64, Part)>>,
 }
 
 /// One judgement's view of the windows. As long as it lives, others see what is judged in it.
-#[derive(Debug)]
 pub struct Visit {
     windows: BTreeMap<Speaker, Window>,
     number: u64,
@@ -152,6 +151,14 @@ pub enum WindowError {
         "more than {PENDING_A_WINDOW} messages of one sender in one room are judged at the same moment"
     )]
     Crowded,
+    /// Another process has the windows open.
+    #[error(
+        "windows {path} are in use by another process; stop that one, or give each gateway files of its own"
+    )]
+    InUse {
+        /// The key file.
+        path: String,
+    },
     /// The gateway is stopping.
     #[error("the windows are closed")]
     Stopped,
@@ -242,7 +249,7 @@ impl Windows {
         released: Vec<(Speaker, Part)>,
         now_ms: i64,
     ) -> Result<(), WindowError> {
-        if released.iter().all(|(_, part)| part.texts.is_empty()) {
+        if released.iter().all(|(_, part)| part.is_empty()) {
             return Ok(());
         }
         let (answer, answered) = oneshot::channel();
@@ -290,6 +297,16 @@ impl Drop for Windows {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
+    }
+}
+
+/// Counts, never a text.
+impl std::fmt::Debug for Visit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Visit")
+            .field("number", &self.number)
+            .field("windows", &self.windows.len())
+            .finish_non_exhaustive()
     }
 }
 

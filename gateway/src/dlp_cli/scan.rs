@@ -125,11 +125,7 @@ impl Scanner {
             What::Text(text) => {
                 let tree = Tree::String(text.clone());
                 let mut findings = self.detectors.scan(&tree, "/text")?;
-                let said = Said {
-                    pointer: "/text".to_owned(),
-                    text,
-                    offset: 0,
-                };
+                let said = Said::new("/text", text);
                 let place = Place::of_line(number);
                 findings.extend(self.together(&place, &[said], windows)?);
                 Ok(findings)

@@ -247,7 +247,7 @@ fn a_marking_names_a_level_of_a_given_policy_or_of_a_sample() {
     let policy = folder.path().join("own.xml");
     let own_policy = sample
         .replace("HEALTH-SAMPLE", "OWN")
-        .replace("\"ÖFFENTLICH\"", "\"GEHEIM\"");
+        .replace("ÖFFENTLICH", "GEHEIM");
     fs::write(&policy, own_policy).unwrap();
     let said = dlp(
         &["scan", "--rules", &own, "--spif", policy.to_str().unwrap()],

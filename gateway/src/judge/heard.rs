@@ -14,6 +14,8 @@ use crate::window::Speaker;
 pub(super) struct Heard {
     before: Vec<String>,
     after: Vec<String>,
+    html_before: Vec<String>,
+    html_after: Vec<String>,
 }
 
 impl Heard {
@@ -22,14 +24,29 @@ impl Heard {
         Self {
             before: owned(&around.before),
             after: owned(&around.after),
+            html_before: owned(&around.html_before),
+            html_after: owned(&around.html_after),
         }
     }
 
     pub(super) fn around(&self) -> Around<'_> {
         Around {
-            before: self.before.iter().map(String::as_str).collect(),
-            after: self.after.iter().map(String::as_str).collect(),
+            before: lent(&self.before),
+            after: lent(&self.after),
+            html_before: lent(&self.html_before),
+            html_after: lent(&self.html_after),
         }
+    }
+}
+
+fn lent(texts: &[String]) -> Vec<&str> {
+    texts.iter().map(String::as_str).collect()
+}
+
+/// Never the texts.
+impl std::fmt::Debug for Heard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.around().fmt(f)
     }
 }
 

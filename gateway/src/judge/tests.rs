@@ -43,7 +43,7 @@ fn message(content: serde_json::Value) -> Material {
 fn event(kind: &str, state_key: Option<&str>, content: serde_json::Value) -> Material {
     let mut event = json!({
         "type": kind, "room_id": ROOM, "sender": "@bob:low.test", "content": content, "depth": 1,
-        "auth_events": [], "prev_events": [], "origin_server_ts": 1, "hashes": {"sha256": "x"}, "signatures": {},
+        "auth_events": [], "prev_events": [], "origin_server_ts": 1, "hashes": {"sha256": "A".repeat(43)}, "signatures": {},
     });
     if let Some(state_key) = state_key {
         event["state_key"] = json!(state_key);

@@ -58,6 +58,7 @@ impl Keys {
             .mode(0o600)
             .open(path);
         let file = opened.map_err(|error| disk(path, &error))?;
+        lock(path, &file)?;
         let length = file.metadata().map_err(|error| disk(path, &error))?.len();
         let mut keys = Self {
             path: path.to_owned(),
@@ -176,6 +177,18 @@ impl Drop for Keys {
     fn drop(&mut self) {
         // The process may live on; its keys need not.
         self.slots = [Slot::Free; SLOTS];
+    }
+}
+
+/// Two processes would write keys of their own into the same slot. The lock ends with the file's handle.
+fn lock(path: &Path, file: &File) -> Result<(), WindowError> {
+    use rustix::fs::{FlockOperation, flock};
+    match flock(file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(()),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(WindowError::InUse {
+            path: path.display().to_string(),
+        }),
+        Err(error) => Err(disk(path, &error)),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use sha2::{Digest, Sha256};
+use sluice_policy::dlp::Part;
 
 use super::Speaker;
 
@@ -19,29 +20,22 @@ pub(super) fn whose(speaker: &Speaker) -> Whose {
 }
 
 /// Nonce, ciphertext and tag; `None` where the library fails.
-pub(super) fn seal(
-    key: &[u8; 32],
-    whose: &Whose,
-    event_id: &str,
-    texts: &[String],
-) -> Option<Vec<u8>> {
-    let mut bytes = serde_json::to_vec(texts).ok()?;
+pub(super) fn seal(key: &[u8; 32], whose: &Whose, part: &Part) -> Option<Vec<u8>> {
+    let mut bytes = serde_json::to_vec(&(&part.texts, &part.html)).ok()?;
     let key = RandomizedNonceKey::new(&AES_256_GCM, key).ok()?;
     let nonce = key
-        .seal_in_place_append_tag(bound(whose, event_id), &mut bytes)
+        .seal_in_place_append_tag(bound(whose, &part.event_id), &mut bytes)
         .ok()?;
     let mut sealed = nonce.as_ref().to_vec();
     sealed.append(&mut bytes);
     Some(sealed)
 }
 
+/// Texts as read without HTML, and with it.
+pub(super) type Texts = (Vec<String>, Vec<String>);
+
 /// The texts; `None` where it is not what was sealed.
-pub(super) fn open(
-    key: &[u8; 32],
-    whose: &Whose,
-    event_id: &str,
-    sealed: &[u8],
-) -> Option<Vec<String>> {
+pub(super) fn open(key: &[u8; 32], whose: &Whose, event_id: &str, sealed: &[u8]) -> Option<Texts> {
     let (nonce, rest) = sealed.split_first_chunk::<NONCE_LEN>()?;
     let mut bytes = rest.to_vec();
     let key = RandomizedNonceKey::new(&AES_256_GCM, key).ok()?;

@@ -96,10 +96,9 @@ impl Store {
             });
         }
         let mut sealed = Vec::with_capacity(released.len());
-        for (speaker, part) in released.iter().filter(|(_, part)| !part.texts.is_empty()) {
+        for (speaker, part) in released.iter().filter(|(_, part)| !part.is_empty()) {
             let whose = whose(speaker);
-            let texts = seal::seal(&key, &whose, &part.event_id, &part.texts)
-                .ok_or_else(|| lock(&self.keys).damaged())?;
+            let texts = seal::seal(&key, &whose, part).ok_or_else(|| lock(&self.keys).damaged())?;
             sealed.push((whose, part, texts));
         }
         let added = write(&mut self.connection, &sealed, now_ms, slice);
@@ -214,8 +213,10 @@ impl Reader {
                 continue;
             };
             let texts = seal::open(&key, &whose, &row.event_id, &row.sealed);
+            let (texts, html) = texts.ok_or_else(|| self.changed())?;
             window.push(Part {
-                texts: texts.ok_or_else(|| self.changed())?,
+                texts,
+                html,
                 event_id: row.event_id,
                 sent_ms: row.sent,
             });

@@ -56,6 +56,7 @@ fn part(event_id: &str, text: &str) -> Part {
         event_id: event_id.to_owned(),
         sent_ms: 0,
         texts: vec![text.to_owned()],
+        html: Vec::new(),
     }
 }
 
@@ -296,4 +297,51 @@ fn one_sender_cannot_crowd_what_is_being_judged() {
             .is_ok()
     );
     assert!(lock(&windows.pending).parts.is_empty());
+}
+
+#[test]
+fn what_is_read_with_html_lives_through_a_restart() {
+    let world = World::new();
+    let html = Part {
+        texts: vec!["hallo".to_owned()],
+        html: vec!["DE89 3704".to_owned()],
+        ..part("$1", "")
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let windows = world.opened(NOW);
+    runtime
+        .block_on(windows.append(vec![(alice(), html)], NOW))
+        .unwrap();
+    drop(windows);
+    let windows = world.opened(NOW);
+    let visit = windows
+        .enter(BTreeMap::from([(alice(), Vec::new())]), NOW)
+        .unwrap();
+    let window = visit.window(&alice());
+    let around = window.around("$2", 0);
+    assert_eq!(around.before, ["hallo"]);
+    assert_eq!(around.html_before, ["DE89 3704"]);
+}
+
+#[test]
+fn a_second_process_cannot_use_the_same_windows() {
+    let world = World::new();
+    let first = world.opened(NOW);
+    let error = world.open(NOW).unwrap_err();
+    assert!(matches!(error, WindowError::InUse { .. }));
+    assert!(error.to_string().contains("stop that one"));
+    drop(first);
+    assert!(world.open(NOW).is_ok());
+}
+
+#[test]
+fn what_debug_shows_of_a_visit_is_no_text() {
+    let world = World::new();
+    let windows = world.opened(NOW);
+    say(&windows, "$1", "Geheimnis", NOW).unwrap();
+    let says = BTreeMap::from([(alice(), vec![part("$2", "Geheimnis")])]);
+    let visit = windows.enter(says, NOW).unwrap();
+    assert!(!format!("{visit:?} {windows:?}").contains("Geheim"));
 }

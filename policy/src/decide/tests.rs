@@ -263,7 +263,7 @@ impl Sent {
             seen: &self.seen,
             around: Around {
                 before: self.before.clone(),
-                after: Vec::new(),
+                ..Around::default()
             },
         }
     }

@@ -29,6 +29,8 @@ pub(super) use self::words::{Word, spellings};
 
 /// Words found in a text before those found twice are put together.
 const MAX_LOOSE_HITS: usize = 4096;
+/// Memory for the states of that automaton that a text has met, at most, in bytes a thread.
+const TOGETHER_STATES: usize = 8 * 1024 * 1024;
 /// What comparing a word costs, in bytes searched.
 const BYTES_PER_WORD: usize = 8;
 /// Patterns that are tried together, at most.
@@ -58,6 +60,8 @@ pub(super) struct Facts<'f> {
     words: Vec<u32>,
     /// True where letters or digits stand in it that only Unicode takes for those of ASCII.
     odd: bool,
+    /// True where all of it is ordinary Western writing, see [`is_plain`].
+    plain: bool,
     digits: Digits,
     shapes: Shapes,
     /// The patterns that are tried together.
@@ -107,6 +111,11 @@ impl Needs {
 }
 
 impl Facts<'_> {
+    /// True for text in which no check can find anything.
+    pub(super) fn is_plain(&self) -> bool {
+        self.plain
+    }
+
     fn has(&self, word: u32) -> bool {
         self.words.binary_search(&word).is_ok()
     }
@@ -211,6 +220,7 @@ impl Prefilter {
             text,
             words,
             odd: is_odd(text),
+            plain: is_plain(text),
             digits: Digits::of_text(text),
             shapes: Shapes::of_text(text),
             together: self.together.as_ref(),
@@ -269,6 +279,7 @@ fn together(list: &mut [Detector]) -> Option<RegexSet> {
     let texts = chosen.iter().map(|pattern| pattern.as_str());
     let built = RegexSetBuilder::new(texts)
         .size_limit(TOGETHER_BYTES)
+        .dfa_size_limit(TOGETHER_STATES)
         .build();
     let set = built.ok()?;
     for pattern in chosen {
@@ -305,6 +316,16 @@ fn sort(list: &mut Vec<u32>) {
 fn is_odd(text: &str) -> bool {
     !text.is_ascii()
         && (has_high_byte(text) || FOLDED.iter().any(|(letter, _)| text.contains(*letter)))
+}
+
+/// True for text of ASCII, Latin letters in one piece and the signs of German and English typesetting: one script, and
+/// nothing invisible, right-to-left or combining.
+fn is_plain(text: &str) -> bool {
+    let plain = |c: char| {
+        matches!(c, '\u{a1}'..='\u{ac}' | '\u{ae}'..='\u{17e}' | '\u{2013}' | '\u{2014}' | '\u{2018}'..='\u{201e}'
+            | '\u{2026}' | '\u{20ac}')
+    };
+    text.is_ascii() || text.chars().all(|c| c.is_ascii() || plain(c))
 }
 
 /// True where a byte begins a character of a script with digits: none of Latin, Greek or Cyrillic, of the punctuation

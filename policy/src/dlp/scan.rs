@@ -51,6 +51,12 @@ impl<'d> Scanner<'d> {
         Ok(self.finish())
     }
 
+    /// What one text shows. Several texts in one scan share its budget, and nothing else.
+    pub(super) fn text(&mut self, text: &str) -> Result<Vec<Finding>, ScanError> {
+        self.field(text)?;
+        Ok(self.finish())
+    }
+
     fn walk(&mut self, tree: &Tree, depth: usize) -> Result<(), ScanError> {
         within(depth, MAX_DEPTH, "levels")?;
         match tree {
@@ -188,7 +194,7 @@ impl<'d> Scanner<'d> {
     }
 
     /// Leaves out what too few different values were found of.
-    fn finish(self) -> Vec<Finding> {
+    fn finish(&mut self) -> Vec<Finding> {
         let mut values: BTreeMap<usize, BTreeSet<ValueHash>> = BTreeMap::new();
         for (detector, finding) in &self.found {
             values.entry(*detector).or_default().extend(&finding.values);
@@ -197,7 +203,7 @@ impl<'d> Scanner<'d> {
             let distinct = values.get(detector).map_or(0, BTreeSet::len);
             distinct >= self.detectors.list[*detector].min_distinct
         };
-        let found = self.found.into_iter();
+        let found = std::mem::take(&mut self.found).into_iter();
         found
             .filter(|(detector, _)| enough(detector))
             .map(|(_, finding)| finding)

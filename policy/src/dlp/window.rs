@@ -12,69 +12,114 @@
 //! only under a key that is erased with it.
 
 mod joined;
+mod quiet;
 mod said;
 mod scan;
 
 use std::collections::{BTreeMap, VecDeque};
 
 pub use joined::{Seen, joined};
+use said::Shown;
 pub use said::{MAX_SAID, Said, said};
 
 /// Earlier messages of a window at most.
 pub const WINDOW_MESSAGES: usize = 10;
 /// How far apart messages of a window are said at most, in milliseconds.
 pub const WINDOW_MS: i64 = 10 * 60 * 1000;
-/// Bytes that are kept of one message at most: its end, where a value that goes on begins.
+/// Bytes that are kept of one message: of its texts the ends, where a value that goes on begins. Each has a fair share,
+/// which short texts leave to long ones.
 pub const KEPT_BYTES: usize = 2048;
-/// Bytes of earlier messages that are read together with a new one at most; the latest count.
-pub const WINDOW_BYTES: usize = 8192;
+/// Bytes that are kept of each text in any case, so that many texts do not push one another out.
+pub const KEPT_OF_TEXT: usize = 32;
+/// Bytes of texts around an event that are read together with it at most; with more around it, it is not read to its end,
+/// see [`super::ScanError`], and so held.
+pub const WINDOW_BYTES: usize = 32 * 1024;
 
 /// One message of a window.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Part {
     /// The event.
     pub event_id: String,
     /// When its sender's homeserver says that it was sent, in milliseconds since 1970.
     pub sent_ms: i64,
-    /// Its texts, in the order of [`said`], together at most [`KEPT_BYTES`].
+    /// The ends of its texts, in the order of [`said`], as read without HTML; [`KEPT_BYTES`].
     pub texts: Vec<String>,
+    /// The same as read with HTML; empty where that says nothing else.
+    pub html: Vec<String>,
 }
 
 /// What one sender has said in one room lately.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Window {
     parts: VecDeque<Part>,
 }
 
 /// What was said around an event by its sender in its room.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Around<'w> {
-    /// Before it, in order.
+    /// Before it, in order, as read without HTML.
     pub before: Vec<&'w str>,
     /// After it: only where history is pulled.
     pub after: Vec<&'w str>,
+    /// Before it, as read with HTML; empty as `html_after` is where nothing else was said in HTML.
+    pub html_before: Vec<&'w str>,
+    /// After it, as read with HTML.
+    pub html_after: Vec<&'w str>,
 }
 
 impl Part {
-    /// Keeps the end of the texts of an event.
+    /// Keeps the ends of the texts of an event.
     #[must_use]
     pub fn new(event_id: &str, sent_ms: i64, said: &[Said<'_>]) -> Self {
-        let mut left = KEPT_BYTES;
-        let mut texts: Vec<String> = Vec::new();
-        for said in said.iter().rev() {
-            let kept = tail(said.text, left);
-            left -= kept.len();
-            if !kept.is_empty() {
-                texts.push(kept.to_owned());
-            }
-        }
-        texts.reverse();
+        let differs = said.iter().any(|said| said.shown == Shown::Html);
+        let read = |not: Shown| {
+            let read = said.iter().filter(move |said| said.shown != not);
+            kept(&read.map(|said| said.text.as_ref()).collect::<Vec<_>>())
+        };
         Self {
             event_id: event_id.to_owned(),
             sent_ms,
-            texts,
+            texts: read(Shown::Html),
+            html: if differs {
+                read(Shown::Plain)
+            } else {
+                Vec::new()
+            },
         }
     }
+
+    /// Whether nothing is said.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.texts.is_empty() && self.html.is_empty()
+    }
+
+    fn read_with_html(&self) -> &[String] {
+        if self.html.is_empty() {
+            &self.texts
+        } else {
+            &self.html
+        }
+    }
+}
+
+/// The ends of texts, by fair shares of [`KEPT_BYTES`].
+fn kept(texts: &[&str]) -> Vec<String> {
+    let mut lengths: Vec<usize> = texts.iter().map(|text| text.len()).collect();
+    lengths.sort_unstable();
+    let mut left = KEPT_BYTES;
+    let mut share = KEPT_OF_TEXT;
+    for (number, length) in lengths.iter().enumerate() {
+        let of_each = left / (lengths.len() - number);
+        share = of_each.max(KEPT_OF_TEXT);
+        if *length > of_each {
+            break;
+        }
+        left -= length;
+        share = share.max(*length);
+    }
+    let ends = texts.iter().map(|text| tail(text, share).to_owned());
+    ends.filter(|text| !text.is_empty()).collect()
 }
 
 impl Window {
@@ -84,7 +129,7 @@ impl Window {
             .parts
             .iter()
             .any(|known| known.event_id == part.event_id);
-        if known || part.texts.is_empty() {
+        if known || part.is_empty() {
             return;
         }
         self.parts.push_back(part);
@@ -95,17 +140,27 @@ impl Window {
 
     /// What was said around an event, which is not its own predecessor; by the time of sending, of equal times as it came.
     #[must_use]
-    pub fn around(&self, event_id: &str, sent_ms: i64) -> Around<'_> {
+    pub fn around<'w>(&'w self, event_id: &str, sent_ms: i64) -> Around<'w> {
         let near = |part: &&Part| {
             part.event_id != event_id && part.sent_ms.abs_diff(sent_ms) <= WINDOW_MS.unsigned_abs()
         };
-        let mut parts: Vec<&Part> = self.parts.iter().filter(near).collect();
+        let mut parts: Vec<&'w Part> = self.parts.iter().filter(near).collect();
         parts.sort_by_key(|part| part.sent_ms);
         let (before, after): (Vec<_>, Vec<_>) =
             parts.into_iter().partition(|part| part.sent_ms <= sent_ms);
+        let differs = before
+            .iter()
+            .chain(&after)
+            .any(|part| !part.html.is_empty());
+        let html = |parts: &[&'w Part]| match differs {
+            true => texts(parts, Part::read_with_html),
+            false => Vec::new(),
+        };
         Around {
-            before: latest(texts(before)),
-            after: earliest(texts(after)),
+            html_before: html(&before),
+            html_after: html(&after),
+            before: texts(&before, |part| &part.texts),
+            after: texts(&after, |part| &part.texts),
         }
     }
 
@@ -116,7 +171,7 @@ impl Window {
 }
 
 /// Windows of many senders and rooms: of one body, or of a file of messages.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Windows(BTreeMap<(String, String), Window>);
 
 impl Windows {
@@ -133,31 +188,9 @@ impl Windows {
     }
 }
 
-fn texts(parts: Vec<&Part>) -> Vec<&str> {
-    let texts = parts.into_iter().flat_map(|part| &part.texts);
+fn texts<'w>(parts: &[&'w Part], read: impl Fn(&'w Part) -> &'w [String]) -> Vec<&'w str> {
+    let texts = parts.iter().flat_map(|part| read(part));
     texts.map(String::as_str).collect()
-}
-
-/// The last texts, together at most [`WINDOW_BYTES`].
-fn latest(mut texts: Vec<&str>) -> Vec<&str> {
-    let mut left = WINDOW_BYTES;
-    for text in texts.iter_mut().rev() {
-        *text = tail(text, left);
-        left -= text.len();
-    }
-    texts.retain(|text| !text.is_empty());
-    texts
-}
-
-/// The first texts, together at most [`WINDOW_BYTES`].
-fn earliest(mut texts: Vec<&str>) -> Vec<&str> {
-    let mut left = WINDOW_BYTES;
-    for text in &mut texts {
-        *text = head(text, left);
-        left -= text.len();
-    }
-    texts.retain(|text| !text.is_empty());
-    texts
 }
 
 /// The last characters that fit into `bytes`.

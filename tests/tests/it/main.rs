@@ -12,6 +12,7 @@ mod canary_real;
 mod chaos;
 mod client_nio;
 mod denials;
+mod dlp_oracle;
 mod dlp_stories;
 mod failures;
 mod figures;

@@ -7,6 +7,10 @@ use crate::dlp::view::{normal_words, plain_of_html};
 /// Words that may be put together of others; more of them are a difference.
 const MAX_SPELLED: usize = 32;
 
+/// Places where such a word may begin, and words that it may be put together of; beyond them it is a difference.
+const MAX_STARTS: usize = 64;
+const MAX_PARTS: usize = 32;
+
 /// True where a message's HTML shows another text than its plain body: a word that only one of them has.
 ///
 /// What a client adds to one side is no difference: quotes of the message replied to, marks of Markdown, numbers of lists,
@@ -65,9 +69,10 @@ impl Words {
 
     /// True where words behind each other make up this one.
     fn spells(&self, word: &str) -> bool {
-        (0..self.whole.len()).any(|from| {
+        let starts = (0..self.whole.len()).filter(|at| word.starts_with(self.whole[*at].as_str()));
+        starts.take(MAX_STARTS).any(|from| {
             let mut rest = word;
-            for part in &self.whole[from..] {
+            for part in self.whole[from..].iter().take(MAX_PARTS) {
                 match rest.strip_prefix(part.as_str()) {
                     Some("") => return true,
                     Some(left) => rest = left,

@@ -26,17 +26,31 @@ pub(super) fn spans(text: &str) -> Vec<Span> {
 
 fn useless(text: &str) -> Vec<Span> {
     let mut before = None;
+    let mut last = None;
     let mut spans = Vec::new();
     let mut characters = text.char_indices().peekable();
     while let Some((at, c)) = characters.next() {
         let next = characters.peek().map(|(_, next)| *next);
-        if is_ignorable(c) && !is_tag(c) && !is_of_use(c, at, before, next) {
-            spans.push((at, at + c.len_utf8()));
-        } else if !is_ignorable(c) {
+        if !is_ignorable(c) {
             before = Some(c);
+        } else if !is_tag(c) && (is_repeated(c, last, next) || !is_of_use(c, at, before, next)) {
+            spans.push((at, at + c.len_utf8()));
         }
+        last = Some(c);
     }
     spans
+}
+
+/// True for an invisible character behind another one, but for the joiner behind the selector of an emoji, and controls of
+/// direction, which have a check of their own.
+fn is_repeated(c: char, last: Option<char>, next: Option<char>) -> bool {
+    let emoji = last == Some('\u{fe0f}') && c == JOINER && is_symbol(next);
+    let seen = last.is_some_and(|last| is_ignorable(last) && !is_direction(last));
+    seen && !emoji && !is_direction(c)
+}
+
+fn is_direction(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// True where an invisible character does what it is for, after `before` and in front of `next`.

@@ -34,6 +34,14 @@ fn dl_3_evasion_itself_is_found() {
             "G\u{ad}E\u{ad}H\u{2060}E\u{34f}I\u{feff}M",
         ),
         (
+            Check::Invisible,
+            "ok \u{1f600}\u{e0137}\u{e0135}\u{e0138}\u{e0135}\u{e0139}\u{e013d}",
+        ),
+        (
+            Check::Invisible,
+            "a\u{200e}\u{200e}\u{200f}\u{200e}\u{200f}\u{200e}b",
+        ),
+        (
             Check::Combining,
             "G\u{301}\u{302}\u{303}\u{304}\u{305}EHEIM",
         ),
@@ -132,4 +140,12 @@ fn html_that_says_something_else_is_a_difference() {
     ] {
         assert!(html_differs(body, html), "{body:?} {html:?}");
     }
+}
+
+#[test]
+fn comparing_many_words_costs_little() {
+    let start = std::time::Instant::now();
+    let html = format!("{}b", "a".repeat(30_000));
+    assert!(html_differs(&"a ".repeat(16_000), &html));
+    assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
 }

@@ -118,7 +118,7 @@ impl Search<'_, '_> {
 
     /// A check sees the text as it stands.
     fn check(&mut self, check: Check) -> Result<(), ScanError> {
-        if self.view.name != ViewName::Raw {
+        if self.view.name != ViewName::Raw || self.facts.is_plain() {
             return Ok(());
         }
         let spans = check::run(check, self.original);

@@ -36,10 +36,13 @@ pub(super) fn join(text: &str) -> Vec<Made> {
     });
     let second = second.then(|| {
         replaced(text, &runs, |run, made| {
-            spelled::is_spelled(run) && spelled::join_all(run, text, made)
+            spelled::is_spelled(run, text) && spelled::join_all(run, text, made)
         })
     });
-    [first, second.flatten()].into_iter().flatten().collect()
+    let second = second.flatten();
+    let same = first.as_ref().map(|made| &made.text) == second.as_ref().map(|made| &made.text);
+    let second = second.filter(|_| !same);
+    [first, second].into_iter().flatten().collect()
 }
 
 /// The text with runs replaced, `None` where none is.

@@ -206,7 +206,7 @@ impl Pass {
         let letters = word.len() - digits;
         let groupable = match classes {
             DIGIT => true,
-            UPPER => word.len() <= MAX_LETTERS,
+            UPPER => word.len() <= MAX_WORD_LETTERS,
             _ => word.len() == 1 || (digits > 0 && letters <= MAX_LETTERS),
         };
         if !groupable || at - self.word_end > MAX_GAP_BYTES {
@@ -309,6 +309,8 @@ fn is_mixed(word: &[u8]) -> bool {
     word.iter().skip(1).any(u8::is_ascii_uppercase)
 }
 
+/// Letters of a piece of a word in capitals at most.
+pub(super) const MAX_WORD_LETTERS: usize = 12;
 /// Letters in a group of a number at most.
 pub(super) const MAX_LETTERS: usize = 4;
 /// Characters of a line of wrapped base64 at least.

@@ -1,6 +1,6 @@
 //! Several texts as one, in the ways in which a value may be cut, and the way back.
 
-use super::said::Said;
+use super::said::{Said, Shown};
 use super::{Around, head, tail};
 use crate::unicode::ascii_digit;
 
@@ -8,17 +8,17 @@ use crate::unicode::ascii_digit;
 const CURRENT_BYTES: usize = 8192;
 
 /// Texts put together.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Seen {
     /// All of them.
     pub text: String,
     /// Those of the event itself.
-    pieces: Vec<Piece>,
+    pub(super) pieces: Vec<Piece>,
 }
 
 /// A text of the event within a joined one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Piece {
+pub(super) struct Piece {
     start: usize,
     end: usize,
     /// Number of the text.
@@ -41,12 +41,29 @@ pub(super) struct Place {
 /// Every way to read the texts of an event together with those around it; none where there is only one text.
 #[must_use]
 pub fn joined(around: &Around<'_>, current: &[Said<'_>]) -> Vec<Seen> {
-    let texts = in_order(around, current);
-    let alone = around.before.is_empty() && around.after.is_empty() && current.len() < 2;
-    if alone || current.is_empty() {
+    let mut seen = ways(&in_order(
+        &around.before,
+        current,
+        Shown::Html,
+        &around.after,
+    ));
+    let html_around = !around.html_before.is_empty() || !around.html_after.is_empty();
+    let html = html_around || current.iter().any(|said| said.shown == Shown::Html);
+    if html {
+        let (before, after) = match html_around {
+            true => (&around.html_before, &around.html_after),
+            false => (&around.before, &around.after),
+        };
+        seen.extend(ways(&in_order(before, current, Shown::Plain, after)));
+    }
+    seen
+}
+
+fn ways(texts: &[Text<'_>]) -> Vec<Seen> {
+    if texts.len() < 2 || texts.iter().all(|text| text.current.is_none()) {
         return Vec::new();
     }
-    let mut seen = vec![join(&texts, "\n"), join(&texts, " "), join(&texts, "")];
+    let mut seen = vec![join(texts, "\n"), join(texts, " "), join(texts, "")];
     // A number that goes on behind a "wait a moment".
     let numbers: Vec<Text<'_>> = texts.iter().copied().filter(Text::has_digit).collect();
     if numbers.len() > 1 && numbers.len() < texts.len() {
@@ -72,22 +89,31 @@ impl Text<'_> {
     }
 }
 
-fn in_order<'a>(around: &Around<'a>, current: &[Said<'a>]) -> Vec<Text<'a>> {
+fn in_order<'a>(
+    before: &[&'a str],
+    current: &'a [Said<'_>],
+    not: Shown,
+    after: &[&'a str],
+) -> Vec<Text<'a>> {
     let other = |text: &&'a str| Text {
         text: text.trim(),
         current: None,
     };
-    let mut texts: Vec<Text<'a>> = around.before.iter().map(other).collect();
-    for (number, said) in current.iter().enumerate() {
+    let mut texts: Vec<Text<'a>> = before.iter().map(other).collect();
+    let read = current
+        .iter()
+        .enumerate()
+        .filter(|(_, said)| said.shown != not);
+    for (number, said) in read {
         if said.text.len() <= CURRENT_BYTES {
-            texts.push(own(said.text, number, 0));
+            texts.push(own(&said.text, number, 0));
         } else {
-            let end = tail(said.text, CURRENT_BYTES / 2);
-            texts.push(own(head(said.text, CURRENT_BYTES / 2), number, 0));
+            let end = tail(&said.text, CURRENT_BYTES / 2);
+            texts.push(own(head(&said.text, CURRENT_BYTES / 2), number, 0));
             texts.push(own(end, number, said.text.len() - end.len()));
         }
     }
-    texts.extend(around.after.iter().map(other));
+    texts.extend(after.iter().map(other));
     texts
 }
 

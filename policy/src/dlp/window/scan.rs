@@ -1,8 +1,9 @@
 //! The detectors over joined texts.
 
-use ruma_common::CanonicalJsonValue as Tree;
-
-use super::{Around, Said, joined};
+use super::joined::{Place, joined};
+use super::{Around, MAX_SAID, Said, WINDOW_BYTES};
+use crate::dlp::budget::{MAX_FINDINGS, within};
+use crate::dlp::scan::Scanner;
 use crate::dlp::{Detectors, Finding, Scan, ScanError};
 
 impl Detectors {
@@ -19,63 +20,90 @@ impl Detectors {
         around: &Around<'_>,
         current: &[Said<'_>],
     ) -> Result<Vec<Finding>, ScanError> {
-        let mut alone = Alone {
-            detectors: self,
-            options,
-            current,
-            found: vec![None; current.len()],
-        };
+        looked_at(around, current)?;
+        // One scan, so that all ways to read the texts share one budget.
+        let mut scanner = Scanner::new(self, *options, "");
+        let mut alone = Alone::of(current);
         let mut findings: Vec<Finding> = Vec::new();
         for seen in joined(around, current) {
-            for finding in self.text(options, &seen.text)? {
+            for finding in scanner.text(&seen.text)? {
                 let Some(place) = seen.place(finding.start, finding.end) else {
                     continue;
                 };
                 let Some(said) = current.get(place.current) else {
                     continue;
                 };
-                let finding = Finding {
-                    field: said.pointer.clone(),
-                    start: place.start + said.offset,
-                    end: place.end + said.offset,
-                    ..finding
-                };
-                if !(place.whole && alone.shows(place.current, &finding)?) {
-                    add(&mut findings, finding);
+                if place.whole && alone.shows(&mut scanner, &place, &finding)? {
+                    continue;
                 }
+                let (start, end) = said.span(place.start, place.end);
+                let field = said.pointer.clone();
+                add(
+                    &mut findings,
+                    Finding {
+                        field,
+                        start,
+                        end,
+                        ..finding
+                    },
+                );
+                within(findings.len(), MAX_FINDINGS, "findings")?;
             }
         }
         Ok(findings)
     }
+}
 
-    fn text(&self, options: &Scan<'_>, text: &str) -> Result<Vec<Finding>, ScanError> {
-        self.scan_with(options, &Tree::String(text.to_owned()), "")
-    }
+/// Fails where not all of what was said can be read together.
+fn looked_at(around: &Around<'_>, current: &[Said<'_>]) -> Result<(), ScanError> {
+    within(current.len(), MAX_SAID, "texts of one event")?;
+    let bytes = |one: &[&str], other: &[&str]| {
+        let texts = one.iter().chain(other);
+        texts.map(|text| text.len()).sum()
+    };
+    let what = "bytes of messages around one";
+    within(bytes(&around.before, &around.after), WINDOW_BYTES, what)?;
+    within(
+        bytes(&around.html_before, &around.html_after),
+        WINDOW_BYTES,
+        what,
+    )
 }
 
 /// What each text of the event shows alone, looked at where it is asked for.
 struct Alone<'a> {
-    detectors: &'a Detectors,
-    options: &'a Scan<'a>,
     current: &'a [Said<'a>],
     found: Vec<Option<Vec<Finding>>>,
 }
 
-impl Alone<'_> {
+impl<'a> Alone<'a> {
+    fn of(current: &'a [Said<'a>]) -> Self {
+        Self {
+            current,
+            found: vec![None; current.len()],
+        }
+    }
+
     /// Whether a text shows a finding as surely by itself.
-    fn shows(&mut self, number: usize, finding: &Finding) -> Result<bool, ScanError> {
+    fn shows(
+        &mut self,
+        scanner: &mut Scanner<'_>,
+        place: &Place,
+        finding: &Finding,
+    ) -> Result<bool, ScanError> {
+        let number = place.current;
         let (Some(said), Some(found)) = (self.current.get(number), self.found.get_mut(number))
         else {
             return Ok(false);
         };
         let known = match found {
             Some(known) => known,
-            None => found.insert(self.detectors.text(self.options, said.text)?),
+            None => found.insert(scanner.text(&said.text)?),
         };
         Ok(known.iter().any(|alone| {
             alone.detector == finding.detector
-                && alone.start + said.offset < finding.end
-                && finding.start < alone.end + said.offset
+                && alone.start < place.end
+                && place.start < alone.end
                 && alone.strength >= finding.strength
         }))
     }

@@ -7,7 +7,7 @@ use ruma_common::{CanonicalJsonObject as Object, CanonicalJsonValue};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::dlp::{Detectors, Finding, Scan, Strength};
+use crate::dlp::{Detectors, Finding, Scan, ScanError, Strength};
 use crate::label::Spifs;
 
 const RULES: &str = r#"
@@ -194,7 +194,7 @@ fn pointers(event_type: &str, value: Value) -> Vec<(String, String)> {
     let content = object(value);
     said(event_type, &content, "")
         .into_iter()
-        .map(|said| (said.pointer, said.text.to_owned()))
+        .map(|said| (said.pointer, said.text.into_owned()))
         .collect()
 }
 
@@ -261,10 +261,131 @@ fn what_is_kept_and_read_is_bounded() {
     }
     let around = window.around("$x", 0);
     let bytes: usize = around.before.iter().map(|text| text.len()).sum();
-    assert_eq!(bytes, WINDOW_BYTES);
+    assert_eq!(bytes, WINDOW_MESSAGES * KEPT_BYTES);
+    assert!(bytes < WINDOW_BYTES);
     let current = text(&"x".repeat(60_000));
     let seen = joined(&around, &said("m.room.message", &current, ""));
-    assert!(seen.iter().all(|seen| seen.text.len() < 3 * WINDOW_BYTES));
+    assert!(seen.iter().all(|seen| seen.text.len() < 2 * WINDOW_BYTES));
+}
+
+/// What only the window shows of the last of these contents.
+fn last_shown(contents: &[Value]) -> Vec<Finding> {
+    let contents: Vec<Object> = contents.iter().cloned().map(object).collect();
+    let mut window = Window::default();
+    let mut findings = Vec::new();
+    for (number, content) in contents.iter().enumerate() {
+        let id = format!("${number}");
+        let said = said("m.room.message", content, "/event/content");
+        findings = detectors()
+            .scan_window(&Scan::default(), &window.around(&id, 0), &said)
+            .unwrap();
+        window.push(Part::new(&id, 0, &said));
+    }
+    findings
+}
+
+#[test]
+fn dl_3_halves_in_html_that_says_something_else_are_read_together() {
+    let html = |body: &str, html: &str| json!({ "body": body, "formatted_body": html });
+    let found = last_shown(&[
+        html("hallo", "<p>DE89 3704 <b>0044</b></p>"),
+        html("welt", "<!-- x -->0532 <i>0130</i> 00"),
+    ]);
+    assert_eq!(found[0].field, "/event/content/formatted_body");
+    assert_eq!(spans(&found), [("test.iban", 0, 29)]);
+    let noise = ["1 eins", "2 zwei", "3 drei"];
+    let parts = ["DE89", "3704 0044", "0532 0130 00"];
+    let shown: Vec<Value> = (0..3).map(|at| html(noise[at], parts[at])).collect();
+    assert_eq!(spans(&last_shown(&shown)), [("test.iban", 0, 12)]);
+    let plain: Vec<Value> = (0..3).map(|at| html(parts[at], noise[at])).collect();
+    assert_eq!(
+        last_shown(&plain)[0].field,
+        "/event/content/body",
+        "HTML does not hide what the body says"
+    );
+    let mixed = [
+        html("eins", "DE89 3704 0044"),
+        json!({ "body": "0532 0130 00" }),
+    ];
+    assert_eq!(spans(&last_shown(&mixed)), [("test.iban", 0, 12)]);
+}
+
+#[test]
+fn dl_3_an_event_with_more_texts_than_are_read_together_is_held() {
+    let texts: Vec<String> = (0..MAX_SAID).map(|number| format!("x{number}")).collect();
+    let scan = |texts: &[String]| {
+        let content = object(json!({ "a": { "text": texts }, "body": "0532 0130 00" }));
+        let said = said("m.room.message", &content, "");
+        detectors().scan_window(&Scan::default(), &Around::default(), &said)
+    };
+    assert!(scan(&texts[1..]).is_ok());
+    assert_eq!(
+        scan(&texts),
+        Err(ScanError::Budget {
+            what: "texts of one event",
+            limit: MAX_SAID
+        })
+    );
+    let long = "x".repeat(WINDOW_BYTES + 1);
+    let around = Around {
+        before: vec![&long],
+        ..Around::default()
+    };
+    let current = [Said::new("", "hallo")];
+    let held = detectors().scan_window(&Scan::default(), &around, &current);
+    assert!(
+        held.is_err(),
+        "nothing around an event is left out silently"
+    );
+}
+
+#[test]
+fn dl_3_no_text_of_an_event_pushes_another_out_of_the_window() {
+    let filled = json!({ "body": "DE89 3704 0044", "title": "x".repeat(30_000) });
+    let content = object(filled);
+    let part = Part::new("$1", 0, &said("m.room.message", &content, ""));
+    assert_eq!(part.texts[0], "DE89 3704 0044");
+    assert_eq!(part.texts[1].len(), KEPT_BYTES - 14);
+    let many: Vec<String> = (0..1000).map(|number| format!("{number:040}")).collect();
+    let content = object(json!({ "body": "DE89 3704 0044", "x": { "text": many } }));
+    let part = Part::new("$1", 0, &said("m.room.message", &content, ""));
+    assert_eq!(part.texts[0], "DE89 3704 0044");
+    assert!(part.texts.iter().all(|text| text.len() <= KEPT_OF_TEXT));
+}
+
+#[test]
+fn what_debug_shows_of_a_window_is_no_text() {
+    let content = object(json!({ "body": "Geheimnis", "formatted_body": "<b>Geheimnis</b> 4711" }));
+    let said = said("m.room.message", &content, "");
+    let part = Part::new("$1", 0, &said);
+    let mut windows = Windows::default();
+    windows.push("!a", "@alice:high.test", part.clone());
+    let window = windows.get("!a", "@alice:high.test").unwrap();
+    let around = window.around("$2", 0);
+    let seen = joined(&around, &said);
+    assert!(!seen.is_empty());
+    let shown = format!("{said:?} {part:?} {windows:?} {window:?} {around:?} {seen:?}");
+    assert!(
+        !shown.contains("Geheim") && !shown.contains("4711"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn all_ways_to_read_texts_share_one_budget() {
+    let half = "x".repeat(8_000);
+    let around = Around {
+        before: vec![&half; 4],
+        ..Around::default()
+    };
+    let texts: Vec<String> = (0..40).map(|number| format!("{number}{half}")).collect();
+    let current: Vec<Said<'_>> = texts.iter().map(|text| Said::new("", text)).collect();
+    let scan = |current| detectors().scan_window(&Scan::default(), &around, current);
+    assert!(scan(&current[..2]).is_ok());
+    assert!(
+        matches!(scan(&current), Err(ScanError::Budget { what: "bytes", .. })),
+        "each of the ways alone is a third of it"
+    );
 }
 
 proptest! {
@@ -277,11 +398,11 @@ proptest! {
     ) {
         let around = Around {
             before: before.iter().map(String::as_str).collect(),
-            after: Vec::new(),
+            ..Around::default()
         };
         let said: Vec<Said<'_>> = current
             .iter()
-            .map(|text| Said { pointer: String::new(), text, offset: 0 })
+            .map(|text| Said::new("", text))
             .collect();
         for seen in joined(&around, &said) {
             let end = (from + length).min(seen.text.len());
@@ -289,7 +410,7 @@ proptest! {
                 continue;
             }
             let Some(place) = seen.place(from, end) else { continue };
-            let text = said[place.current].text;
+            let text = &said[place.current].text;
             let part = text.get(place.start..place.end);
             prop_assert!(part.is_some_and(|part| !part.is_empty()));
             prop_assert!(seen.text[from..end].contains(part.unwrap_or_default()));

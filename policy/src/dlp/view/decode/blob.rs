@@ -205,7 +205,14 @@ impl Reader<'_, '_> {
                 found |= self.read(&[part])?;
             }
             if found {
-                break;
+                return Ok(());
+            }
+        }
+        // A letter or two in front shift all that follows.
+        for start in word.start + 1..word.start + 4 {
+            let rest = Word { start, ..*word };
+            if rest.length() >= MIN_BLOB_CHARS && self.read(&[rest])? {
+                return Ok(());
             }
         }
         Ok(())

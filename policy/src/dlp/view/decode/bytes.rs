@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use flate2::read::{GzDecoder, ZlibDecoder};
+use flate2::bufread::{GzDecoder, ZlibDecoder};
 
 use super::{super::map::Made, Room};
 use crate::dlp::budget::ScanError;
@@ -34,22 +34,48 @@ pub(super) fn text(bytes: &[u8], room: &mut Room) -> Result<Option<Vec<Sign>>, S
     }
 }
 
-/// Unpacks gzip and zlib, as often as it is packed; what is cut off is read up to there.
+/// Unpacks gzip and zlib, all members of it, as often as it is packed; what is cut off is read up to there, and what stands
+/// behind it as it is.
 fn unpack(bytes: &[u8], deep: usize, room: &mut Room) -> Result<Option<Vec<u8>>, ScanError> {
-    let unpacked = match bytes {
-        [0x1f, 0x8b, 8, ..] => drain(GzDecoder::new(bytes), room)?,
-        [0x78, flags, ..] if (0x7800 + u16::from(*flags)) % 31 == 0 => {
-            drain(ZlibDecoder::new(bytes), room)?
+    let mut unpacked = Vec::new();
+    let mut rest = bytes;
+    loop {
+        let before = rest.len();
+        let member = match rest {
+            [0x1f, 0x8b, 8, ..] => drain(GzDecoder::new(&mut rest), room)?,
+            [method, flags, ..] if is_zlib(*method, *flags) && !is_plain(rest) => {
+                drain(ZlibDecoder::new(&mut rest), room)?
+            }
+            _ => break,
+        };
+        unpacked.extend(member);
+        if rest.len() == before {
+            break;
         }
-        _ => return Ok(None),
-    };
+    }
     if unpacked.is_empty() {
         return Ok(None);
     }
     match deep.checked_sub(1) {
         None => Err(room.full()),
-        Some(deep) => Ok(unpack(&unpacked, deep, room)?.or(Some(unpacked))),
+        Some(deep) => {
+            let mut all = unpack(&unpacked, deep, room)?.unwrap_or(unpacked);
+            all.extend(rest);
+            Ok(Some(all))
+        }
     }
+}
+
+/// The head of a zlib stream, of any window size.
+fn is_zlib(method: u8, flags: u8) -> bool {
+    method & 0xf == 8
+        && method >> 4 < 8
+        && (u16::from(method) * 256 + u16::from(flags)).is_multiple_of(31)
+}
+
+/// True for plain text, a thirtieth of which begins like zlib.
+fn is_plain(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes).is_ok_and(|text| !text.contains(is_bad))
 }
 
 fn drain(reader: impl Read, room: &mut Room) -> Result<Vec<u8>, ScanError> {
@@ -70,14 +96,29 @@ fn readable(bytes: &[u8]) -> Option<Vec<Sign>> {
         .find_map(|form| form(bytes).filter(|signs| is_text(signs)))
 }
 
+/// True where few characters are none. Controls do not count, because a reader does not see them.
 fn is_text(signs: &[Sign]) -> bool {
-    let bad = signs.iter().filter(|sign| is_bad(sign.c)).count();
-    !signs.is_empty() && bad * ONE_BAD_IN <= signs.len()
+    let shown = signs.iter().filter(|sign| !is_bad(sign.c)).count();
+    let broken = signs.iter().filter(|sign| is_broken(sign.c)).count();
+    let controls = signs.len() - shown - broken;
+    let all = if shown >= MIN_SHOWN {
+        shown
+    } else {
+        shown.saturating_sub(controls * ONE_BAD_IN)
+    };
+    all > 0 && broken * ONE_BAD_IN <= all + broken
+}
+
+/// Characters that are text even with a control behind each.
+const MIN_SHOWN: usize = 6;
+
+fn is_broken(c: char) -> bool {
+    c == char::REPLACEMENT_CHARACTER || ('\u{80}'..='\u{9f}').contains(&c)
 }
 
 /// What text has none of: controls, and what stands for a byte that is no character.
 fn is_bad(c: char) -> bool {
-    (c.is_control() && !matches!(c, '\t' | '\n' | '\r')) || c == char::REPLACEMENT_CHARACTER
+    (c.is_control() && !matches!(c, '\t' | '\n' | '\r')) || is_broken(c)
 }
 
 fn utf8(bytes: &[u8]) -> Option<Vec<Sign>> {

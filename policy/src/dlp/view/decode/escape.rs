@@ -4,11 +4,21 @@ use super::{super::map::Made, bytes, entity, tag};
 
 /// The first two bytes of every tag character (U+E0000..U+E007F).
 const TAG_LEAD: &str = "\u{e0041}";
+/// The first byte of the first variation selectors; the others begin as tag characters do.
+const SELECTOR_LEAD: &str = "\u{fe00}";
 
-/// True where a text has characters that encode ASCII invisibly.
+/// True where a text has characters that encode others invisibly.
 pub(in super::super) fn has_tag_characters(text: &str) -> bool {
-    !text.is_ascii() && text.chars().any(|c| tag_character(c).is_some())
+    let mut selectors = 0;
+    !text.is_ascii()
+        && text.chars().any(|c| {
+            selectors = selector(c).map_or(0, |_| selectors + 1);
+            tag_character(c).is_some() || selectors >= MIN_SELECTORS
+        })
 }
+
+/// Variation selectors in a row that spell bytes at least; fewer may be what they are.
+const MIN_SELECTORS: usize = 3;
 
 /// The text with its escapes read and its tags left out or kept, `None` where that is the same; and true where a tag was
 /// left out that has escapes or long words in it.
@@ -39,7 +49,9 @@ pub(in super::super) fn plain_of_html(html: &str) -> String {
 }
 
 fn is_start(byte: u8) -> bool {
-    matches!(byte, b'&' | b'<' | b'%' | b'=' | b'\\') || byte == TAG_LEAD.as_bytes()[0]
+    matches!(byte, b'&' | b'<' | b'%' | b'=' | b'\\')
+        || byte == TAG_LEAD.as_bytes()[0]
+        || byte == SELECTOR_LEAD.as_bytes()[0]
 }
 
 /// Bytes of the character at `at`.
@@ -53,6 +65,8 @@ struct Pass<'t> {
     copied: usize,
     keep_tags: bool,
     hidden: bool,
+    /// A comment without an end was seen.
+    open_comment: bool,
 }
 
 impl<'t> Pass<'t> {
@@ -63,6 +77,7 @@ impl<'t> Pass<'t> {
             copied: 0,
             keep_tags,
             hidden: false,
+            open_comment: false,
         }
     }
 
@@ -83,7 +98,7 @@ impl<'t> Pass<'t> {
             b'\\' => self
                 .octets(at, backslash, true)
                 .or_else(|| self.unit(at, "\\u")),
-            _ => self.tag_characters(at),
+            _ => self.tag_characters(at).or_else(|| self.selectors(at)),
         }
     }
 
@@ -97,6 +112,13 @@ impl<'t> Pass<'t> {
 
     fn tag(&mut self, at: usize) -> Option<usize> {
         let rest = &self.text[at..];
+        if let Some(comment) = rest.strip_prefix("<!--") {
+            // Looked for once: many that do not end must not cost more than one.
+            self.open_comment = self.open_comment || !comment.contains("-->");
+            if self.open_comment {
+                return None;
+            }
+        }
         let tag = tag::at(rest)?;
         if self.keep_tags {
             return None;
@@ -166,6 +188,26 @@ impl<'t> Pass<'t> {
         Some(length)
     }
 
+    /// A run of variation selectors, each of which is a byte.
+    fn selectors(&mut self, at: usize) -> Option<usize> {
+        let mut end = at;
+        let mut octets = Vec::new();
+        for c in self.text[at..].chars() {
+            let Some(byte) = selector(c) else { break };
+            octets.push((byte, end, end + c.len_utf8()));
+            end += c.len_utf8();
+        }
+        if octets.len() < MIN_SELECTORS {
+            return None;
+        }
+        self.made.copy(self.text, self.copied, at);
+        self.made.put(BORDER, at, end);
+        bytes::spell(&octets, self.text, true, &mut self.made);
+        self.made.put(BORDER, at, end);
+        self.copied = end;
+        Some(end - at)
+    }
+
     /// A run of tag characters, which has a border to the text around it.
     fn tag_characters(&mut self, at: usize) -> Option<usize> {
         tag_character(self.text[at..].chars().next()?)?;
@@ -187,6 +229,16 @@ impl<'t> Pass<'t> {
 
 /// Between tag characters and the text around them: no letter and no separator.
 const BORDER: char = '\u{1f}';
+
+/// The byte of a variation selector, in their order.
+fn selector(c: char) -> Option<u8> {
+    let byte = match c {
+        '\u{fe00}'..='\u{fe0f}' => u32::from(c) - 0xfe00,
+        '\u{e0100}'..='\u{e01ef}' => u32::from(c) - 0xe0100 + 16,
+        _ => return None,
+    };
+    u8::try_from(byte).ok()
+}
 
 fn tag_character(c: char) -> Option<char> {
     match c {

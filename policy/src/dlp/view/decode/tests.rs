@@ -54,6 +54,16 @@ fn utf16(text: &str, unit: fn(u16) -> [u8; 2]) -> Vec<u8> {
     text.encode_utf16().flat_map(unit).collect()
 }
 
+fn selector(byte: u8) -> char {
+    let code = u32::from(byte);
+    let selector = if code < 16 {
+        0xfe00 + code
+    } else {
+        0xe0100 + code - 16
+    };
+    char::from_u32(selector).unwrap()
+}
+
 const SECRET: &str = "STRENG GEHEIM, Nummer 86095742719";
 
 #[test]
@@ -113,6 +123,11 @@ fn dl_3_every_encoding_is_read_in_its_place() {
         percent.replace('%', "%25"),
         BASE64_STANDARD.encode(BASE64_STANDARD.encode(&base64)),
         wrap(&base64, 6, "\u{200b}"),
+        format!("X{base64}"),
+        format!("xyz{base64}"),
+        BASE64_STANDARD.encode([gzip(b"hallo "), gzip(SECRET.as_bytes())].concat()),
+        BASE64_STANDARD.encode([gzip(b"hallo "), SECRET.into()].concat()),
+        SECRET.bytes().map(selector).collect(),
     ];
     for form in forms {
         let seen = decoded(&format!("Bitte {form} danke"));
@@ -137,6 +152,13 @@ fn named_references_are_read_as_browsers_do() {
             decoded(written)
         );
     }
+}
+
+#[test]
+fn controls_between_the_letters_of_packed_text_hide_nothing() {
+    let text: String = SECRET.chars().flat_map(|c| [c, '\u{1}']).collect();
+    let seen = decoded(&BASE64_STANDARD.encode(text));
+    assert!(seen.iter().any(|text| text == SECRET), "{seen:?}");
 }
 
 #[test]
@@ -240,6 +262,7 @@ fn a_million_references_stay_within_the_budget() {
     let _ = refused(&"<a \"".repeat(200_000));
     let _ = refused(&"R0VI ".repeat(200_000));
     let _ = refused(&"%47=".repeat(200_000));
+    let _ = refused(&"<!--".repeat(200_000));
     assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
 }
 

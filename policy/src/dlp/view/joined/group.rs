@@ -1,6 +1,6 @@
 //! Groups of letters and digits, and runs of those that may belong together.
 
-use super::super::signs::{MAX_GAP_BYTES, MAX_LETTERS};
+use super::super::signs::{MAX_GAP_BYTES, MAX_LETTERS, MAX_WORD_LETTERS};
 
 /// Digits of two neighbours that are numbers of their own where more than one sign stands between them.
 const LONG_DIGITS: usize = 5;
@@ -38,7 +38,12 @@ impl Group {
     /// True for what may be part of a longer number or word.
     fn is_part(&self) -> bool {
         let capitals = self.upper == self.letters();
-        let few = self.letters() <= MAX_LETTERS;
+        let few = self.letters()
+            <= if self.is_letters() {
+                MAX_WORD_LETTERS
+            } else {
+                MAX_LETTERS
+            };
         !self.ordinary
             && (self.is_single() || self.is_digits() || (few && capitals) || self.is_country_code())
     }
@@ -82,7 +87,6 @@ pub(super) fn runs<'g>(text: &'g str, groups: &'g [Group]) -> impl Iterator<Item
     groups
         .chunk_by(move |a, b| a.is_part() && b.is_part() && is_near(text, a, b))
         .filter(|run| run.len() > 1)
-        .filter(move |run| !is_telephone(text, run))
 }
 
 fn is_near(text: &str, a: &Group, b: &Group) -> bool {
@@ -99,13 +103,6 @@ fn is_list(gap: &str) -> bool {
 /// What stands between two groups.
 pub(super) fn gap<'t>(text: &'t str, a: &Group, b: &Group) -> &'t str {
     text.get(a.end..b.start).unwrap_or_default()
-}
-
-/// True for an international telephone number in its usual groups.
-fn is_telephone(text: &str, run: &[Group]) -> bool {
-    let plus = |group: &Group| text[..group.start].ends_with('+');
-    let chars: usize = run.iter().map(|group| group.chars).sum();
-    run.first().is_some_and(plus) && chars >= 2 * run.len()
 }
 
 fn mark_ordinary(text: &str, groups: &mut [Group]) {

@@ -44,10 +44,26 @@ fn ways(run: &[Group], text: &str) -> Vec<(usize, usize)> {
         &mut ways,
     );
     cut(run, |a, b| a.is_letters() == b.is_letters(), &mut ways);
+    if is_unusual(run, usual) {
+        for left in 0..=MAX_NOISE_GROUPS.min(run.len()) {
+            for right in 0..=MAX_NOISE_GROUPS.min(run.len() - left) {
+                trimmed(run, left, run.len() - right, &mut ways);
+            }
+        }
+    }
     let mut seen = std::collections::BTreeSet::new();
     ways.retain(|way| seen.insert(*way));
     ways
 }
+
+/// True for a run that nobody writes so who does not hide it: sign by sign, or between signs that numbers do not have.
+/// Patterns know the usual ones, and where a value ends among them.
+fn is_unusual(run: &[Group], usual: &str) -> bool {
+    !matches!(usual, " " | "-" | ".") || run.iter().all(Group::is_single)
+}
+
+/// Groups at either end of an unusual run that may be no part of the number.
+const MAX_NOISE_GROUPS: usize = 2;
 
 /// Cuts a run where two neighbours do not belong together.
 fn cut(run: &[Group], together: impl Fn(&Group, &Group) -> bool, ways: &mut Vec<(usize, usize)>) {
@@ -60,7 +76,7 @@ fn cut(run: &[Group], together: impl Fn(&Group, &Group) -> bool, ways: &mut Vec<
 
 /// A way, and the same without words at its ends.
 fn trimmed(run: &[Group], from: usize, to: usize, ways: &mut Vec<(usize, usize)>) {
-    let part = &run[from..to];
+    let part = run.get(from..to).unwrap_or_default();
     let loose = |count: usize| count.min(MAX_LOOSE_GROUPS);
     let before = loose(part.iter().take_while(|group| group.is_letters()).count());
     let behind = loose(

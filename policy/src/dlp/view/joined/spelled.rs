@@ -15,18 +15,19 @@ pub(super) enum Gaps {
 }
 
 /// True for letters that spell a word, one by one or in pieces.
-pub(super) fn is_spelled(run: &[Group]) -> bool {
+pub(super) fn is_spelled(run: &[Group], text: &str) -> bool {
     let letters: usize = run.iter().map(Group::letters).sum();
     let singles = run.iter().filter(|group| group.is_single()).count();
     let pieces = run.iter().all(|group| group.chars <= MAX_PIECE_CHARS);
-    letters >= MIN_SPELLED_CHARS && (singles > 2 || (pieces && letters > MIN_SPELLED_CHARS))
+    letters >= MIN_SPELLED_CHARS
+        && (singles > 2 || (letters > MIN_SPELLED_CHARS && (pieces || is_hyphened(run, text))))
 }
 
 /// Appends the words that a run spells; `None` where it spells none.
 ///
 /// A gap that is not the usual one of the run stands between two words, so it stays in short.
 pub(super) fn join(run: &[Group], text: &str, made: &mut Made) -> Option<Gaps> {
-    if !is_spelled(run) {
+    if !is_spelled(run, text) {
         return None;
     }
     let mut kept = 0;
@@ -42,11 +43,23 @@ pub(super) fn join(run: &[Group], text: &str, made: &mut Made) -> Option<Gaps> {
     Some(if kept > 0 { Gaps::Kept } else { Gaps::Gone })
 }
 
+/// True where a word in capitals is cut.
+fn is_hyphened(run: &[Group], text: &str) -> bool {
+    run.windows(2)
+        .any(|pair| is_hyphen(gap(text, &pair[0], &pair[1])))
+}
+
+fn is_hyphen(gap: &str) -> bool {
+    matches!(gap, "-" | "." | "_" | "-\n" | "-\r\n")
+}
+
 /// Appends the words that a run spells where no gap among its pieces stands between two words.
 pub(super) fn join_all(run: &[Group], text: &str, made: &mut Made) -> bool {
     let is_piece = |group: &Group| group.chars <= MAX_PIECE_CHARS;
     let mut before: Option<&Group> = None;
-    for part in run.chunk_by(|a, b| is_piece(a) && is_piece(b)) {
+    let together =
+        |a: &Group, b: &Group| (is_piece(a) && is_piece(b)) || is_hyphen(gap(text, a, b));
+    for part in run.chunk_by(together) {
         if let (Some(last), Some(first)) = (before, part.first()) {
             made.copy(text, last.end, first.start);
         }
