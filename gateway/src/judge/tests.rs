@@ -84,8 +84,8 @@ fn planted(kind: UnitKind) -> Material {
     match kind {
         UnitKind::Pdu => message(json!({ "body": TAX_ID })),
         UnitKind::Edu => edu(
-            "m.presence",
-            json!({"push": [{"user_id": "@bob:low.test", "presence": "online", "status_msg": TAX_ID}]}),
+            "m.device_list_update",
+            json!({"user_id": "@bob:low.test", "device_id": "86095742719", "stream_id": 1, "prev_id": []}),
         ),
         UnitKind::StrippedState | UnitKind::Template => state(json!({ "name": TAX_ID })),
         UnitKind::Profile => plain(json!({ "displayname": TAX_ID })),

@@ -664,9 +664,10 @@ fn a_marking_that_is_none_is_denied() {
     let trap = marked("[GEH\u{415}IM] Lage").in_room(GRANTED);
     assert_eq!(trap.rule(), LABEL_MARKING_INVALID);
     assert!(!trap.judged().reason.unwrap().contains('\u{415}'));
+    // Where the link takes no typed markings it is text, and the detectors see through the look-alike.
     assert_eq!(
         message("[GEH\u{415}IM] Lage").in_room(GRANTED).rule(),
-        RELEASED
+        "dlp.marking.geheim"
     );
 }
 
