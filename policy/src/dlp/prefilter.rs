@@ -216,11 +216,12 @@ impl Prefilter {
         // Once for the patterns that are tried together.
         budget.searched(compared * BYTES_PER_WORD + text.len())?;
         sort(&mut words);
+        let plain = is_plain(text);
         let facts = Facts {
             text,
             words,
-            odd: is_odd(text),
-            plain: is_plain(text),
+            odd: !plain && is_odd(text),
+            plain,
             digits: Digits::of_text(text),
             shapes: Shapes::of_text(text),
             together: self.together.as_ref(),

@@ -4,6 +4,8 @@ use regex_syntax::hir::{Class, Hir, HirKind};
 
 use super::words::Word;
 
+/// What a word must be worth to be waited for: two letters alone stand in every message.
+const WORTH: usize = 7;
 /// Words that one pattern may wait for, at most; with more it waits for none.
 const MAX_WORDS: usize = 200;
 /// Letters of other scripts that stand for an ASCII letter when case is ignored: the long s and the Kelvin sign.
@@ -169,7 +171,7 @@ fn value(text: &str) -> usize {
         ' ' | 'e' | 'n' => 1,
         c if c.is_alphanumeric() => 3,
         '.' | ',' | '-' | ':' | '/' | '\'' | '\n' | '(' | ')' | '!' | '?' => 1,
-        _ => 6,
+        _ => WORTH,
     };
     text.chars().map(one).sum()
 }
@@ -180,7 +182,7 @@ fn is_worth_it(word: &Word) -> bool {
 
 /// True for a word that not every message has.
 pub(super) fn is_rare(text: &str) -> bool {
-    value(text) >= 6
+    value(text) >= WORTH
 }
 
 #[cfg(test)]
@@ -216,7 +218,8 @@ mod tests {
             ("abc|[0-9]", &[]),
             (r"\w+@\w+", &["@"]),
             ("de", &[]),
-            ("vs", &["vs"]),
+            ("vs", &[]),
+            ("fe8", &["fe8"]),
             ("n", &[]),
         ] {
             assert_eq!(words(pattern), expected, "{pattern}");

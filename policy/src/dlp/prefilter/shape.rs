@@ -39,11 +39,12 @@ impl Shapes {
     pub(super) fn of_text(text: &str) -> Shapes {
         let mut seen = [false; 256];
         let mut shape = 0xff_usize;
-        let after = [b' '; LENGTH - 1];
-        for byte in text.bytes().chain(after) {
+        let mut see = |byte: u8| {
             shape = (shape << 2 | usize::from(KINDS[usize::from(byte)])) & 0xff;
             seen[shape] = true;
-        }
+        };
+        text.bytes().for_each(&mut see);
+        [b' '; LENGTH - 1].into_iter().for_each(see);
         let mut shapes = Shapes::default();
         seen.iter()
             .enumerate()
