@@ -98,7 +98,8 @@ impl Names<'_> {
         }
     }
 
-    /// Takes the names out of the label under `key`. Its alternatives, which do not decide, keep theirs.
+    /// Takes the names out of the label under `key`, and out of its alternatives: their levels are for the decision on
+    /// labels, each of them under its own policy.
     fn strip(&self, content: &mut Object, key: &str) {
         let Some(Tree::Object(written)) = content.get_mut(key) else {
             return;
@@ -106,14 +107,24 @@ impl Names<'_> {
         let Ok(label) = Label::carried(&Tree::Object(written.clone())) else {
             return;
         };
-        let Some(spelt) = self.spifs.recordable(&label, self.at) else {
-            return;
-        };
-        let written = match written.get_mut("originator") {
+        if let Some(Tree::Array(alternatives)) = written.get_mut("alternative") {
+            for (written, label) in alternatives.iter_mut().zip(label.alternatives()) {
+                if let Tree::Object(written) = written {
+                    self.strip_one(written, label);
+                }
+            }
+        }
+        let inner = match written.get_mut("originator") {
             Some(Tree::Object(inner)) => inner,
             _ => written,
         };
-        if says_only(written, &spelt) {
+        self.strip_one(inner, &label);
+    }
+
+    fn strip_one(&self, written: &mut Object, label: &Label) {
+        if let Some(spelt) = self.spifs.recordable(label, self.at)
+            && says_only(written, &spelt)
+        {
             remove_names(written);
         }
     }
