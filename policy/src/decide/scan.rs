@@ -98,8 +98,8 @@ impl Names<'_> {
         }
     }
 
-    /// Takes the names out of the label under `key`, and out of its alternatives: their levels are for the decision on
-    /// labels, each of them under its own policy.
+    /// Takes the names out of the label under `key`, and out of its alternatives in other policies, which the decision on
+    /// labels reads. One in the label's own policy decides nothing and is text.
     fn strip(&self, content: &mut Object, key: &str) {
         let Some(Tree::Object(written)) = content.get_mut(key) else {
             return;
@@ -107,10 +107,18 @@ impl Names<'_> {
         let Ok(label) = Label::carried(&Tree::Object(written.clone())) else {
             return;
         };
+        let Some(spelt) = self.spifs.recordable(&label, self.at) else {
+            return;
+        };
         if let Some(Tree::Array(alternatives)) = written.get_mut("alternative") {
-            for (written, label) in alternatives.iter_mut().zip(label.alternatives()) {
-                if let Tree::Object(written) = written {
-                    self.strip_one(written, label);
+            for (written, other) in alternatives.iter_mut().zip(label.alternatives()) {
+                match (written, self.spifs.recordable(other, self.at)) {
+                    (Tree::Object(written), Some(other))
+                        if other.policy().name != spelt.policy().name =>
+                    {
+                        strip_names(written, &other);
+                    }
+                    _ => {}
                 }
             }
         }
@@ -118,15 +126,14 @@ impl Names<'_> {
             Some(Tree::Object(inner)) => inner,
             _ => written,
         };
-        self.strip_one(inner, &label);
+        strip_names(inner, &spelt);
     }
+}
 
-    fn strip_one(&self, written: &mut Object, label: &Label) {
-        if let Some(spelt) = self.spifs.recordable(label, self.at)
-            && says_only(written, &spelt)
-        {
-            remove_names(written);
-        }
+/// Takes the names out of a label that says nothing else than `spelt`.
+fn strip_names(written: &mut Object, spelt: &Label) {
+    if says_only(written, spelt) {
+        remove_names(written);
     }
 }
 
