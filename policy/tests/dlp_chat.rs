@@ -24,7 +24,7 @@ use random::Random;
 /// Lines of a run.
 const LINES: u64 = 10_000;
 /// Runs: the numbers differ, the templates do not.
-const SEEDS: [u64; 10] = [1, 2, 3, 5, 8, 13, 21, 34, 55, 89];
+const SEEDS: [u64; 5] = [1, 2, 3, 5, 8];
 /// Lines of one run that may come to anything, at most: 0.1 %.
 const MAX_LINES: usize = 10;
 
@@ -116,7 +116,6 @@ fn dl_4_ordinary_chat_is_left_alone() {
     for run in &runs {
         let most = run.high.max(run.held).max(run.held_for_nothing);
         let lines = run.lines.join("\n");
-        println!("{lines}");
         assert!(most <= MAX_LINES, "seed {}: {most}\n{lines}", run.seed);
     }
 }
