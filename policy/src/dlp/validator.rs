@@ -54,6 +54,8 @@ pub(super) struct Validator {
 enum Check {
     /// At the letters and digits, upper case: one of these counts of them, tried in this order, for which this holds.
     Signs(&'static [usize], fn(&[u8]) -> bool),
+    /// The same, where length and check leave no doubt about the end.
+    SureEnd(&'static [usize], fn(&[u8]) -> bool),
     /// At all of the text as it is written.
     Text(fn(&str) -> bool),
 }
@@ -82,9 +84,9 @@ closed_list! {
     "codice_fiscale": Check::Signs(&[16], italy::codice_fiscale),
     "dtg": Check::Signs(&[14, 12], date::dtg),
     "email": Check::Text(network::email),
-    "eu_iban": Check::Signs(iban::LENGTHS, iban::of_another_country),
+    "eu_iban": Check::SureEnd(iban::LENGTHS, iban::of_another_country),
     "eu_vat": Check::Signs(vat::LENGTHS, vat::of_another_country),
-    "iban": Check::Signs(iban::LENGTHS, iban::iban),
+    "iban": Check::SureEnd(iban::LENGTHS, iban::iban),
     "imei": Check::Signs(&[15], card::imei),
     "ip_internal": Check::Text(network::internal),
     "isin": Check::Signs(&[12], isin::isin),
@@ -144,12 +146,9 @@ impl Validator {
     /// Length in bytes of the valid value at the start of `text`, which `next` follows; `None` where there is none.
     pub(super) fn accept(self, text: &str, next: Option<char>) -> Option<usize> {
         match self.check {
-            Check::Signs(lengths, valid) => {
-                let signs = Signs::of(text, next);
-                lengths.iter().find_map(|length| {
-                    let (value, end) = signs.first(*length)?;
-                    valid(value).then_some(end)
-                })
+            Check::Signs(lengths, valid) => longest(&Signs::of(text, next), lengths, valid),
+            Check::SureEnd(lengths, valid) => {
+                longest(&Signs::of_sure_end(text, next), lengths, valid)
             }
             Check::Text(valid) => {
                 let joined = next.is_some_and(char::is_alphanumeric)
@@ -158,6 +157,14 @@ impl Validator {
             }
         }
     }
+}
+
+/// Where the first of these lengths ends that is valid.
+fn longest(signs: &Signs, lengths: &[usize], valid: fn(&[u8]) -> bool) -> Option<usize> {
+    lengths.iter().find_map(|length| {
+        let (value, end) = signs.first(*length)?;
+        valid(value).then_some(end)
+    })
 }
 
 #[cfg(test)]

@@ -245,7 +245,7 @@ fn some(value: &Value, random: &mut Random, encode: impl Fn(&[u8]) -> String) ->
     if value.text.len() > 12 && random.below(2) == 0 {
         Some(value.sentence(&encode(value.text.as_bytes())))
     } else {
-        let text = encode(value.sentence(&value.text).as_bytes());
+        let text = encode(value.to_encode().as_bytes());
         Some(format!("Bitte lesen: {text}\nalice"))
     }
 }
@@ -285,10 +285,10 @@ fn utf16(value: &Value, random: &mut Random) -> Option<String> {
     };
     Some(match random.below(3) {
         0 => value.sentence(&each(&value.text, |c| format!("{c}\0"))),
-        1 => format!("Bitte lesen: {}", hex(&bytes(&value.sentence(&value.text)))),
+        1 => format!("Bitte lesen: {}", hex(&bytes(&value.to_encode()))),
         _ => format!(
             "Bitte lesen: {}",
-            BASE64_STANDARD.encode(bytes(&value.sentence(&value.text)))
+            BASE64_STANDARD.encode(bytes(&value.to_encode()))
         ),
     })
 }
@@ -305,7 +305,7 @@ fn two_layers(value: &Value, random: &mut Random) -> Option<String> {
     let (inner, outer) = (random.pick(&layers), random.pick(&layers));
     Some(format!(
         "Bitte lesen: {}",
-        outer(&inner(&value.sentence(&value.text)))
+        outer(&inner(&value.to_encode()))
     ))
 }
 

@@ -1,4 +1,5 @@
-//! What is hidden: markings as they are written, and valid numbers made from the description of their format.
+//! What is hidden: markings as they are written, and valid numbers made from the description of their format, each beside
+//! a word that says what it is and without.
 
 use super::random::Random;
 
@@ -11,11 +12,30 @@ pub struct Value {
     /// A word that says what the number is, empty for a marking.
     pub word: &'static str,
     pub number: bool,
+    /// True for a number that is all of the message, so that nothing says what it is.
+    pub alone: bool,
 }
 
 impl Value {
     /// A sentence with the value, or what it was made into.
     pub fn sentence(&self, value: &str) -> String {
+        if self.alone {
+            value.to_owned()
+        } else {
+            self.in_words(value)
+        }
+    }
+
+    /// What is encoded as a whole: a sentence too where the value alone makes fewer signs than a decoder looks at.
+    pub fn to_encode(&self) -> String {
+        match self.alone {
+            true if self.text.len() < SHORT => format!("Hallo bob, {}, danke dir", self.text),
+            true => self.text.clone(),
+            false => self.in_words(&self.text),
+        }
+    }
+
+    fn in_words(&self, value: &str) -> String {
         if self.number {
             format!("Hallo bob, {}: {value}, danke dir", self.word)
         } else {
@@ -23,6 +43,9 @@ impl Value {
         }
     }
 }
+
+/// Bytes that are 16 signs of base64.
+const SHORT: usize = 12;
 
 const MARKINGS: [(&str, &str); 17] = [
     ("marking.vs_nfd", "VS-NfD"),
@@ -52,7 +75,7 @@ type Kind = (
     fn(&mut Random) -> String,
 );
 
-/// Every marking, and `count` numbers of every kind.
+/// Every marking, and `count` numbers of every kind that a detector is sure of without a word nearby: with and without.
 pub fn values(count: usize, random: &mut Random) -> Vec<Value> {
     let mut values: Vec<Value> = MARKINGS
         .iter()
@@ -62,9 +85,10 @@ pub fn values(count: usize, random: &mut Random) -> Vec<Value> {
             text: (*text).to_owned(),
             word: "",
             number: false,
+            alone: false,
         })
         .collect();
-    let kinds: [Kind; 7] = [
+    let kinds: [Kind; 10] = [
         ("de.steuer_id", &[], "Steuer-ID", steuer_id),
         ("de.iban", &[], "IBAN", |random| iban("DE", 18, random)),
         ("eu.iban", &["de.iban"], "IBAN", |random| {
@@ -73,21 +97,31 @@ pub fn values(count: usize, random: &mut Random) -> Vec<Value> {
         ("payment.card", &[], "Kreditkarte", card),
         ("de.kvnr", &[], "Krankenversichertennummer", kvnr),
         ("de.rvnr", &[], "Rentenversicherungsnummer", rvnr),
+        ("de.personalausweis", &[], "Personalausweis", |random| {
+            serial("LMNPRTVWXY", random)
+        }),
+        ("de.reisepass", &[], "Reisepass", |random| {
+            serial("CFGHJK", random)
+        }),
+        ("eu.ch_ahv", &[], "AHV", ahv),
         (
-            "de.personalausweis",
+            "eu.it_codice_fiscale",
             &[],
-            "Personalausweis",
-            personalausweis,
+            "codice fiscale",
+            codice_fiscale,
         ),
     ];
     for (detector, also, word, make) in kinds {
-        values.extend((0..count).map(|_| Value {
-            detector,
-            also,
-            text: make(random),
-            word,
-            number: true,
-        }));
+        for alone in [false, true] {
+            values.extend((0..count).map(|_| Value {
+                detector,
+                also,
+                text: make(random),
+                word,
+                number: true,
+                alone,
+            }));
+        }
     }
     values
 }
@@ -178,9 +212,10 @@ fn rvnr(random: &mut Random) -> String {
     format!("{head}{letter}{serial}{}", digit(check))
 }
 
-fn personalausweis(random: &mut Random) -> String {
+/// Nine signs, the first of an issuing office, and their check digit.
+fn serial(first: &str, random: &mut Random) -> String {
     let signs: Vec<char> = "0123456789CFGHJKLMNPRTVWXYZ".chars().collect();
-    let first: Vec<char> = "LMNPRTVWXY".chars().collect();
+    let first: Vec<char> = first.chars().collect();
     let mut body = String::from(random.pick(&first));
     body.extend((0..8).map(|_| random.pick(&signs)));
     let weights = [7, 3, 1].iter().cycle();
@@ -190,4 +225,49 @@ fn personalausweis(random: &mut Random) -> String {
         .map(|(c, weight)| number(c) * weight)
         .sum();
     format!("{body}{}", digit(sum % 10))
+}
+
+/// The country's digits, nine more and the check digit of EAN-13.
+fn ahv(random: &mut Random) -> String {
+    let body = format!("756{}", random.digits(9));
+    let products = body.chars().zip([1, 3].iter().cycle());
+    let sum: u32 = products.map(|(c, weight)| number(c) * weight).sum();
+    format!("{body}{}", digit((10 - sum % 10) % 10))
+}
+
+/// Name, year, month and day of birth, place, and a check letter over all.
+fn codice_fiscale(random: &mut Random) -> String {
+    let name = random.pick(&["RSSMRA", "BNCLCU", "VRDGPP", "FRRNNA", "SPSTTR"]);
+    let month = random.pick(&['A', 'B', 'C', 'D', 'E', 'H', 'L', 'M', 'P', 'R', 'S', 'T']);
+    let (year, day, place) = (
+        random.below(100),
+        1 + random.below(28),
+        100 + random.below(800),
+    );
+    let body = format!("{name}{year:02}{month}{day:02}H{place}");
+    let sum: u32 = body
+        .chars()
+        .enumerate()
+        .map(|(at, c)| if at % 2 == 0 { uneven(c) } else { even(c) })
+        .sum();
+    let check = char::from(b'A' + u8::try_from(sum % 26).unwrap());
+    format!("{body}{check}")
+}
+
+/// A digit, or the place of a letter.
+fn even(c: char) -> u32 {
+    if c.is_ascii_digit() {
+        number(c)
+    } else {
+        number(c) - 10
+    }
+}
+
+/// The same by the table for uneven places; it is one table, because digits count as the first ten letters.
+fn uneven(c: char) -> u32 {
+    const TABLE: [u32; 26] = [
+        1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24,
+        23,
+    ];
+    TABLE[even(c) as usize]
 }

@@ -72,7 +72,8 @@ fn card(value: &str) -> bool {
 }
 
 fn kvnr(value: &str) -> bool {
-    if value.len() == 20 && !(kvnr(&value[..10]) && only_digits(&value[10..])) {
+    let insurer = |text: &str| only_digits(text) && text.starts_with("10");
+    if value.len() == 20 && !(kvnr(&value[..10]) && insurer(&value[10..])) {
         return false;
     }
     let formed = matches!(value.len(), 10 | 20)
@@ -99,7 +100,8 @@ fn rvnr(value: &str) -> bool {
         let months: Vec<String> = (1..=12).map(|month| format!("{month:02}")).collect();
         days.contains(&text[..2].to_owned()) && months.contains(&text[2..4].to_owned())
     };
-    formed && born(&value[2..6]) && {
+    let areas: Vec<String> = (2..=89).map(|area| format!("{area:02}")).collect();
+    formed && areas.contains(&value[..2].to_owned()) && born(&value[2..6]) && {
         let sum = crossed(
             &with_numbers(&value[..11]),
             &[2, 1, 2, 5, 7, 1, 2, 1, 2, 1, 2, 1],

@@ -75,12 +75,13 @@ fn body(kind: &str, random: &mut Random) -> String {
             let (head, length) = *random.one(&[&("4", 14), &("53", 13), &("34", 12), &("37", 12)]);
             format!("{head}{}", random.digits(length))
         }
-        // The person's ten signs need a check digit of their own inside of the long form.
+        // The person's ten signs need a check digit of their own inside of the long form; an insurer's number begins with 10.
         "kvnr" if random.between(0, 3) == 0 => {
             format!(
-                "{}{}",
+                "{}{}{}",
                 valid("kvnr", random).get(..10).unwrap_or_default(),
-                random.digits(9)
+                random.one(&["10", "10", "10", "26"]),
+                random.digits(7)
             )
         }
         "kvnr" => format!("{}{}", letter(random), random.digits(8)),

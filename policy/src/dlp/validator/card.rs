@@ -65,7 +65,7 @@ const ISSUERS: [Issuer; 20] = [
     issuer(3000, 3059, &[14]),             // Diners Club
     issuer(3095, 3095, &[14]),             // Diners Club
     common(3400, 3499, &[15]),             // American Express
-    common(3528, 3589, &[16, 17, 18, 19]), // JCB
+    issuer(3528, 3589, &[16, 17, 18, 19]), // JCB
     issuer(3600, 3699, &[14, 19]),         // Diners Club
     common(3700, 3799, &[15]),             // American Express
     issuer(3800, 3999, &[14, 19]),         // Diners Club

@@ -8,14 +8,22 @@
 
 use super::check::{cross_sum, digit, digits, letter_digits};
 
+/// What the number of an insurer begins with, among those of all institutions.
+const INSURER: &[u8] = b"10";
+
 /// The number of a person, alone or as on the card: with the insurer, with or without another person.
 pub(super) fn kvnr(value: &[u8]) -> bool {
     match value.len() {
         10 => checks(value),
-        20 => checks(&value[..10]) && digits(&value[10..]).is_some() && checks(value),
-        30 => checks(&value[..10]) && checks(&value[19..29]) && checks(value),
+        20 => insured(value) && digits(&value[10..]).is_some(),
+        30 => insured(value) && checks(&value[19..29]),
         _ => false,
     }
+}
+
+/// A person, an insurer, and the check digit over all.
+fn insured(value: &[u8]) -> bool {
+    checks(&value[..10]) && value[10..].starts_with(INSURER) && checks(value)
 }
 
 /// Letters as two digits, factors 1, 2, 1, 2, cross sums, modulo 10.

@@ -13,6 +13,15 @@ pub(super) struct Signs {
 impl Signs {
     /// Reads `text`, which `next` follows.
     pub(super) fn of(text: &str, next: Option<char>) -> Signs {
+        Signs::ending(text, next, may_end)
+    }
+
+    /// The same for a kind whose length and check tell its end: it may stand before a dash, dot or slash and more digits.
+    pub(super) fn of_sure_end(text: &str, next: Option<char>) -> Signs {
+        Signs::ending(text, next, is_border)
+    }
+
+    fn ending(text: &str, next: Option<char>, ends: fn(&str, Option<char>) -> bool) -> Signs {
         let mut signs = Signs {
             values: Vec::new(),
             ends: Vec::new(),
@@ -20,7 +29,7 @@ impl Signs {
         for (at, c) in text.char_indices().filter(|(_, c)| c.is_alphanumeric()) {
             let end = at + c.len_utf8();
             signs.values.push(plain(c));
-            signs.ends.push(may_end(&text[end..], next).then_some(end));
+            signs.ends.push(ends(&text[end..], next).then_some(end));
         }
         signs
     }
@@ -44,6 +53,15 @@ fn may_end(rest: &str, next: Option<char>) -> bool {
         Some(c) => !c.is_alphanumeric(),
         None => true,
     }
+}
+
+/// False before a letter or digit.
+fn is_border(rest: &str, next: Option<char>) -> bool {
+    !rest
+        .chars()
+        .chain(next)
+        .next()
+        .is_some_and(char::is_alphanumeric)
 }
 
 fn plain(c: char) -> u8 {

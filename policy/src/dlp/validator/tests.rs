@@ -112,6 +112,7 @@ fn dl_1_kvnr() {
             "0000500015",
             "AA00500015",
             "A0005000151083104004",
+            "K4842750123823748381",
             "A000500015108310400M1234567843",
         ],
     );
@@ -120,10 +121,11 @@ fn dl_1_kvnr() {
 #[test]
 fn dl_1_rvnr() {
     all_accepted("rvnr", &["15070649C103", "15 070649 C 103"]);
-    // The second has a day of birth that is none, the third a month that is none.
+    // The end of a UUID, with an area that is none; a wrong digit, a day of birth and a month that are none.
     none_accepted(
         "rvnr",
         &[
+            "00091147B311",
             "15070649C100",
             "15320649C103",
             "15071349C103",
@@ -188,6 +190,7 @@ fn values_that_other_numbers_often_look_like_are_weak() {
     for (name, strong, weak) in [
         ("card", "4111 1111 1111 1111", "2223003122003222"),
         ("card", "378282246310005", "30569309025904"),
+        ("card", "5555 5555 5555 4444", "3530111333300000"),
         ("personalausweis", "L01X00T471", "T220001293"),
         ("passport", "C01X00T478", "C012345671"),
     ] {
@@ -403,6 +406,8 @@ fn a_value_ends_where_its_kind_ends() {
         ("card", "4111 1111 1111 1111", " 12"),
         ("steuer_id", "86 095 742 719", " 4"),
         ("kvnr", "A000500015", " 1083104003 7"),
+        ("iban", "DE89370400440532013000", "-1"),
+        ("eu_iban", "AT611904300234573201", ".1"),
     ] {
         let text = format!("{value}{rest}");
         let accepted = Validator::from_name(name).and_then(|known| known.accept(&text, None));

@@ -118,8 +118,34 @@ struct Blob {
     end: usize,
     /// Characters of the text, with the bytes of the source.
     signs: Vec<Sign>,
-    /// True where every byte belongs to a character.
-    exact: bool,
+}
+
+fn blob(words: &[Word], signs: Vec<Sign>) -> Option<Blob> {
+    Some(Blob {
+        start: words.first()?.start,
+        end: words.last()?.padded,
+        signs,
+    })
+}
+
+/// The text of some words.
+struct Held {
+    signs: Vec<Sign>,
+    /// Its end has signs that are no text.
+    spoilt: bool,
+}
+
+/// Signs at the end of a text that are looked at: so many come of a short word.
+const END_SIGNS: usize = 8;
+
+impl Held {
+    /// Characters with the places of the digits that hold them, each digit of `bits` bits.
+    fn new(signs: Vec<Sign>, digits: &[Digit], bits: usize) -> Held {
+        Held {
+            spoilt: signs.iter().rev().take(END_SIGNS).any(Sign::is_rubbish),
+            signs: placed(signs, digits, bits),
+        }
+    }
 }
 
 /// True where two words stand on lines of their own behind each other.
@@ -184,31 +210,37 @@ impl Reader<'_, '_> {
         Ok(())
     }
 
-    /// Reads words as one blob; returns how many of them it took. A word before the first chunk or behind the last may stand
-    /// there by chance, so that a reading that is text in all its bytes goes before a longer one that is not.
+    /// Reads words as one blob; returns how many of them it took.
     fn wrapped(&mut self, words: &[Word]) -> Result<usize, ScanError> {
         let count = words.len();
-        let mut inexact = None;
+        // A word before the first chunk or behind the last may stand there by chance.
         for (from, to) in [(0, count), (0, count - 1), (1, count), (2, count)] {
-            let Some(blob) = words
-                .get(from..to)
-                .map_or(Ok(None), |words| self.blob(words))?
-            else {
-                continue;
-            };
-            if blob.exact {
-                self.found.push(blob);
+            if to > from + 1 && self.lines(&words[from..to])? {
                 return Ok(to);
             }
-            if to > from + 1 {
-                inexact.get_or_insert((blob, to));
-            }
         }
-        let Some((blob, to)) = inexact else {
-            return Ok(0);
+        Ok(0)
+    }
+
+    /// Reads words as one blob, and where its end is no text, also without the last word: that may be no part of it, and would
+    /// hide where a value ends.
+    fn lines(&mut self, words: &[Word]) -> Result<bool, ScanError> {
+        let Some(Held { mut signs, spoilt }) = self.held(words)? else {
+            return Ok(false);
         };
-        self.found.push(blob);
-        Ok(to)
+        if spoilt
+            && let Some((last, before)) = words.split_last()
+            && let Some(fewer) = self.held(before)?
+        {
+            signs.push(Sign {
+                c: BORDER,
+                from: last.start,
+                to: last.end,
+            });
+            signs.extend(fewer.signs);
+        }
+        self.found.extend(blob(words, signs));
+        Ok(true)
     }
 
     /// Reads one word, or those parts of it that stand between signs which base64 has too.
@@ -236,32 +268,22 @@ impl Reader<'_, '_> {
     }
 
     fn read(&mut self, words: &[Word]) -> Result<bool, ScanError> {
-        let blob = self.blob(words)?;
-        let is_one = blob.is_some();
-        self.found.extend(blob);
-        Ok(is_one)
+        let held = self.held(words)?;
+        let read = held.and_then(|held| blob(words, held.signs));
+        let any = read.is_some();
+        self.found.extend(read);
+        Ok(any)
     }
 
-    fn blob(&mut self, words: &[Word]) -> Result<Option<Blob>, ScanError> {
-        let (Some(first), Some(last)) = (words.first(), words.last()) else {
-            return Ok(None);
+    /// The text that words hold together, `None` where they hold none.
+    fn held(&mut self, words: &[Word]) -> Result<Option<Held>, ScanError> {
+        let length = match (words.first(), words.last()) {
+            (Some(first), Some(last)) => last.end - first.start,
+            _ => 0,
         };
-        if last.end - first.start < MIN_BLOB_CHARS {
+        if length < MIN_BLOB_CHARS {
             return Ok(None);
         }
-        let Some((signs, exact)) = self.signs(words)? else {
-            return Ok(None);
-        };
-        Ok(Some(Blob {
-            start: first.start,
-            end: last.padded,
-            signs,
-            exact,
-        }))
-    }
-
-    /// The characters that words hold, and whether they are exact.
-    fn signs(&mut self, words: &[Word]) -> Result<Option<(Vec<Sign>, bool)>, ScanError> {
         let base64 = digits(self.text, words, |word| (0, word));
         // One digit again and again is a line or a number.
         if base64.windows(2).all(|pair| pair[0].0 == pair[1].0) {
@@ -272,17 +294,14 @@ impl Reader<'_, '_> {
         if let Some(bytes) = from_hex(&hex)
             && let Some(signs) = bytes::text(&bytes, self.room)?
         {
-            let exact = bytes::is_exact(&signs);
-            return Ok(Some((placed(signs, &hex, 4), exact)));
+            return Ok(Some(Held::new(signs, &hex, 4)));
         }
-        let Some(bytes) = from_base64(&base64) else {
-            return Ok(None);
-        };
-        let signs = bytes::text(&bytes, self.room)?;
-        Ok(signs.map(|signs| {
-            let exact = bytes::is_exact(&signs);
-            (placed(signs, &base64, 6), exact)
-        }))
+        match from_base64(&base64) {
+            Some(bytes) => {
+                Ok(bytes::text(&bytes, self.room)?.map(|signs| Held::new(signs, &base64, 6)))
+            }
+            None => Ok(None),
+        }
     }
 }
 

@@ -12,11 +12,21 @@ const ONE_BAD_IN: usize = 5;
 /// Compressed data inside of compressed data at most.
 const MAX_PACKED: usize = 3;
 
+/// Between what was unpacked and what stands behind it.
+const BEHIND_PACKED: &[u8] = b"\n";
+
 /// A character of decoded text, and the bytes that it comes from.
 pub(super) struct Sign {
     pub(super) c: char,
     pub(super) from: usize,
     pub(super) to: usize,
+}
+
+impl Sign {
+    /// True for what is no text, and for a single byte that is no UTF-8, which may still be a letter of Latin-1.
+    pub(super) fn is_rubbish(&self) -> bool {
+        is_bad(self.c) || (self.to - self.from == 1 && !self.c.is_ascii())
+    }
 }
 
 /// The text in some bytes, `None` where they are none.
@@ -60,7 +70,11 @@ fn unpack(bytes: &[u8], deep: usize, room: &mut Room) -> Result<Option<Vec<u8>>,
         None => Err(room.full()),
         Some(deep) => {
             let mut all = unpack(&unpacked, deep, room)?.unwrap_or(unpacked);
-            all.extend(rest);
+            // Text may follow, or a word beside the blob that reads like more of it: that must not hide where a value ends.
+            if !rest.is_empty() {
+                all.extend(BEHIND_PACKED);
+                all.extend(rest);
+            }
             Ok(Some(all))
         }
     }
@@ -107,12 +121,6 @@ fn is_text(signs: &[Sign]) -> bool {
         shown.saturating_sub(controls * ONE_BAD_IN)
     };
     all > 0 && broken * ONE_BAD_IN <= all + broken
-}
-
-/// True where all of it is text of its encoding, and nothing was read byte by byte for want of one.
-pub(super) fn is_exact(signs: &[Sign]) -> bool {
-    let fits = |sign: &Sign| sign.c.is_ascii() || sign.to - sign.from > 1;
-    signs.iter().all(|sign| fits(sign) && !is_bad(sign.c))
 }
 
 /// Characters that are text even with a control behind each.

@@ -305,3 +305,22 @@ proptest! {
         prop_assert!(seen <= FREE_VIEW_BYTES + VIEW_BYTES_PER_BYTE * text.len());
     }
 }
+
+#[test]
+fn a_word_behind_a_blob_does_not_hide_where_its_text_ends() {
+    let number = "15070649C103";
+    let ends = |text: &str| {
+        decoded(text).iter().any(|seen| {
+            let end = seen.find(number).map(|at| at + number.len());
+            end.is_some_and(|end| !seen[end..].starts_with(char::is_alphanumeric))
+        })
+    };
+    let plain = BASE64_STANDARD.encode(number);
+    let packed = BASE64_STANDARD_NO_PAD.encode(gzip(number.as_bytes()));
+    for blob in [plain, packed] {
+        for behind in ["\nalice", " alice", "\ndanke bob", "\nBob"] {
+            let text = format!("Bitte lesen: {blob}{behind}");
+            assert!(ends(&text), "{text:?}: {:?}", decoded(&text));
+        }
+    }
+}

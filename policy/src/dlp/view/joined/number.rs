@@ -52,7 +52,7 @@ fn ways(run: &[Group], text: &str) -> Vec<(usize, usize)> {
         }
     }
     let mut seen = std::collections::BTreeSet::new();
-    ways.retain(|way| seen.insert(*way));
+    ways.retain(|way| seen.insert(*way) && !is_series(&run[way.0..way.1], text));
     ways
 }
 
@@ -60,6 +60,18 @@ fn ways(run: &[Group], text: &str) -> Vec<(usize, usize)> {
 /// Patterns know the usual ones, and where a value ends among them.
 fn is_unusual(run: &[Group], usual: &str) -> bool {
     !matches!(usual, " " | "-" | ".") || run.iter().all(Group::is_single)
+}
+
+/// True for `B-448891824`, a letter and a number in one piece, as orders and tickets have them: a check digit of one such
+/// number in ten is right. A pattern that knows the dash may find it all the same.
+fn is_series(groups: &[Group], text: &str) -> bool {
+    let [letter, number] = groups else {
+        return false;
+    };
+    letter.is_single()
+        && letter.is_letters()
+        && number.letters() == 0
+        && gap(text, letter, number) == "-"
 }
 
 /// Groups at either end of an unusual run that may be no part of the number.

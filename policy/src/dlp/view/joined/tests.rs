@@ -88,6 +88,7 @@ fn ordinary_text_is_not_joined() {
         "550e8400-e29b-41d4-a716-446655440000",
         "z. B. am 3. und 4. Mai",
         "wir sind 3, ihr 4 und 12 kommen",
+        "Auftrag B-448891824",
     ] {
         assert_eq!(joined(text), "nothing", "{text:?}");
     }
