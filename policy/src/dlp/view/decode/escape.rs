@@ -1,6 +1,7 @@
 //! Escapes: signs that stand for a character each, and tags that stand for nothing.
 
-use super::{super::map::Made, bytes, entity, tag};
+use super::{super::map::Made, bytes, tag};
+use crate::entity;
 
 /// The first two bytes of every tag character (U+E0000..U+E007F).
 const TAG_LEAD: &str = "\u{e0041}";
