@@ -149,7 +149,7 @@ impl<'d> Scanner<'d> {
         };
         let asked = self.detectors.html.iter();
         let asked: Vec<usize> = asked.copied().filter(|index| self.runs(*index)).collect();
-        if asked.is_empty() || !html_differs(body, html) {
+        if asked.is_empty() || !html_differs(body, html, &mut self.budget)? {
             return Ok(());
         }
         let hits = asked.into_iter().map(|index| Hit {

@@ -112,6 +112,10 @@ impl<'t> Pass<'t> {
     }
 
     fn tag(&mut self, at: usize) -> Option<usize> {
+        if self.keep_tags {
+            // Nothing is looked for: where a comment ends would be asked again at each that begins inside of it.
+            return None;
+        }
         let rest = &self.text[at..];
         if let Some(comment) = rest.strip_prefix("<!--") {
             // Looked for once: many that do not end must not cost more than one.
@@ -121,9 +125,6 @@ impl<'t> Pass<'t> {
             }
         }
         let tag = tag::at(rest)?;
-        if self.keep_tags {
-            return None;
-        }
         let inside = &rest[1..tag.length];
         self.hidden |= super::Signs::of(inside).encoded();
         self.replace(at, tag.length, tag.shown.as_slice());
