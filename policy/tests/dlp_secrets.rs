@@ -306,47 +306,24 @@ fn dl_1_a_letter_of_another_alphabet_behind_a_secret_does_not_hide_it() {
 #[test]
 fn dl_1_filler_around_a_password_does_not_hide_it() {
     let detectors = detectors();
-    let filler = "Zq7-".repeat(100);
-    for (id, before, password, after) in [
-        (
-            "secret.password_assignment",
-            "Passwort: ",
-            "676+fY.MK1kL*I",
-            "",
-        ),
+    for (id, before, password) in [
+        ("secret.password_assignment", "Passwort: ", "676+fY.MK1kL*I"),
         (
             "secret.api_key_assignment",
             "api_key = ",
             "UmYNJVRK2qX6lw7aZNi51stjBBMZCglk",
-            "",
-        ),
-        (
-            "secret.jdbc_url",
-            "jdbc:postgresql://db.corp.test/x?password=",
-            "Qy15qvWGLXvoIZm",
-            "",
-        ),
-        (
-            "secret.postgres_url",
-            "postgres://app:",
-            "Qy15qvWGLXvoIZm",
-            "@db.corp.test/main",
-        ),
-        (
-            "secret.http_url",
-            "https://app:",
-            "Qy15qvWGLXvoIZm",
-            "@db.corp.test/main",
         ),
     ] {
-        for text in [
-            format!("{before}{password}{after}"),
-            format!("{before}{password}{filler}{after}"),
-            format!("{before}{filler}{password}{after}"),
-            format!("{before}{password}{}{after}", "x".repeat(500)),
-            format!("{before}{}{password}{after}", "x".repeat(500)),
-        ] {
-            assert!(is_found(&detectors, id, &text), "{id}: {text}");
+        for filler in ["", "x", "Zq7-", "ab_"].map(|filler| filler.repeat(150)) {
+            for text in [
+                format!("{before}{password}{filler}"),
+                format!("{before}{filler}{password}"),
+                format!("{before}\"{filler}{password}{filler}\" bis morgen"),
+            ] {
+                assert!(is_found(&detectors, id, &text), "{id}: {text}");
+            }
         }
+        let long = format!("{before}{}", "x".repeat(120));
+        assert!(!is_found(&detectors, id, &long), "seen to its end");
     }
 }

@@ -58,7 +58,13 @@ enum Check {
     Text(fn(&str) -> bool),
     /// The same, of ASCII alone: a letter of another alphabet behind it is no part of it.
     Secret(fn(&str) -> bool),
+    /// The same of what people choose, of which patterns read [`CHOSEN_CHARS`] at least. A longer one is not seen to its
+    /// end, so it counts whatever was seen: filler must not hide what stands behind it.
+    Chosen(fn(&str) -> bool),
 }
+
+/// Characters that patterns read of a chosen secret before they cut it off.
+const CHOSEN_CHARS: usize = 128;
 
 /// Makes the closed list and, from the same lines, the names in the order of the list.
 macro_rules! closed_list {
@@ -102,7 +108,7 @@ closed_list! {
     "nif": Check::Signs(&[9], spain::nif),
     "nir": Check::Signs(&[15], france::nir),
     "passport": Check::Signs(&[10], icao::passport),
-    "password": Check::Secret(secret::password),
+    "password": Check::Chosen(secret::password),
     "personalausweis": Check::Signs(&[11, 10], icao::personalausweis),
     "personnummer": Check::Signs(&[12, 10], sweden::personnummer),
     "pesel": Check::Signs(&[11], poland::pesel),
@@ -155,8 +161,16 @@ impl Validator {
             }
             Check::Text(valid) => whole(text, next, valid),
             Check::Secret(valid) => whole(text, next.filter(char::is_ascii), valid),
+            Check::Chosen(_) if is_cut_off(text, next) => Some(text.len()),
+            Check::Chosen(valid) => whole(text, next.filter(char::is_ascii), valid),
         }
     }
+}
+
+/// True where a chosen secret goes on behind what its pattern reads: up to a blank or the end of what is quoted.
+fn is_cut_off(text: &str, next: Option<char>) -> bool {
+    let ends = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | '<' | '>' | '\\');
+    next.is_some_and(|c| !ends(c)) && text.chars().nth(CHOSEN_CHARS - 1).is_some()
 }
 
 /// Length of all of `text` where it is valid, and does not go on in `next`.

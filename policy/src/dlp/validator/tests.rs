@@ -447,6 +447,21 @@ fn a_letter_of_another_alphabet_behind_a_secret_is_no_part_of_it() {
 }
 
 #[test]
+fn a_password_that_goes_on_behind_what_was_read_counts_unseen() {
+    let filler = "x".repeat(CHOSEN_CHARS);
+    let accepts = |next| {
+        let password = Validator::from_name("password");
+        password.and_then(|password| password.accept(&filler, next)) == Some(filler.len())
+    };
+    for next in ['x', 'K', '!', 'ü'] {
+        assert!(accepts(Some(next)), "{next}");
+    }
+    for next in [None, Some(' '), Some('\n'), Some('"'), Some('<')] {
+        assert!(!accepts(next), "{next:?}");
+    }
+}
+
+#[test]
 fn what_is_not_ascii_is_in_no_value() {
     // But in passwords, which people choose.
     let chosen = |known: &&Validator| ["password", "secret_body"].contains(&known.name);
