@@ -8,6 +8,7 @@ pub mod dlp;
 pub mod edu;
 #[cfg(feature = "engine")]
 pub mod engine;
+mod entity;
 #[cfg(feature = "engine")]
 pub mod facts;
 pub mod ids;

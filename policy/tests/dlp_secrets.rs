@@ -286,3 +286,44 @@ fn near_misses(forms: &[&str], random: &mut Random) -> Vec<(Miss, String)> {
 fn recall(found: usize, all: usize) -> f64 {
     found as f64 / all as f64
 }
+
+#[test]
+fn dl_1_a_letter_of_another_alphabet_behind_a_secret_does_not_hide_it() {
+    let detectors = detectors();
+    let mut missed = Vec::new();
+    for kind in KINDS {
+        let mut random = Random::new(kind.id);
+        let value = Form::parse(kind.forms[0]).value(&mut random);
+        for text in [format!("{value}ü"), format!("{value}й")] {
+            if !is_found(&detectors, kind.id, &text) {
+                missed.push(format!("{}: {text}", kind.id));
+            }
+        }
+    }
+    assert!(missed.is_empty(), "{}", missed.join("\n"));
+}
+
+#[test]
+fn dl_1_filler_around_a_password_does_not_hide_it() {
+    let detectors = detectors();
+    for (id, before, password) in [
+        ("secret.password_assignment", "Passwort: ", "676+fY.MK1kL*I"),
+        (
+            "secret.api_key_assignment",
+            "api_key = ",
+            "UmYNJVRK2qX6lw7aZNi51stjBBMZCglk",
+        ),
+    ] {
+        for filler in ["", "x", "Zq7-", "ab_"].map(|filler| filler.repeat(150)) {
+            for text in [
+                format!("{before}{password}{filler}"),
+                format!("{before}{filler}{password}"),
+                format!("{before}\"{filler}{password}{filler}\" bis morgen"),
+            ] {
+                assert!(is_found(&detectors, id, &text), "{id}: {text}");
+            }
+        }
+        let long = format!("{before}{}", "x".repeat(120));
+        assert!(!is_found(&detectors, id, &long), "seen to its end");
+    }
+}

@@ -124,43 +124,41 @@ impl Scanner {
         match &asked.what {
             What::Text(text) => {
                 let tree = Tree::String(text.clone());
-                let mut findings = self.detectors.scan(&tree, "/text")?;
                 let said = Said::new("/text", text);
-                let place = Place::of_line(number);
-                findings.extend(self.together(&place, &[said], windows)?);
-                Ok(findings)
+                self.together((&tree, "/text"), &Place::of_line(number), &[said], windows)
             }
             What::Event(event) => {
                 let spared = self.without_names(event);
                 let event = spared.as_ref().unwrap_or(event);
-                let mut findings = self.detectors.scan_object(event, "/event")?;
                 let content = event.get("content").and_then(Tree::as_object);
                 let kind = event.get("type").and_then(Tree::as_str);
                 let said = content
                     .map(|content| said(kind.unwrap_or_default(), content, "/event/content"));
                 let place = Place::of_event(number, event);
-                findings.extend(self.together(&place, &said.unwrap_or_default(), windows)?);
-                Ok(findings)
+                let tree = Tree::Object(event.clone());
+                let said = said.unwrap_or_default();
+                self.together((&tree, "/event"), &place, &said, windows)
             }
         }
     }
 
-    /// What a line shows only together with those before it.
+    /// What a line shows, alone and together with those before it.
     fn together(
         &self,
+        (tree, pointer): (&Tree, &str),
         place: &Place<'_>,
         said: &[Said<'_>],
         windows: Option<&mut Windows>,
     ) -> Result<Vec<Finding>, ScanError> {
         let Some(windows) = windows else {
-            return Ok(Vec::new());
+            return self.detectors.scan(tree, pointer);
         };
         let window = windows.get(place.room, place.sender);
         let around = window.map(|window| window.around(&place.id, place.sent_ms));
         let around = around.unwrap_or_default();
-        let findings = self
-            .detectors
-            .scan_window(&Scan::default(), &around, said)?;
+        let findings =
+            self.detectors
+                .scan_together(&Scan::default(), (tree, pointer), &around, said)?;
         let part = Part::new(&place.id, place.sent_ms, said);
         windows.push(place.room, place.sender, part);
         Ok(findings)

@@ -31,7 +31,7 @@ impl Scene<'_> {
         let kind = (unit.event_type, unit.state_key);
         let content = without_label_names(unit.content, kind, &self.bundle.spifs, self.at);
         let content = content.unwrap_or_else(|| unit.content.clone());
-        // One walk, so that all of the unit has one budget and is counted together.
+        // One scan, so that all of the unit has one budget and is counted together.
         let mut whole = Object::from([("content".to_owned(), Tree::Object(content))]);
         let fields = [
             ("type", Some(unit.event_type)),
@@ -44,14 +44,14 @@ impl Scene<'_> {
                 whole.insert(key.to_owned(), Tree::String(text.to_owned()));
             }
         }
-        let mut findings = detectors.scan_object_with(&options, &whole, "/event")?;
-        if unit.kind == Kind::Pdu {
-            let content = whole.get("content").and_then(Tree::as_object);
-            let content = content.unwrap_or(unit.content);
-            let said = said(unit.event_type, content, "/event/content");
-            findings.extend(detectors.scan_window(&options, &unit.around, &said)?);
+        let whole = Tree::Object(whole);
+        if unit.kind != Kind::Pdu {
+            return detectors.scan_with(&options, &whole, "/event");
         }
-        Ok(findings)
+        let content = whole.as_object().and_then(|whole| whole.get("content"));
+        let content = content.and_then(Tree::as_object).unwrap_or(unit.content);
+        let said = said(unit.event_type, content, "/event/content");
+        detectors.scan_together(&options, (&whole, "/event"), &unit.around, &said)
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ruma_common::{CanonicalJsonObject as Object, CanonicalJsonValue as Tree};
 
 use super::{
-    Finding, HashKey, Index, TestReport,
+    Around, Finding, HashKey, Index, Said, TestReport,
     budget::ScanError,
     detector::{Detector, Marking},
     load,
@@ -127,6 +127,21 @@ impl Detectors {
         pointer: &str,
     ) -> Result<Vec<Finding>, ScanError> {
         Scanner::new(self, *options, pointer).run_object(object)
+    }
+
+    /// [`Detectors::scan_with`] and [`Detectors::scan_window`] as one unit: `tree`, whose texts are `said`, and what was
+    /// said around it. All of it has one budget, and `min_distinct` counts over all of it.
+    ///
+    /// # Errors
+    /// See [`Detectors::scan`].
+    pub fn scan_together(
+        &self,
+        options: &Scan<'_>,
+        (tree, pointer): (&Tree, &str),
+        around: &Around<'_>,
+        said: &[Said<'_>],
+    ) -> Result<Vec<Finding>, ScanError> {
+        Scanner::new(self, *options, pointer).run_together(tree, around, said)
     }
 
     /// Holds every detector against its own examples; returns how many examples passed.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ruma_common::{CanonicalJsonObject as Object, CanonicalJsonValue as Tree};
 
-use self::text::Hit;
+pub(super) use self::text::Hit;
 use super::{
     Finding,
     budget::{Budget, MAX_DEPTH, MAX_FINDINGS, ScanError, within},
@@ -14,6 +14,7 @@ use super::{
     detector::Source,
     detectors::{Detectors, Scan},
     hash::{HashKey, ValueHash},
+    window::{Around, Said},
 };
 
 /// Keys longer than this, in bytes, do not stand in the pointer of a finding.
@@ -27,6 +28,8 @@ pub(super) struct Scanner<'d> {
     options: Scan<'d>,
     pointer: String,
     found: Vec<(usize, Finding)>,
+    /// Different values of each detector, also of what was said around the unit.
+    values: BTreeMap<usize, BTreeSet<ValueHash>>,
     budget: Budget,
 }
 
@@ -37,6 +40,7 @@ impl<'d> Scanner<'d> {
             options,
             pointer: pointer.to_owned(),
             found: Vec::new(),
+            values: BTreeMap::new(),
             budget: Budget::default(),
         }
     }
@@ -51,9 +55,16 @@ impl<'d> Scanner<'d> {
         Ok(self.finish())
     }
 
-    /// What one text shows. Several texts in one scan share its budget, and nothing else.
-    pub(super) fn text(&mut self, text: &str) -> Result<Vec<Finding>, ScanError> {
-        self.field(text)?;
+    /// A tree, and what its texts show only together with those around it: one unit, with one budget and one count of
+    /// different values.
+    pub(super) fn run_together(
+        mut self,
+        tree: &Tree,
+        around: &Around<'_>,
+        said: &[Said<'_>],
+    ) -> Result<Vec<Finding>, ScanError> {
+        self.walk(tree, 0)?;
+        self.window(around, said)?;
         Ok(self.finish())
     }
 
@@ -149,7 +160,7 @@ impl<'d> Scanner<'d> {
         };
         let asked = self.detectors.html.iter();
         let asked: Vec<usize> = asked.copied().filter(|index| self.runs(*index)).collect();
-        if asked.is_empty() || !html_differs(body, html) {
+        if asked.is_empty() || !html_differs(body, html, &mut self.budget)? {
             return Ok(());
         }
         let hits = asked.into_iter().map(|index| Hit {
@@ -178,32 +189,72 @@ impl<'d> Scanner<'d> {
     fn report(&mut self, hits: Vec<Hit>, key: bool) -> Result<(), ScanError> {
         within(self.found.len() + hits.len(), MAX_FINDINGS, "findings")?;
         for hit in hits {
-            let finding = Finding {
-                detector: self.detectors.list[hit.detector].id.clone(),
-                strength: hit.strength,
-                field: self.pointer.clone(),
-                start: hit.start,
-                end: hit.end,
-                view: hit.view.as_str(),
-                key,
-                values: hit.values,
-            };
-            self.found.push((hit.detector, finding));
+            self.count(&hit);
+            let detector = hit.detector;
+            let finding = self.finding(self.pointer.clone(), hit, key);
+            self.found.push((detector, finding));
         }
         Ok(())
     }
 
-    /// Leaves out what too few different values were found of.
-    fn finish(&mut self) -> Vec<Finding> {
-        let mut values: BTreeMap<usize, BTreeSet<ValueHash>> = BTreeMap::new();
-        for (detector, finding) in &self.found {
-            values.entry(*detector).or_default().extend(&finding.values);
+    fn finding(&self, field: String, hit: Hit, key: bool) -> Finding {
+        Finding {
+            detector: self.detectors.list[hit.detector].id.clone(),
+            strength: hit.strength,
+            field,
+            start: hit.start,
+            end: hit.end,
+            view: hit.view.as_str(),
+            key,
+            values: hit.values,
         }
+    }
+
+    /// Keeps a finding at a place of a field; one finding per detector, field and span, with all its values and the
+    /// greatest strength.
+    pub(super) fn keep(
+        &mut self,
+        field: &str,
+        (start, end): (usize, usize),
+        hit: Hit,
+    ) -> Result<(), ScanError> {
+        let same = |(detector, known): &&mut (usize, Finding)| {
+            (*detector, known.start, known.end) == (hit.detector, start, end)
+                && !known.key
+                && known.field == field
+        };
+        if let Some((_, known)) = self.found.iter_mut().find(same) {
+            known.strength = known.strength.max(hit.strength);
+            known.values.extend(hit.values);
+            known.values.sort_unstable();
+            known.values.dedup();
+            return Ok(());
+        }
+        within(self.found.len() + 1, MAX_FINDINGS, "findings")?;
+        let detector = hit.detector;
+        let finding = self.finding(field.to_owned(), hit, false);
+        let finding = Finding {
+            start,
+            end,
+            ..finding
+        };
+        self.found.push((detector, finding));
+        Ok(())
+    }
+
+    /// Counts the values of a hit, wherever it stands.
+    pub(super) fn count(&mut self, hit: &Hit) {
+        let values = self.values.entry(hit.detector).or_default();
+        values.extend(&hit.values);
+    }
+
+    /// Leaves out what too few different values were found of.
+    pub(super) fn finish(self) -> Vec<Finding> {
         let enough = |detector: &usize| {
-            let distinct = values.get(detector).map_or(0, BTreeSet::len);
+            let distinct = self.values.get(detector).map_or(0, BTreeSet::len);
             distinct >= self.detectors.list[*detector].min_distinct
         };
-        let found = std::mem::take(&mut self.found).into_iter();
+        let found = self.found.into_iter();
         found
             .filter(|(detector, _)| enough(detector))
             .map(|(_, finding)| finding)

@@ -58,7 +58,15 @@ enum Check {
     SureEnd(&'static [usize], fn(&[u8]) -> bool),
     /// At all of the text as it is written.
     Text(fn(&str) -> bool),
+    /// The same, of ASCII alone: a letter of another alphabet behind it is no part of it.
+    Secret(fn(&str) -> bool),
+    /// The same of what people choose, of which patterns read [`CHOSEN_CHARS`] at least. A longer one is not seen to its
+    /// end, so it counts whatever was seen: filler must not hide what stands behind it.
+    Chosen(fn(&str) -> bool),
 }
+
+/// Characters that patterns read of a chosen secret before they cut it off.
+const CHOSEN_CHARS: usize = 128;
 
 /// Makes the closed list and, from the same lines, the names in the order of the list.
 macro_rules! closed_list {
@@ -90,7 +98,7 @@ closed_list! {
     "imei": Check::Signs(&[15], card::imei),
     "ip_internal": Check::Text(network::internal),
     "isin": Check::Signs(&[12], isin::isin),
-    "jwt": Check::Text(secret::jwt),
+    "jwt": Check::Secret(secret::jwt),
     "kvnr": Check::Signs(&[30, 20, 10], kvnr::kvnr),
     "lanr": Check::Signs(&[9], health::lanr),
     "lat_lon": Check::Text(position::lat_lon),
@@ -102,16 +110,16 @@ closed_list! {
     "nif": Check::Signs(&[9], spain::nif),
     "nir": Check::Signs(&[15], france::nir),
     "passport": Check::Signs(&[10], icao::passport),
-    "password": Check::Text(secret::password),
+    "password": Check::Chosen(secret::password),
     "personalausweis": Check::Signs(&[11, 10], icao::personalausweis),
     "personnummer": Check::Signs(&[12, 10], sweden::personnummer),
     "pesel": Check::Signs(&[11], poland::pesel),
     "phone": Check::Text(phone::phone),
-    "private_key_base64": Check::Text(secret::private_key_base64),
+    "private_key_base64": Check::Secret(secret::private_key_base64),
     "pzn": Check::Signs(&[8], health::pzn),
     "rijksregister": Check::Signs(&[11], belgium::rijksregister),
     "rvnr": Check::Signs(&[12], rvnr::rvnr),
-    "secret_body": Check::Text(secret::body),
+    "secret_body": Check::Secret(secret::body),
     "steuer_id": Check::Signs(&[11], steuer_id::steuer_id),
     "stnr": Check::Text(stnr::stnr),
     "svnr": Check::Signs(&[10], austria::svnr),
@@ -150,11 +158,10 @@ impl Validator {
             Check::SureEnd(lengths, valid) => {
                 longest(&Signs::of_sure_end(text, next), lengths, valid)
             }
-            Check::Text(valid) => {
-                let joined = next.is_some_and(char::is_alphanumeric)
-                    && text.chars().next_back().is_some_and(char::is_alphanumeric);
-                (!joined && valid(text)).then_some(text.len())
-            }
+            Check::Text(valid) => whole(text, next, valid),
+            Check::Secret(valid) => whole(text, next.filter(char::is_ascii), valid),
+            Check::Chosen(_) if is_cut_off(text, next) => Some(text.len()),
+            Check::Chosen(valid) => whole(text, next.filter(char::is_ascii), valid),
         }
     }
 }
@@ -165,6 +172,19 @@ fn longest(signs: &Signs, lengths: &[usize], valid: fn(&[u8]) -> bool) -> Option
         let (value, end) = signs.first(*length)?;
         valid(value).then_some(end)
     })
+}
+
+/// True where a chosen secret goes on behind what its pattern reads: up to a blank or the end of what is quoted.
+fn is_cut_off(text: &str, next: Option<char>) -> bool {
+    let ends = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | '<' | '>' | '\\');
+    next.is_some_and(|c| !ends(c)) && text.chars().nth(CHOSEN_CHARS - 1).is_some()
+}
+
+/// Length of all of `text` where it is valid, and does not go on in `next`.
+fn whole(text: &str, next: Option<char>, valid: fn(&str) -> bool) -> Option<usize> {
+    let goes_on = next.is_some_and(char::is_alphanumeric)
+        && text.chars().next_back().is_some_and(char::is_alphanumeric);
+    (!goes_on && valid(text)).then_some(text.len())
 }
 
 #[cfg(test)]

@@ -13,7 +13,6 @@
 //! Texts that are read, in `content` and in its `m.new_content`: `body` (of every type that has one: messages, notices,
 //! emotes, captions), `formatted_body`, `m.text` and its unstable forms, and the question of a poll.
 
-mod entity;
 mod fold;
 mod phrase;
 mod text;

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::dlp::view::{normal_words, plain_of_html};
+use crate::dlp::{
+    budget::{Budget, ScanError},
+    view::{normal_words, plain_of_html},
+};
 
 /// Words that may be put together of others; more of them are a difference.
 const MAX_SPELLED: usize = 32;
@@ -10,17 +13,29 @@ const MAX_SPELLED: usize = 32;
 /// Places where such a word may begin, and words that it may be put together of; beyond them it is a difference.
 const MAX_STARTS: usize = 64;
 const MAX_PARTS: usize = 32;
+/// What reading both texts and taking them apart costs, in bytes searched for each of their bytes.
+const READING_COST: usize = 8;
+/// What holding one word against the beginning of another costs, in bytes searched.
+const WORD_COST: usize = 8;
 
 /// True where a message's HTML shows another text than its plain body: a word that only one of them has.
 ///
 /// What a client adds to one side is no difference: quotes of the message replied to, marks of Markdown, numbers of lists,
 /// addresses behind links.
-pub(in crate::dlp) fn html_differs(body: &str, html: &str) -> bool {
+///
+/// # Errors
+/// Over the budget.
+pub(in crate::dlp) fn html_differs(
+    body: &str,
+    html: &str,
+    budget: &mut Budget,
+) -> Result<bool, ScanError> {
+    budget.searched((body.len() + html.len()) * READING_COST)?;
     let shown = plain_of_html(&without_quote(html));
     let written = without_fallback(body);
     let hidden = Words::of(html);
     let (shown, written) = (Words::of(&shown), Words::of(&written));
-    shown.lacks(&written, &written) || written.lacks(&shown, &hidden)
+    Ok(shown.lacks(&written, &written, budget)? || written.lacks(&shown, &hidden, budget)?)
 }
 
 /// Words of a text.
@@ -51,37 +66,48 @@ impl Words {
     }
 
     /// True where a word is neither in `other` nor in `more`.
-    fn lacks(&self, other: &Words, more: &Words) -> bool {
+    fn lacks(&self, other: &Words, more: &Words, budget: &mut Budget) -> Result<bool, ScanError> {
         let known = |word: &str| other.known.contains(word) || more.known.contains(word);
-        let mut unknown = self
+        let unknown = self
             .tokens
             .iter()
             .zip(&self.whole)
             .filter(|(token, whole)| {
                 !is_added(whole) && !known(whole) && !parts(token).all(|part| known(&part))
             });
-        let spelled = unknown
-            .by_ref()
-            .take(MAX_SPELLED)
-            .all(|(_, word)| other.spells(word));
-        !spelled || unknown.next().is_some()
+        for (number, (_, word)) in unknown.enumerate() {
+            if number >= MAX_SPELLED || !other.spells(word, budget)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// True where words behind each other make up this one.
-    fn spells(&self, word: &str) -> bool {
+    fn spells(&self, word: &str, budget: &mut Budget) -> Result<bool, ScanError> {
+        budget.searched(self.whole.len() * WORD_COST)?;
         let starts = (0..self.whole.len()).filter(|at| word.starts_with(self.whole[*at].as_str()));
-        starts.take(MAX_STARTS).any(|from| {
-            let mut rest = word;
-            for part in self.whole[from..].iter().take(MAX_PARTS) {
-                match rest.strip_prefix(part.as_str()) {
-                    Some("") => return true,
-                    Some(left) => rest = left,
-                    None => return false,
-                }
+        for from in starts.take(MAX_STARTS) {
+            budget.searched(word.len() + MAX_PARTS * WORD_COST)?;
+            let parts = self.whole[from..].iter().take(MAX_PARTS);
+            if is_made_of(word, parts) {
+                return Ok(true);
             }
-            false
-        })
+        }
+        Ok(false)
     }
+}
+
+fn is_made_of<'w>(word: &str, parts: impl Iterator<Item = &'w String>) -> bool {
+    let mut rest = word;
+    for part in parts {
+        match rest.strip_prefix(part.as_str()) {
+            Some("") => return true,
+            Some(left) => rest = left,
+            None => return false,
+        }
+    }
+    false
 }
 
 fn parts(text: &str) -> impl Iterator<Item = String> {

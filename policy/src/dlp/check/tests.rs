@@ -1,4 +1,5 @@
 use super::*;
+use crate::dlp::budget::{Budget, ScanError};
 
 fn finds(check: Check, text: &str) -> bool {
     let spans = run(check, text);
@@ -122,8 +123,13 @@ fn html_that_says_the_same_is_no_difference() {
         ("foo_bar/baz 3,5 %", "foo_bar/baz 3,5 %"),
         ("Fünf \u{2014} Stück", "F&uuml;nf &mdash; Stück"),
     ] {
-        assert!(!html_differs(body, html), "{body:?} {html:?}");
+        assert!(!differs(body, html), "{body:?} {html:?}");
     }
+}
+
+/// Whether they differ, where nothing else was spent.
+fn differs(body: &str, html: &str) -> bool {
+    html_differs(body, html, &mut Budget::default()) == Ok(true)
 }
 
 #[test]
@@ -138,7 +144,7 @@ fn html_that_says_something_else_is_a_difference() {
         ("Hallo", "<b>GEHEIM</b>"),
         ("geheimnis", "geheim"),
     ] {
-        assert!(html_differs(body, html), "{body:?} {html:?}");
+        assert!(differs(body, html), "{body:?} {html:?}");
     }
 }
 
@@ -146,6 +152,37 @@ fn html_that_says_something_else_is_a_difference() {
 fn comparing_many_words_costs_little() {
     let start = std::time::Instant::now();
     let html = format!("{}b", "a".repeat(30_000));
-    assert!(html_differs(&"a ".repeat(16_000), &html));
+    assert!(differs(&"a ".repeat(16_000), &html));
     assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
+}
+
+#[test]
+fn comparing_many_words_is_paid_for() {
+    let mut budget = Budget::default();
+    let body = "a ".repeat(16_000);
+    let html: String = (10..42)
+        .map(|n| format!("{}{n} ", "a".repeat(900)))
+        .collect();
+    // A message has as many objects with two texts as it likes; all are compared out of one budget.
+    let error = (0..100).find_map(|_| html_differs(&body, &html, &mut budget).err());
+    let over = matches!(
+        error,
+        Some(ScanError::Budget {
+            what: "bytes searched",
+            ..
+        })
+    );
+    assert!(over, "{error:?}");
+}
+
+#[test]
+fn every_word_that_others_may_spell_is_paid_for() {
+    let cost = |spelled: usize| {
+        let mut budget = Budget::default();
+        let body = format!("{}{}", "b ".repeat(15_000), "xy zw ".repeat(spelled));
+        let html = format!("{}{}", "b ".repeat(15_000), "xyzw ".repeat(spelled));
+        (1..1000).find(|_| html_differs(&body, &html, &mut budget).is_err())
+    };
+    let (few, many) = (cost(1), cost(30));
+    assert!(many < few, "{many:?} against {few:?} messages");
 }

@@ -22,14 +22,15 @@ use crate::dlp::{
 const FOUND_PER_FINDING: usize = 8;
 
 /// What was found in one text, in bytes of the original.
-pub(super) struct Hit {
-    pub(super) detector: usize,
-    pub(super) start: usize,
-    pub(super) end: usize,
-    pub(super) strength: Strength,
-    pub(super) view: ViewName,
+#[derive(Clone)]
+pub(in crate::dlp) struct Hit {
+    pub(in crate::dlp) detector: usize,
+    pub(in crate::dlp) start: usize,
+    pub(in crate::dlp) end: usize,
+    pub(in crate::dlp) strength: Strength,
+    pub(in crate::dlp) view: ViewName,
     /// All that were found at this place: what was packed has one place.
-    pub(super) values: Vec<ValueHash>,
+    pub(in crate::dlp) values: Vec<ValueHash>,
 }
 
 /// The same before its value is hashed, for which it keeps the value's place in its view.
@@ -58,7 +59,7 @@ struct Search<'s, 't> {
 
 impl Scanner<'_> {
     /// All that is found in one text, by start.
-    pub(super) fn look(&mut self, text: &str) -> Result<Vec<Hit>, ScanError> {
+    pub(in crate::dlp) fn look(&mut self, text: &str) -> Result<Vec<Hit>, ScanError> {
         self.budget.unit(text.len())?;
         if self.detectors.prefilter.is_too_short(text) {
             return Ok(Vec::new());

@@ -436,6 +436,37 @@ fn a_value_inside_a_longer_number_is_none() {
 }
 
 #[test]
+fn a_letter_of_another_alphabet_behind_a_secret_is_no_part_of_it() {
+    let token = "ghp_8aZ2mQx7LwT4cV9kR1nB6yD3fH5jS0pG2eU4";
+    let secrets = ["secret_body", "password"].map(Validator::from_name);
+    for known in secrets.into_iter().flatten() {
+        for next in ['ü', 'й', '語', '\u{3b1}'] {
+            assert_eq!(known.accept(token, Some(next)), Some(token.len()), "{next}");
+        }
+        assert_eq!(
+            known.accept(token, Some('x')),
+            None,
+            "cut out of a longer text"
+        );
+    }
+}
+
+#[test]
+fn a_password_that_goes_on_behind_what_was_read_counts_unseen() {
+    let filler = "x".repeat(CHOSEN_CHARS);
+    let accepts = |next| {
+        let password = Validator::from_name("password");
+        password.and_then(|password| password.accept(&filler, next)) == Some(filler.len())
+    };
+    for next in ['x', 'K', '!', 'ü'] {
+        assert!(accepts(Some(next)), "{next}");
+    }
+    for next in [None, Some(' '), Some('\n'), Some('"'), Some('<')] {
+        assert!(!accepts(next), "{next:?}");
+    }
+}
+
+#[test]
 fn what_is_not_ascii_is_in_no_value() {
     // But in passwords, which people choose.
     let chosen = |known: &&Validator| ["password", "secret_body"].contains(&known.name);

@@ -10,7 +10,6 @@
 
 mod blob;
 mod bytes;
-mod entity;
 mod escape;
 mod tag;
 

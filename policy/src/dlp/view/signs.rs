@@ -3,10 +3,10 @@
 //! Most messages are plain, and for them this pass is all that views cost. It may see a sign where there is nothing, and
 //! then a view turns out equal to another one; it must not miss one.
 
-use unicode_normalization::{IsNormalized, char::is_combining_mark, is_nfkc_quick};
+mod class;
 
 use super::skeleton;
-use crate::unicode::{is_dash, is_ignorable, is_line_end, is_space};
+use class::{CLASS, DIGIT, ESCAPE, GLUE, LOWER, ODD, UPPER, WIDE, WORD, is_escape, is_odd, word};
 
 /// Letters and digits of a number at least, with all its groups.
 pub(super) const MIN_NUMBER_CHARS: usize = 9;
@@ -69,54 +69,6 @@ impl Signs {
     pub(super) fn encoded(self) -> bool {
         self.escapes || self.blobs.is_some()
     }
-}
-
-const UPPER: u8 = 1;
-const LOWER: u8 = 2;
-const DIGIT: u8 = 4;
-const WORD: u8 = UPPER | LOWER | DIGIT;
-/// Control characters and the tab.
-const ODD: u8 = 8;
-/// May begin something encoded.
-const ESCAPE: u8 = 16;
-/// Part of base64 beside letters and digits.
-const GLUE: u8 = 32;
-/// Not ASCII.
-const WIDE: u8 = 64;
-
-static CLASS: [u8; 256] = classes();
-
-const fn classes() -> [u8; 256] {
-    let mut classes = [0; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        classes[byte] = match byte as u8 {
-            b'A'..=b'Z' => UPPER,
-            b'a'..=b'z' => LOWER,
-            b'0'..=b'9' => DIGIT,
-            b'+' | b'/' | b'-' | b'_' => GLUE,
-            b'&' | b'%' | b'=' | b'\\' | b'<' => ESCAPE,
-            b'\n' | b'\r' => 0,
-            0..=0x1f | 0x7f => ODD,
-            0x80.. => WIDE,
-            _ => 0,
-        };
-        byte += 1;
-    }
-    classes
-}
-
-/// Classes and length of the letters and digits at the start.
-fn word(bytes: &[u8]) -> (u8, usize) {
-    let mut classes = 0;
-    for (at, byte) in bytes.iter().enumerate() {
-        let class = CLASS[*byte as usize];
-        if class & WORD == 0 {
-            return (classes, at);
-        }
-        classes |= class;
-    }
-    (classes, bytes.len())
 }
 
 #[derive(Default)]
@@ -333,87 +285,5 @@ pub(super) fn is_numeric(chars: usize, digits: usize) -> bool {
     digits >= MIN_NUMBER_DIGITS || (digits > 0 && (digits < chars && chars <= MAX_MIXED_CHARS))
 }
 
-/// True where `byte` and what follows it may be an escape.
-fn is_escape(byte: u8, rest: &[u8]) -> bool {
-    let next = rest.first().copied().unwrap_or(0);
-    match byte {
-        b'&' => next == b'#' || next.is_ascii_alphabetic(),
-        b'<' => matches!(next, b'/' | b'!' | b'?') || next.is_ascii_alphabetic(),
-        b'\\' => matches!(next, b'u' | b'U' | b'x' | b'0'..=b'7'),
-        b'=' => next.is_ascii_hexdigit() || ends_line(rest),
-        _ => next.is_ascii_hexdigit() || next == b'u',
-    }
-}
-
-/// True where nothing but blanks stands before the end of the line.
-fn ends_line(rest: &[u8]) -> bool {
-    let next = rest.iter().find(|byte| !matches!(byte, b' ' | b'\t'));
-    matches!(next, Some(b'\n' | b'\r'))
-}
-
-/// True for what the normalised view changes.
-fn is_odd(c: char) -> bool {
-    is_ignorable(c)
-        || is_dash(c)
-        || is_space(c)
-        || is_line_end(c)
-        || c.is_control()
-        || is_combining_mark(c)
-        || c.is_numeric()
-        || is_nfkc_quick(std::iter::once(c)) != IsNormalized::Yes
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ordinary_text_has_no_signs() {
-        for text in [
-            "Hallo alice, 12:30\n",
-            "Grüße aus Köln, bis später! Die Straße ist lang; wir kommen um 10.",
-            "kein geheimer Plan, nur 3 Leute (und 2 Hunde) am 22.11.",
-            "this that with Bundesverfassungsgericht, geheimer Dokument\nDonaudampfschifffahrt\nNotebooks",
-            "we'll meet at 7 pm, ok? \u{201e}ja\u{201c} \u{1f600}",
-            "R2D2, 5 % off, if a < b = c & more",
-        ] {
-            assert_eq!(Signs::of(text), Signs::default(), "{text:?}");
-        }
-    }
-
-    #[test]
-    fn each_oddity_has_its_sign() {
-        let sign = |text: &str| {
-            let signs = Signs::of(text);
-            (signs.odd, signs.join, signs.look, signs.encoded())
-        };
-        for text in ["a\u{a0}b", "a\tb", "G\u{200b}E", "٤", "a\u{336}", "a\0"] {
-            assert!(sign(text).0, "{text:?}");
-        }
-        for text in [
-            "G E H E I M",
-            "86 095 742 719",
-            "G\nE\nH\nE\nI\nM",
-            "A 000 500 015",
-        ] {
-            assert!(sign(text).1, "{text:?}");
-        }
-        for text in ["G\u{415}HEIM", "GEHElM", "GEHE|M", "É"] {
-            assert!(sign(text).2, "{text:?}");
-        }
-        for text in [
-            "&#71;",
-            "%47",
-            "=47",
-            "a=\n",
-            "\\u0047",
-            "<b>",
-            "R0VIRUlNR0VIRUlN",
-            "47 45 48 45 49 4d 47 45",
-            "R0VI RUlN R0VI RUlN",
-            "R0VIR\nUlNR0\nVIRUl\nN",
-        ] {
-            assert!(sign(text).3, "{text:?}");
-        }
-    }
-}
+mod tests;

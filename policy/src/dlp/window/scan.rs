@@ -2,15 +2,15 @@
 
 use super::joined::{Place, joined};
 use super::{Around, MAX_SAID, Said, WINDOW_BYTES};
-use crate::dlp::budget::{MAX_FINDINGS, within};
-use crate::dlp::scan::Scanner;
+use crate::dlp::budget::within;
+use crate::dlp::scan::{Hit, Scanner};
 use crate::dlp::{Detectors, Finding, Scan, ScanError};
 
 impl Detectors {
     /// What the texts of an event show only together with those around it, or with each other; see [`super::said`].
     ///
     /// A finding stands in the text of the event that it reaches into, cut to that text. What an event's texts show alone
-    /// is not repeated, unless what was said around makes it surer.
+    /// is not repeated, unless what was said around makes it surer; [`Detectors::scan_together`] shows both.
     ///
     /// # Errors
     /// [`ScanError`]: part of the texts was not looked at, so the caller must deny.
@@ -20,37 +20,38 @@ impl Detectors {
         around: &Around<'_>,
         current: &[Said<'_>],
     ) -> Result<Vec<Finding>, ScanError> {
-        looked_at(around, current)?;
-        // One scan, so that all ways to read the texts share one budget.
         let mut scanner = Scanner::new(self, *options, "");
+        scanner.window(around, current)?;
+        Ok(scanner.finish())
+    }
+}
+
+impl Scanner<'_> {
+    /// All ways to read the texts, out of the budget of this scan. Values around the event count among the different ones,
+    /// though they are no findings of it.
+    pub(in crate::dlp) fn window(
+        &mut self,
+        around: &Around<'_>,
+        current: &[Said<'_>],
+    ) -> Result<(), ScanError> {
+        looked_at(around, current)?;
         let mut alone = Alone::of(current);
-        let mut findings: Vec<Finding> = Vec::new();
         for seen in joined(around, current) {
-            for finding in scanner.text(&seen.text)? {
-                let Some(place) = seen.place(finding.start, finding.end) else {
+            for hit in self.look(&seen.text)? {
+                self.count(&hit);
+                let Some(place) = seen.place(hit.start, hit.end) else {
                     continue;
                 };
                 let Some(said) = current.get(place.current) else {
                     continue;
                 };
-                if place.whole && alone.shows(&mut scanner, &place, &finding)? {
+                if place.whole && alone.shows(self, &place, &hit)? {
                     continue;
                 }
-                let (start, end) = said.span(place.start, place.end);
-                let field = said.pointer.clone();
-                add(
-                    &mut findings,
-                    Finding {
-                        field,
-                        start,
-                        end,
-                        ..finding
-                    },
-                );
-                within(findings.len(), MAX_FINDINGS, "findings")?;
+                self.keep(&said.pointer, said.span(place.start, place.end), hit)?;
             }
         }
-        Ok(findings)
+        Ok(())
     }
 }
 
@@ -73,7 +74,7 @@ fn looked_at(around: &Around<'_>, current: &[Said<'_>]) -> Result<(), ScanError>
 /// What each text of the event shows alone, looked at where it is asked for.
 struct Alone<'a> {
     current: &'a [Said<'a>],
-    found: Vec<Option<Vec<Finding>>>,
+    found: Vec<Option<Vec<Hit>>>,
 }
 
 impl<'a> Alone<'a> {
@@ -84,12 +85,12 @@ impl<'a> Alone<'a> {
         }
     }
 
-    /// Whether a text shows a finding as surely by itself.
+    /// Whether a text shows a hit as surely by itself.
     fn shows(
         &mut self,
         scanner: &mut Scanner<'_>,
         place: &Place,
-        finding: &Finding,
+        hit: &Hit,
     ) -> Result<bool, ScanError> {
         let number = place.current;
         let (Some(said), Some(found)) = (self.current.get(number), self.found.get_mut(number))
@@ -98,35 +99,13 @@ impl<'a> Alone<'a> {
         };
         let known = match found {
             Some(known) => known,
-            None => found.insert(scanner.text(&said.text)?),
+            None => found.insert(scanner.look(&said.text)?),
         };
         Ok(known.iter().any(|alone| {
-            alone.detector == finding.detector
+            alone.detector == hit.detector
                 && alone.start < place.end
                 && place.start < alone.end
-                && alone.strength >= finding.strength
+                && alone.strength >= hit.strength
         }))
-    }
-}
-
-/// One finding per detector, field and span, with all its values; the greatest strength counts.
-fn add(findings: &mut Vec<Finding>, finding: Finding) {
-    let same = |known: &&mut Finding| {
-        (&known.detector, &known.field, known.start, known.end)
-            == (
-                &finding.detector,
-                &finding.field,
-                finding.start,
-                finding.end,
-            )
-    };
-    match findings.iter_mut().find(same) {
-        Some(known) => {
-            known.strength = known.strength.max(finding.strength);
-            known.values.extend(finding.values);
-            known.values.sort_unstable();
-            known.values.dedup();
-        }
-        None => findings.push(finding),
     }
 }

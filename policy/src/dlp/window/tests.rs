@@ -7,7 +7,7 @@ use ruma_common::{CanonicalJsonObject as Object, CanonicalJsonValue};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::dlp::{Detectors, Finding, Scan, ScanError, Strength};
+use crate::dlp::{Detectors, Finding, MAX_FINDINGS, MAX_UNIT_BYTES, Scan, ScanError, Strength};
 use crate::label::Spifs;
 
 const RULES: &str = r#"
@@ -386,6 +386,105 @@ fn all_ways_to_read_texts_share_one_budget() {
         matches!(scan(&current), Err(ScanError::Budget { what: "bytes", .. })),
         "each of the ways alone is a third of it"
     );
+}
+
+/// A detector that finds nothing below three different values.
+const THREE: &str = r#"
+[[detector]]
+id = "test.three"
+description = "three rooms"
+regex = 'N[0-9]{3}'
+strength = "low"
+min_distinct = 3
+examples = ["N123 N456 N789", "N1234 N5678 N9012"]
+negative_examples = ["N123 N456", "N123 N123 N123"]
+"#;
+
+fn three() -> Detectors {
+    let spifs = Spifs::new(Vec::new()).unwrap();
+    Detectors::parse(&[("rules.toml".to_owned(), THREE.to_owned())], &spifs).unwrap()
+}
+
+/// What an event with this content shows, alone and with what was said before.
+fn together(
+    detectors: &Detectors,
+    before: &[&str],
+    content: &Object,
+) -> Result<Vec<Finding>, ScanError> {
+    let around = Around {
+        before: before.to_vec(),
+        ..Around::default()
+    };
+    let said = said("m.room.message", content, "");
+    let tree = CanonicalJsonValue::Object(content.clone());
+    detectors.scan_together(&Scan::default(), (&tree, ""), &around, &said)
+}
+
+#[test]
+fn dl_5_distinct_values_are_counted_over_content_and_what_was_said_around_it() {
+    let found = |before: &[&str], content: Value| {
+        let found = together(&three(), before, &object(content)).unwrap();
+        let place = |finding: &Finding| (finding.field.clone(), finding.start, finding.end);
+        found.iter().map(place).collect::<Vec<_>>()
+    };
+    let at = |field: &str, start, end| (field.to_owned(), start, end);
+    // Two that stand in the body, and the third cut in two.
+    assert_eq!(
+        found(&[], json!({ "body": "N123 N456 N7", "filename": "89 x" })),
+        [at("/body", 0, 4), at("/body", 5, 9), at("/filename", 0, 2)]
+    );
+    assert_eq!(
+        found(&["N123", "N456"], json!({ "body": "N789" })),
+        [at("/body", 0, 4)]
+    );
+    // One in a field that nobody reads, and so in no window.
+    assert_eq!(
+        found(&["N123"], json!({ "body": "N456", "x": "N789" })),
+        [at("/body", 0, 4), at("/x", 0, 4)]
+    );
+    assert_eq!(found(&["N123"], json!({ "body": "N456 N123" })), []);
+}
+
+#[test]
+fn a_value_that_earlier_words_make_surer_is_one_finding() {
+    let found = together(detectors(), &["Der Bunker?"], &text("4711")).unwrap();
+    assert_eq!(spans(&found), [("test.room", 0, 4)]);
+    assert_eq!(found[0].strength, Strength::Medium);
+}
+
+#[test]
+fn content_and_window_share_one_budget() {
+    let long = "x".repeat(MAX_UNIT_BYTES - 20_000);
+    let before = "x".repeat(8_000);
+    let content = object(json!({ "body": "hallo", "x": long }));
+    let (spent, free) = (&[before.as_str()][..], &[][..]);
+    assert_eq!(together(detectors(), free, &content), Ok(Vec::new()));
+    assert_eq!(together(detectors(), spent, &text("hallo")), Ok(Vec::new()));
+    assert!(
+        matches!(
+            together(detectors(), spent, &content),
+            Err(ScanError::Budget { what: "bytes", .. })
+        ),
+        "both together are more than one may look at"
+    );
+}
+
+#[test]
+fn content_and_window_share_one_count_of_findings() {
+    let many = vec!["STRENG GEHEIM"; MAX_FINDINGS];
+    let content = object(json!({ "body": "GEHEIM", "x": many }));
+    assert_eq!(
+        together(detectors(), &[], &content).unwrap().len(),
+        MAX_FINDINGS
+    );
+    let over = together(detectors(), &["STRENG"], &content);
+    assert!(matches!(
+        over,
+        Err(ScanError::Budget {
+            what: "findings",
+            ..
+        })
+    ));
 }
 
 proptest! {

@@ -2,7 +2,7 @@
 
 use ruma_common::{CanonicalJsonObject as Object, CanonicalJsonValue as Tree};
 
-use super::entity;
+use crate::entity;
 
 /// Characters of a text that are looked at, behind its fallbacks; a marking is far shorter.
 const MAX_TEXT_CHARS: usize = 1024;
@@ -183,9 +183,9 @@ fn untag(html: &str, max: usize) -> Shown {
         rest = match c {
             '<' => tag(html, &mut text),
             '&' => {
-                let (c, behind) = entity::read(html);
-                text.push(c);
-                Some(behind)
+                let (characters, length) = entity::at(html).unwrap_or((vec!['&'], 1));
+                characters.into_iter().for_each(|c| text.push(c));
+                html.get(length..)
             }
             c => {
                 text.push(if c.is_ascii_whitespace() { ' ' } else { c });

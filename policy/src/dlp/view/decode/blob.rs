@@ -1,10 +1,7 @@
 //! Blobs: words that are base64 or hex, in one piece or wrapped, with the text that they hold in their place.
 
-use base64::{
-    Engine,
-    alphabet::STANDARD,
-    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
-};
+mod digits;
+mod word;
 
 use super::{
     super::{
@@ -15,17 +12,8 @@ use super::{
     bytes::{self, Sign},
 };
 use crate::dlp::budget::ScanError;
-
-/// Without padding, and with whatever stands in the bits behind the last byte.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &STANDARD,
-    GeneralPurposeConfig::new()
-        .with_decode_allow_trailing_bits(true)
-        .with_decode_padding_mode(DecodePaddingMode::RequireNone),
-);
-
-/// Separators between two chunks of a wrapped text at most, in bytes.
-const MAX_WRAP_BYTES: usize = 8;
+use digits::{Digit, digits, from_base64, from_hex, hex_digits, placed};
+use word::{Word, are_chunks, are_lines, parts, words};
 
 /// The text with its blobs read, `None` where it has none. They stand in the bytes `from..to`.
 pub(super) fn decode(
@@ -68,50 +56,6 @@ pub(super) fn decode(
     Ok(Some(made))
 }
 
-/// Characters of base64 without a gap, and the padding behind them.
-#[derive(Clone, Copy)]
-struct Word {
-    start: usize,
-    end: usize,
-    padded: usize,
-}
-
-impl Word {
-    fn length(&self) -> usize {
-        self.end - self.start
-    }
-}
-
-/// Words from the byte `from` to the first that begins after `to`.
-fn words(text: &str, from: usize, to: usize) -> Vec<Word> {
-    let bytes = text.as_bytes();
-    let count = |from: usize, test: fn(&u8) -> bool| {
-        let rest = bytes.get(from..).unwrap_or_default();
-        rest.iter().take_while(|byte| test(byte)).count()
-    };
-    let mut words: Vec<Word> = Vec::new();
-    let mut at = from;
-    while at < bytes.len() && words.last().is_none_or(|last| last.start <= to) {
-        let end = at + count(at, |byte| is_base64(*byte));
-        if end == at {
-            at += 1;
-            continue;
-        }
-        let padded = end + count(end, |byte| *byte == b'=').min(2);
-        words.push(Word {
-            start: at,
-            end,
-            padded,
-        });
-        at = padded;
-    }
-    words
-}
-
-fn is_base64(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_')
-}
-
 /// Encoded characters with the text that they hold.
 struct Blob {
     start: usize,
@@ -146,30 +90,6 @@ impl Held {
             signs: placed(signs, digits, bits),
         }
     }
-}
-
-/// True where two words stand on lines of their own behind each other.
-fn are_lines(text: &str, a: &Word, b: &Word) -> bool {
-    let gap = gap(text, a, b);
-    is_wrap(gap, a) && gap.contains('\n') && a.length() >= MIN_CHUNK_CHARS
-}
-
-/// True where two words may be chunks of one.
-fn are_chunks(text: &str, a: &Word, b: &Word) -> bool {
-    is_wrap(gap(text, a, b), a) && (a.length() == 2 || a.length() >= MIN_CHUNK_CHARS)
-}
-
-fn is_wrap(gap: &str, before: &Word) -> bool {
-    let pairs = before.length() <= MIN_CHUNK_CHARS;
-    before.padded == before.end
-        && gap.len() <= MAX_WRAP_BYTES
-        && gap
-            .bytes()
-            .all(|b| b.is_ascii_whitespace() || (pairs && matches!(b, b':' | b',' | b';')))
-}
-
-fn gap<'t>(text: &'t str, a: &Word, b: &Word) -> &'t str {
-    text.get(a.end..b.start).unwrap_or_default()
 }
 
 /// Finds blobs, each word once, in order.
@@ -303,89 +223,6 @@ impl Reader<'_, '_> {
             None => Ok(None),
         }
     }
-}
-
-/// A digit of an encoding with its place.
-type Digit = (u8, usize);
-
-fn digits(text: &str, words: &[Word], inner: fn(&str) -> (usize, &str)) -> Vec<Digit> {
-    let digits = |word: &Word| {
-        let (skipped, digits) = inner(text.get(word.start..word.end).unwrap_or_default());
-        let start = word.start + skipped;
-        digits
-            .bytes()
-            .enumerate()
-            .map(move |(at, digit)| (digit, start + at))
-    };
-    words.iter().flat_map(digits).collect()
-}
-
-fn hex_digits(word: &str) -> (usize, &str) {
-    match word.strip_prefix("0x").or(word.strip_prefix("0X")) {
-        Some(digits) => (2, digits),
-        None => (0, word),
-    }
-}
-
-fn from_hex(digits: &[Digit]) -> Option<Vec<u8>> {
-    let mut values = Vec::with_capacity(digits.len());
-    for (digit, _) in digits {
-        values.push(char::from(*digit).to_digit(16)?);
-    }
-    if values.len() < MIN_BLOB_CHARS {
-        return None;
-    }
-    let (pairs, _) = values.as_chunks::<2>();
-    pairs
-        .iter()
-        .map(|[high, low]| u8::try_from(high * 16 + low).ok())
-        .collect()
-}
-
-fn from_base64(digits: &[Digit]) -> Option<Vec<u8>> {
-    let standard = |(digit, _): &Digit| match digit {
-        b'-' => b'+',
-        b'_' => b'/',
-        digit => *digit,
-    };
-    // One digit alone holds no byte.
-    let count = digits.len() - usize::from(digits.len() % 4 == 1);
-    if count < MIN_BLOB_CHARS {
-        return None;
-    }
-    let digits: Vec<u8> = digits[..count].iter().map(standard).collect();
-    BASE64.decode(digits).ok()
-}
-
-/// Signs with the places of the digits that hold their bytes, each digit of `bits` bits.
-fn placed(mut signs: Vec<Sign>, digits: &[Digit], bits: usize) -> Vec<Sign> {
-    let last = digits.len().saturating_sub(1);
-    for sign in &mut signs {
-        let (from, to) = (sign.from * 8 / bits, (sign.to * 8 - 1) / bits);
-        sign.from = digits.get(from.min(last)).map_or(0, |digit| digit.1);
-        sign.to = digits.get(to.min(last)).map_or(0, |digit| digit.1 + 1);
-    }
-    signs
-}
-
-/// Parts of a word between some signs.
-fn parts<'t>(text: &'t str, word: &Word, signs: &'t str) -> impl Iterator<Item = Word> + 't {
-    let Word { start, end, padded } = *word;
-    let whole = text.get(start..end).unwrap_or_default();
-    let parts = whole.split(move |c| signs.contains(c));
-    let mut at = start;
-    parts
-        .map(move |part| {
-            let from = at;
-            at += part.len() + 1;
-            let to = from + part.len();
-            Word {
-                start: from,
-                end: to,
-                padded: if to == end { padded } else { to },
-            }
-        })
-        .filter(move |part| part.length() >= MIN_BLOB_CHARS && part.length() < end - start)
 }
 
 /// Appends the text of a blob, with a border to letters beside it.

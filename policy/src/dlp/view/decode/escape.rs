@@ -1,6 +1,7 @@
 //! Escapes: signs that stand for a character each, and tags that stand for nothing.
 
-use super::{super::map::Made, bytes, entity, tag};
+use super::{super::map::Made, bytes, tag};
+use crate::entity;
 
 /// The first two bytes of every tag character (U+E0000..U+E007F).
 const TAG_LEAD: &str = "\u{e0041}";
@@ -111,6 +112,10 @@ impl<'t> Pass<'t> {
     }
 
     fn tag(&mut self, at: usize) -> Option<usize> {
+        if self.keep_tags {
+            // Nothing is looked for: where a comment ends would be asked again at each that begins inside of it.
+            return None;
+        }
         let rest = &self.text[at..];
         if let Some(comment) = rest.strip_prefix("<!--") {
             // Looked for once: many that do not end must not cost more than one.
@@ -120,9 +125,6 @@ impl<'t> Pass<'t> {
             }
         }
         let tag = tag::at(rest)?;
-        if self.keep_tags {
-            return None;
-        }
         let inside = &rest[1..tag.length];
         self.hidden |= super::Signs::of(inside).encoded();
         self.replace(at, tag.length, tag.shown.as_slice());
