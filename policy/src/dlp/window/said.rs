@@ -140,6 +140,8 @@ pub fn said<'e>(event_type: &str, content: &'e Object, pointer: &str) -> Vec<Sai
     };
     walk.object(content, pointer, 0);
     if walk.said.is_empty() {
+        // All of them count as texts then.
+        walk.fields.clear();
         walk.all = true;
         walk.object(content, pointer, 0);
     }
