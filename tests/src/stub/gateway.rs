@@ -150,6 +150,15 @@ impl Gateway {
         command(&[args, &["-c", &config]].concat(), stdin)
     }
 
+    /// What `audit show` tells of an event.
+    ///
+    /// # Panics
+    /// Where it fails.
+    pub fn audit_shown(&self, event_id: &str) -> String {
+        let folder = self.file("state/audit").display().to_string();
+        command(&["audit", "show", &folder, "--event", event_id], "")
+    }
+
     /// Replaces the bundle; the next start or `reload` takes it.
     ///
     /// # Panics

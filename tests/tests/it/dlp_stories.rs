@@ -47,7 +47,9 @@ fn dl_5_one_account_number_crosses_and_is_noted_and_three_different_ones_wait() 
         (&held["rule"], &held["reason"]),
         (&json!("dlp.de.iban"), &json!("hold_unavailable"))
     );
-    assert_eq!(held["findings"].as_array().unwrap().len(), 3);
+    let found = held["findings"].as_array().unwrap().iter();
+    let accounts = found.filter(|finding| finding["detector"] == "de.iban");
+    assert_eq!(accounts.count(), 3);
 }
 
 #[test]
@@ -93,7 +95,7 @@ fn dl_7_the_record_says_where_and_which_and_never_what() {
     let hash = finding["value"].as_str().unwrap();
     assert!(hash.len() == 32 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()));
     assert_eq!(hidden["findings"][0]["value"], hash, "the same value");
-    assert_eq!(hidden["findings"][0]["field"], "/event/content/*/note");
+    assert_eq!(hidden["findings"][0]["field"], "/event/content/*/*");
     let audit = world.gateway.audit_text();
     for secret in ["86 095 742 719", "86095742719", "Nordlicht"] {
         assert!(!audit.contains(secret), "{secret}");
@@ -113,10 +115,7 @@ fn dl_7_whoever_was_held_back_can_be_told_the_rule_and_the_field() {
     let world = World::new();
     let mut room = world.alices_room(RoomVersion::V12);
     let (event, _) = says(&world, &mut room, TAX_ID);
-    let audit = world.gateway.file("state/audit").display().to_string();
-    let told = world
-        .gateway
-        .command(&["audit", "show", &audit, "--event", &event.id], "");
+    let told = world.gateway.audit_shown(&event.id);
     assert!(
         told.contains("rule=dlp.de.steuer_id") && told.contains("/event/content/body"),
         "{told}"

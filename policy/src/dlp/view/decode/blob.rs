@@ -118,6 +118,8 @@ struct Blob {
     end: usize,
     /// Characters of the text, with the bytes of the source.
     signs: Vec<Sign>,
+    /// True where every byte belongs to a character.
+    exact: bool,
 }
 
 /// True where two words stand on lines of their own behind each other.
@@ -182,16 +184,31 @@ impl Reader<'_, '_> {
         Ok(())
     }
 
-    /// Reads words as one blob; returns how many of them it took.
+    /// Reads words as one blob; returns how many of them it took. A word before the first chunk or behind the last may stand
+    /// there by chance, so that a reading that is text in all its bytes goes before a longer one that is not.
     fn wrapped(&mut self, words: &[Word]) -> Result<usize, ScanError> {
         let count = words.len();
-        // A word before the first chunk or behind the last may stand there by chance.
+        let mut inexact = None;
         for (from, to) in [(0, count), (0, count - 1), (1, count), (2, count)] {
-            if to > from + 1 && self.read(&words[from..to])? {
+            let Some(blob) = words
+                .get(from..to)
+                .map_or(Ok(None), |words| self.blob(words))?
+            else {
+                continue;
+            };
+            if blob.exact {
+                self.found.push(blob);
                 return Ok(to);
             }
+            if to > from + 1 {
+                inexact.get_or_insert((blob, to));
+            }
         }
-        Ok(0)
+        let Some((blob, to)) = inexact else {
+            return Ok(0);
+        };
+        self.found.push(blob);
+        Ok(to)
     }
 
     /// Reads one word, or those parts of it that stand between signs which base64 has too.
@@ -219,24 +236,32 @@ impl Reader<'_, '_> {
     }
 
     fn read(&mut self, words: &[Word]) -> Result<bool, ScanError> {
+        let blob = self.blob(words)?;
+        let is_one = blob.is_some();
+        self.found.extend(blob);
+        Ok(is_one)
+    }
+
+    fn blob(&mut self, words: &[Word]) -> Result<Option<Blob>, ScanError> {
         let (Some(first), Some(last)) = (words.first(), words.last()) else {
-            return Ok(false);
+            return Ok(None);
         };
         if last.end - first.start < MIN_BLOB_CHARS {
-            return Ok(false);
+            return Ok(None);
         }
-        let Some(signs) = self.signs(words)? else {
-            return Ok(false);
+        let Some((signs, exact)) = self.signs(words)? else {
+            return Ok(None);
         };
-        self.found.push(Blob {
+        Ok(Some(Blob {
             start: first.start,
             end: last.padded,
             signs,
-        });
-        Ok(true)
+            exact,
+        }))
     }
 
-    fn signs(&mut self, words: &[Word]) -> Result<Option<Vec<Sign>>, ScanError> {
+    /// The characters that words hold, and whether they are exact.
+    fn signs(&mut self, words: &[Word]) -> Result<Option<(Vec<Sign>, bool)>, ScanError> {
         let base64 = digits(self.text, words, |word| (0, word));
         // One digit again and again is a line or a number.
         if base64.windows(2).all(|pair| pair[0].0 == pair[1].0) {
@@ -247,14 +272,17 @@ impl Reader<'_, '_> {
         if let Some(bytes) = from_hex(&hex)
             && let Some(signs) = bytes::text(&bytes, self.room)?
         {
-            return Ok(Some(placed(signs, &hex, 4)));
+            let exact = bytes::is_exact(&signs);
+            return Ok(Some((placed(signs, &hex, 4), exact)));
         }
-        match from_base64(&base64) {
-            Some(bytes) => {
-                Ok(bytes::text(&bytes, self.room)?.map(|signs| placed(signs, &base64, 6)))
-            }
-            None => Ok(None),
-        }
+        let Some(bytes) = from_base64(&base64) else {
+            return Ok(None);
+        };
+        let signs = bytes::text(&bytes, self.room)?;
+        Ok(signs.map(|signs| {
+            let exact = bytes::is_exact(&signs);
+            (placed(signs, &base64, 6), exact)
+        }))
     }
 }
 

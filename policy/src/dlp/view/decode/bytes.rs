@@ -109,6 +109,12 @@ fn is_text(signs: &[Sign]) -> bool {
     all > 0 && broken * ONE_BAD_IN <= all + broken
 }
 
+/// True where all of it is text of its encoding, and nothing was read byte by byte for want of one.
+pub(super) fn is_exact(signs: &[Sign]) -> bool {
+    let fits = |sign: &Sign| sign.c.is_ascii() || sign.to - sign.from > 1;
+    signs.iter().all(|sign| fits(sign) && !is_bad(sign.c))
+}
+
 /// Characters that are text even with a control behind each.
 const MIN_SHOWN: usize = 6;
 
