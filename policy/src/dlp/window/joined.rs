@@ -58,7 +58,9 @@ pub fn joined(around: &Around<'_>, current: &[Said<'_>]) -> Vec<Seen> {
     }
     if current.iter().any(|said| said.shown == Shown::Field) {
         let all = current.iter().enumerate();
-        seen.extend(ways(&all.flat_map(own_texts).collect::<Vec<_>>()));
+        let all: Vec<Text<'_>> = all.flat_map(own_texts).collect();
+        // Not without a gap: ids and hashes side by side make account numbers and keys by chance.
+        seen.extend(ways_apart(&all));
     }
     seen
 }
@@ -67,7 +69,14 @@ fn ways(texts: &[Text<'_>]) -> Vec<Seen> {
     if texts.len() < 2 || texts.iter().all(|text| text.current.is_none()) {
         return Vec::new();
     }
-    let mut seen = vec![join(texts, "\n"), join(texts, " "), join(texts, "")];
+    let mut seen = ways_apart(texts);
+    seen.push(join(texts, ""));
+    seen
+}
+
+/// The ways in which the texts stay words of their own.
+fn ways_apart(texts: &[Text<'_>]) -> Vec<Seen> {
+    let mut seen = vec![join(texts, "\n"), join(texts, " ")];
     // A number that goes on behind a "wait a moment".
     let numbers: Vec<Text<'_>> = texts.iter().copied().filter(Text::has_digit).collect();
     if numbers.len() > 1 && numbers.len() < texts.len() {
