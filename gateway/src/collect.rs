@@ -9,6 +9,7 @@
 //! a room) is a [`Refusal`] of the whole request, remembered by nobody, so that the sender's own retry heals it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
 
 use ruma_common::{CanonicalJsonObject, CanonicalJsonValue};
 use sluice_policy::decide::{SIGHTING_MS, Sighting};
@@ -207,6 +208,7 @@ pub async fn collect(
         water: BTreeMap::new(),
         seen: BTreeMap::new(),
         patience: Patience::default(),
+        came_ms: crate::gateway::now_ms(),
     };
     collector.shown = collector.label_shown(&parsed.units).await?;
     let announced = announced_field(exchange, &parsed).filter(|(room, version)| {
@@ -267,7 +269,7 @@ fn enter(gateway: &Gateway, cases: &[Case]) -> Result<Visit, Refusal> {
             says.entry(speaker.clone()).or_default().push(part.clone());
         }
     }
-    let visit = gateway.windows.enter(says, crate::gateway::now_ms());
+    let visit = gateway.windows.enter(says, Instant::now());
     visit.map_err(|error| Refusal::ourselves("gateway.windows", error.to_string()))
 }
 
@@ -366,6 +368,8 @@ struct Collector<'a> {
     seen: BTreeMap<String, Vec<Sighting>>,
     /// How long this body may wait for joins of our homeserver, for all its events together.
     patience: Patience,
+    /// When the body came, in milliseconds since 1970.
+    came_ms: i64,
 }
 
 /// Our homeserver is asked so often about a room for one body: the first events may stand where it knows nothing, but
@@ -536,6 +540,11 @@ impl Collector<'_> {
         Ok(case)
     }
 
+    /// Whether events are brought to us as they are said, and not pulled from what was said once.
+    const fn is_sent_now(&self) -> bool {
+        matches!(self.way, Way::Request)
+    }
+
     /// What an event says that may cross and is read with what its sender says around it. Not in the state of a room: that
     /// has one event a key, and each was read so when it was sent.
     fn said_in(&self, case: &PduCase, link: &str) -> Option<(Speaker, Part)> {
@@ -553,7 +562,17 @@ impl Collector<'_> {
             room: pdu.room_id().to_owned(),
             sender: pdu.sender().to_owned(),
         };
-        let part = Part::new(pdu.event_id(), pdu.origin_server_ts(), &said);
+        let sent_ms = pdu.origin_server_ts();
+        let part = Part {
+            // Whoever writes the time of sending may lie, to keep two halves apart or to push one out.
+            sent_ms: if self.is_sent_now() {
+                self.came_ms
+            } else {
+                sent_ms.min(self.came_ms)
+            },
+            is_news: self.is_sent_now(),
+            ..Part::new(pdu.event_id(), sent_ms, &said)
+        };
         (!part.is_empty()).then_some((speaker, part))
     }
 

@@ -3,6 +3,8 @@
 //! [`Cleared`] is the permission to write to the far side: it has no public constructor, `rebuild` consumes it, and
 //! there is no other way to bytes. A full disk or a read-only journal therefore lets nothing cross.
 
+use std::time::Instant;
+
 use ruma_common::CanonicalJsonObject;
 use sluice_policy::dlp::Part;
 
@@ -99,7 +101,7 @@ async fn write(audit: &Audit, entries: Vec<Entry>) -> Result<(), Refusal> {
 }
 
 async fn keep(windows: &Windows, released: Vec<(Speaker, Part)>) -> Result<(), Refusal> {
-    let kept = windows.append(released, crate::gateway::now_ms()).await;
+    let kept = windows.append(released, Instant::now()).await;
     kept.map_err(|error| Refusal::ourselves("gateway.windows", error.to_string()))
 }
 

@@ -30,7 +30,7 @@ use crate::config::{Config, Listen, Material, Mistakes, Way};
 use crate::gateway::Gateway;
 use crate::journal::Journal;
 use crate::operations::{self, Health, Metrics};
-use crate::window::Windows;
+use crate::window::{Now, Windows};
 
 mod leaves;
 mod load;
@@ -216,11 +216,24 @@ impl Running {
             // Its error is told by `tell_health`; this is the attempt that heals.
             let _still_failing = self.gateway.audit.probe().await;
         }
-        match self.gateway.windows.erase(crate::gateway::now_ms()) {
-            Ok(()) => self.health.heal("windows"),
+        self.erase_windows();
+        tell_health(&self.gateway, &self.health);
+    }
+}
+
+impl Running {
+    /// What was said longer ago than windows last, and whether the clock jumped meanwhile.
+    fn erase_windows(&self) {
+        match self.gateway.windows.erase(Now::read()) {
+            Ok(jump) => {
+                self.health.heal("windows");
+                match jump {
+                    Some(jump) => self.health.fail("clock", jump.to_string()),
+                    None => self.health.heal("clock"),
+                }
+            }
             Err(error) => self.health.fail("windows", error.to_string()),
         }
-        tell_health(&self.gateway, &self.health);
     }
 }
 
@@ -333,7 +346,7 @@ fn open_record(
 
 fn open_windows(config: &Config) -> Result<Windows, String> {
     let state = &config.state;
-    let windows = Windows::open(&state.windows, &state.window_keys, crate::gateway::now_ms());
+    let windows = Windows::open(&state.windows, &state.window_keys, Now::read());
     windows.map_err(|error| error.to_string())
 }
 

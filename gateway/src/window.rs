@@ -7,34 +7,41 @@
 //! tick    ── erase ──▶ keys of past minutes are overwritten, then rows deleted
 //! ```
 //!
-//! At rest there is only ciphertext, under the key of the minute in which it was said; keys stand in a file of their own,
-//! in which a minute's key is overwritten when the last window that needs it is over. What SQLite keeps in free pages and in
-//! its log is unreadable from then on. (A copy that the disk itself keeps of an overwritten block is beyond a program; the
+//! At rest there is only ciphertext, under the key of the minute in which it was said, and hashes of names under a secret;
+//! keys stand in a file of their own, in which a minute's key is overwritten when the last window that needs it is over. What
+//! SQLite keeps in free pages and in its log is unreadable from then on. (A copy that the disk itself keeps of an overwritten block is beyond a program; the
 //! key file belongs on a disk of the gateway alone, and in no backup.)
 //!
 //! Texts are made durable before the message leaves: what is lost in a crash was not sent. A text whose message then did
 //! not leave counts all the same, which denies more and never less. Whoever cannot read or write windows lets nothing
-//! cross (invariant 1).
+//! cross (invariant 1). One link that says too much stops itself, and no other.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use sluice_policy::dlp::{Part, WINDOW_MS, Window};
 use tokio::sync::{mpsc, oneshot};
 
+use clock::Clock;
+use seal::Names;
+use shares::Shares;
 use store::{Reader, Store};
 use writer::Job;
 
+mod clock;
 mod keys;
 mod seal;
+mod shares;
 mod store;
 #[cfg(test)]
 mod tests;
 mod writer;
 
+pub use clock::{JUMP_MS, JUMP_TOLD_MS, Jump, Now};
 pub use keys::{SLICE_MS, SLOTS};
-pub use store::MAX_TEXTS;
+pub use shares::MAX_TEXTS;
 
 /// Messages of one window that are being judged at the same moment, at most; further ones wait for their turn at the
 /// sender, whose gateway or homeserver sends again.
@@ -58,6 +65,9 @@ pub struct Windows {
     path: PathBuf,
     store: Arc<Mutex<Store>>,
     reader: Mutex<Reader>,
+    names: Arc<Names>,
+    shares: Arc<Mutex<Shares>>,
+    clock: Mutex<Clock>,
     pending: Arc<Mutex<Pending>>,
     queue: Option<mpsc::Sender<Job>>,
     thread: Option<std::thread::JoinHandle<()>>,
@@ -129,22 +139,14 @@ pub enum WindowError {
         /// The file.
         path: String,
     },
-    /// The clock stands before what was written.
+    /// A link keeps as many texts as all links together have left free of [`MAX_TEXTS`].
     #[error(
-        "the clock stands before the windows {path}, which were written later; set the clock right, or move this file and \
-         the key file away together"
-    )]
-    Clock {
-        /// The file.
-        path: String,
-    },
-    /// More than [`MAX_TEXTS`].
-    #[error(
-        "windows {path} hold {MAX_TEXTS} texts of the last ten minutes, more than a gateway may keep"
+        "the senders of link {link} have said so much in the last ten minutes that the gateway can keep no more of it; other \
+         links go on, and this one when windows are over; look in the audit log who floods it"
     )]
     Full {
-        /// The file.
-        path: String,
+        /// The link.
+        link: String,
     },
     /// More than [`PENDING_A_WINDOW`].
     #[error(
@@ -165,13 +167,15 @@ pub enum WindowError {
 }
 
 impl Windows {
-    /// Opens the windows in `path` with the keys in `keys`, makes both where there is neither, and erases what is over.
+    /// Opens the windows in `path` with the keys in `keys`, makes both where there is neither, and erases what is over. Time
+    /// goes on from what was written last, also where the clock was set back since.
     ///
     /// # Errors
     /// [`WindowError`], with the remedy. The gateway must not run then.
-    pub fn open(path: &Path, keys: &Path, now_ms: i64) -> Result<Self, WindowError> {
-        let store = Store::open(path, keys, now_ms)?;
+    pub fn open(path: &Path, keys: &Path, now: Now) -> Result<Self, WindowError> {
+        let (store, clock) = Store::open(path, keys, now)?;
         let reader = Mutex::new(store.reader()?);
+        let (names, shares) = (store.names(), store.shares());
         let store = Arc::new(Mutex::new(store));
         let (queue, jobs) = mpsc::channel(QUEUE);
         let of_writer = Arc::clone(&store);
@@ -183,6 +187,9 @@ impl Windows {
             path: path.to_owned(),
             store,
             reader,
+            names,
+            shares,
+            clock: Mutex::new(clock),
             pending: Arc::default(),
             queue: Some(queue),
             thread: Some(thread),
@@ -197,16 +204,33 @@ impl Windows {
     pub fn enter(
         &self,
         says: BTreeMap<Speaker, Vec<Part>>,
-        now_ms: i64,
+        at: Instant,
     ) -> Result<Visit, WindowError> {
+        self.has_room(&says)?;
+        let time = lock(&self.clock).time(at);
         // First what is pending, then what is written: what moves from the one to the other meanwhile is seen twice.
         let (mut visit, others) = self.register(says)?;
         for (speaker, parts) in others {
-            let mut window = lock(&self.reader).window(&speaker, now_ms)?;
+            let mut window = lock(&self.reader).window(&speaker, time)?;
             parts.into_iter().for_each(|part| window.push(part));
             visit.windows.insert(speaker, window);
         }
         Ok(visit)
+    }
+
+    /// Asked before anything is judged: a gateway that cannot keep what is said gives no verdict on it.
+    fn has_room(&self, says: &BTreeMap<Speaker, Vec<Part>>) -> Result<(), WindowError> {
+        let mut needed: BTreeMap<&str, u64> = BTreeMap::new();
+        for (speaker, parts) in says {
+            *needed.entry(&speaker.link).or_default() += parts.len() as u64;
+        }
+        for (link, more) in needed {
+            let name = self.names.link(link);
+            if more > 0 && !lock(&self.shares).has_room(&name, more) {
+                return Err(full(link));
+            }
+        }
+        Ok(())
     }
 
     fn register(
@@ -247,7 +271,7 @@ impl Windows {
     pub async fn append(
         &self,
         released: Vec<(Speaker, Part)>,
-        now_ms: i64,
+        at: Instant,
     ) -> Result<(), WindowError> {
         if released.iter().all(|(_, part)| part.is_empty()) {
             return Ok(());
@@ -256,7 +280,7 @@ impl Windows {
         let queue = self.queue.as_ref().ok_or(WindowError::Stopped)?;
         let job = Job {
             released,
-            now_ms,
+            time: lock(&self.clock).time(at),
             answer,
         };
         queue.send(job).await.map_err(|_| WindowError::Stopped)?;
@@ -264,11 +288,20 @@ impl Windows {
     }
 
     /// Overwrites the keys of windows that are over, and deletes their rows. Once a second; costs nothing where none is.
+    /// Gives the jump that the clock on the wall made lately, if it did; no window ends by it.
     ///
     /// # Errors
     /// [`WindowError`]: something is still readable that should not be; it is tried again the next time.
-    pub fn erase(&self, now_ms: i64) -> Result<(), WindowError> {
-        lock(&self.store).erase(now_ms)
+    pub fn erase(&self, now: Now) -> Result<Option<Jump>, WindowError> {
+        let clock = {
+            let mut clock = lock(&self.clock);
+            clock.look(now);
+            *clock
+        };
+        let mut store = lock(&self.store);
+        store.erase(clock.time(now.instant))?;
+        store.set_ahead(clock.ahead_ms())?;
+        Ok(clock.jump(now.instant))
     }
 }
 
@@ -320,6 +353,12 @@ impl std::fmt::Debug for Windows {
 
 fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn full(link: &str) -> WindowError {
+    WindowError::Full {
+        link: link.to_owned(),
+    }
 }
 
 fn database(path: &Path, error: &dyn std::fmt::Display) -> WindowError {

@@ -59,7 +59,7 @@ pub(super) fn all(collected: &Collected) -> BTreeMap<usize, Heard> {
     for (speaker, parts) in by_speaker(&collected.cases) {
         let mut window = visit.window(speaker);
         for (at, part) in parts {
-            let around = window.around(&part.event_id, part.sent_ms);
+            let around = window.around_part(part);
             heard.insert(at, Heard::of(&around));
             window.push(part.clone());
         }

@@ -1,7 +1,8 @@
-//! The key file: one slot for the key of each minute, overwritten when the minute's windows are over.
+//! The key file: the secret of names, which lasts, and one slot for the key of each minute, overwritten when the minute's
+//! windows are over.
 //!
 //! ```text
-//! header 64: magic 8 | file id 16 | 0    then SLOTS slots of 64: minute 8 | key 32 | check 24, or zeros
+//! header 64: magic 8 | file id 16 | secret 32 | 0    then SLOTS slots of 64: minute 8 | key 32 | check 24, or zeros
 //! ```
 //!
 //! A slot is smaller than a sector and written in one call, and no text is sealed with a key before the slot is durable:
@@ -12,6 +13,7 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
 
 use super::{WINDOW_MS, WindowError};
 
@@ -19,12 +21,17 @@ use super::{WINDOW_MS, WindowError};
 pub const SLICE_MS: i64 = 60_000;
 /// Keys at most: those of a window's ten minutes, that of the minute that has begun, and one to spare.
 pub const SLOTS: usize = 12;
-const MAGIC: &[u8; 8] = b"SLUICEW1";
+const MAGIC: &[u8; 8] = b"SLUICEW2";
 /// Bytes of the header, and of each slot.
 const SLOT_BYTES: usize = 64;
 const FILE_BYTES: usize = SLOT_BYTES * (1 + SLOTS);
 const KEY_BYTES: usize = 32;
+/// Where in the header the secret of names stands.
+const SECRET_AT: usize = 24;
 const CHECK_BYTES: usize = 24;
+
+/// A key; overwritten in memory when it is dropped.
+pub(super) type Secret = Zeroizing<[u8; KEY_BYTES]>;
 
 /// The open key file.
 pub(super) struct Keys {
@@ -32,16 +39,17 @@ pub(super) struct Keys {
     file: File,
     /// Says to which windows the file belongs.
     pub(super) id: [u8; 16],
+    /// Hides names.
+    pub(super) secret: Secret,
     slots: [Slot; SLOTS],
 }
 
 /// What stands in a slot.
-#[derive(Clone, Copy, PartialEq, Eq)]
 enum Slot {
     Free,
     Key {
         slice: i64,
-        key: [u8; KEY_BYTES],
+        key: Secret,
     },
     /// A write that was never finished, or damage.
     Torn,
@@ -64,7 +72,8 @@ impl Keys {
             path: path.to_owned(),
             file,
             id: [0; 16],
-            slots: [Slot::Free; SLOTS],
+            secret: Secret::default(),
+            slots: std::array::from_fn(|_| Slot::Free),
         };
         match length {
             0 => keys.create()?,
@@ -80,9 +89,9 @@ impl Keys {
     }
 
     /// The key of a minute, where it is not erased.
-    pub(super) fn key(&self, slice: i64) -> Option<[u8; KEY_BYTES]> {
+    pub(super) fn key(&self, slice: i64) -> Option<Secret> {
         match self.slots.get(place(slice))? {
-            Slot::Key { slice: of, key } if *of == slice => Some(*key),
+            Slot::Key { slice: of, key } if *of == slice => Some(key.clone()),
             _ => None,
         }
     }
@@ -97,26 +106,27 @@ impl Keys {
     }
 
     /// The key of a minute, made where there is none yet, and durable.
-    pub(super) fn ensure(&mut self, slice: i64) -> Result<[u8; KEY_BYTES], WindowError> {
+    pub(super) fn ensure(&mut self, slice: i64) -> Result<Secret, WindowError> {
         if let Some(key) = self.key(slice) {
             return Ok(key);
         }
-        let mut key = [0; KEY_BYTES];
-        getrandom::fill(&mut key).map_err(|error| disk(&self.path, &error))?;
+        let mut key = Secret::default();
+        getrandom::fill(&mut key[..]).map_err(|error| disk(&self.path, &error))?;
         self.put(place(slice), &written(slice, &key))?;
-        self.slots[place(slice)] = Slot::Key { slice, key };
+        let kept = key.clone();
+        self.slots[place(slice)] = Slot::Key { slice, key: kept };
         Ok(key)
     }
 
     /// Whether a key is over.
     pub(super) fn has_past(&self, now_ms: i64) -> bool {
-        self.slots.iter().any(|slot| is_past(*slot, now_ms))
+        self.slots.iter().any(|slot| is_past(slot, now_ms))
     }
 
     /// Overwrites the keys that are over, and what is torn.
     pub(super) fn erase(&mut self, now_ms: i64) -> Result<(), WindowError> {
         for at in 0..SLOTS {
-            if is_past(self.slots[at], now_ms) {
+            if is_past(&self.slots[at], now_ms) {
                 self.put(at, &[0; SLOT_BYTES])?;
                 self.slots[at] = Slot::Free;
             }
@@ -126,26 +136,30 @@ impl Keys {
 
     fn create(&mut self) -> Result<(), WindowError> {
         getrandom::fill(&mut self.id).map_err(|error| disk(&self.path, &error))?;
-        let mut all = [0; FILE_BYTES];
+        getrandom::fill(&mut self.secret[..]).map_err(|error| disk(&self.path, &error))?;
+        let mut all = Zeroizing::new([0; FILE_BYTES]);
         all[..8].copy_from_slice(MAGIC);
-        all[8..24].copy_from_slice(&self.id);
+        all[8..SECRET_AT].copy_from_slice(&self.id);
+        all[SECRET_AT..SECRET_AT + KEY_BYTES].copy_from_slice(&self.secret[..]);
         let folder = self.path.parent().filter(|folder| *folder != Path::new(""));
         self.file
-            .write_all_at(&all, 0)
+            .write_all_at(&all[..], 0)
             .and_then(|()| self.file.sync_all())
             .and_then(|()| File::open(folder.unwrap_or(Path::new(".")))?.sync_all())
             .map_err(|error| disk(&self.path, &error))
     }
 
     fn read(&mut self) -> Result<(), WindowError> {
-        let mut all = [0; FILE_BYTES];
+        let mut all = Zeroizing::new([0; FILE_BYTES]);
         self.file
-            .read_exact_at(&mut all, 0)
+            .read_exact_at(&mut all[..], 0)
             .map_err(|error| disk(&self.path, &error))?;
         if !all.starts_with(MAGIC) {
             return Err(self.damaged());
         }
-        self.id.copy_from_slice(&all[8..24]);
+        self.id.copy_from_slice(&all[8..SECRET_AT]);
+        let secret = &all[SECRET_AT..SECRET_AT + KEY_BYTES];
+        self.secret.copy_from_slice(secret);
         for (at, bytes) in all.chunks_exact(SLOT_BYTES).skip(1).enumerate() {
             self.slots[at] = slot(at, bytes);
         }
@@ -173,13 +187,6 @@ impl Keys {
     }
 }
 
-impl Drop for Keys {
-    fn drop(&mut self) {
-        // The process may live on; its keys need not.
-        self.slots = [Slot::Free; SLOTS];
-    }
-}
-
 /// Two processes would write keys of their own into the same slot. The lock ends with the file's handle.
 fn lock(path: &Path, file: &File) -> Result<(), WindowError> {
     use rustix::fs::{FlockOperation, flock};
@@ -197,7 +204,7 @@ fn place(slice: i64) -> usize {
 }
 
 /// A window lasts ten minutes from its last message; the last of a minute may come at its end.
-fn is_past(slot: Slot, now_ms: i64) -> bool {
+fn is_past(slot: &Slot, now_ms: i64) -> bool {
     match slot {
         Slot::Free => false,
         Slot::Torn => true,
@@ -205,10 +212,10 @@ fn is_past(slot: Slot, now_ms: i64) -> bool {
     }
 }
 
-fn written(slice: i64, key: &[u8; KEY_BYTES]) -> [u8; SLOT_BYTES] {
-    let mut bytes = [0; SLOT_BYTES];
+fn written(slice: i64, key: &Secret) -> Zeroizing<[u8; SLOT_BYTES]> {
+    let mut bytes = Zeroizing::new([0; SLOT_BYTES]);
     bytes[..8].copy_from_slice(&slice.to_le_bytes());
-    bytes[8..40].copy_from_slice(key);
+    bytes[8..40].copy_from_slice(&key[..]);
     let check = check(&bytes[..40]);
     bytes[40..].copy_from_slice(&check);
     bytes
@@ -222,7 +229,7 @@ fn slot(at: usize, bytes: &[u8]) -> Slot {
     if check(&bytes[..40])[..] != bytes[40..] || place(slice) != at {
         return Slot::Torn;
     }
-    let key = std::array::from_fn(|at| bytes[8 + at]);
+    let key = Secret::new(std::array::from_fn(|at| bytes[8 + at]));
     Slot::Key { slice, key }
 }
 

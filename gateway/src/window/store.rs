@@ -1,5 +1,6 @@
 //! The sealed texts in SQLite, with their keys beside them: a connection that writes, and one that reads meanwhile.
 
+use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -11,22 +12,22 @@ use rusqlite::{
 };
 use sluice_policy::dlp::{Part, WINDOW_MESSAGES, WINDOW_MS, Window};
 
-use super::keys::{Keys, SLOTS};
-use super::seal::{self, Whose, whose};
-use super::{Speaker, WindowError, database, lock};
+use super::clock::{Clock, Now};
+use super::keys::{Keys, SLICE_MS};
+use super::seal::{self, Blind, Names, Place};
+use super::shares::Shares;
+use super::{Speaker, WindowError, database, full, lock};
 
-/// Texts at most, each of one event: over it nothing is released until windows end.
-pub const MAX_TEXTS: u64 = 500_000;
 /// How long a statement waits for another connection before it fails.
 const BUSY: Duration = Duration::from_secs(5);
 /// Version of the table.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 const TABLES: &str = "
-    CREATE TABLE keys (one INTEGER PRIMARY KEY CHECK (one = 1), id BLOB NOT NULL);
-    CREATE TABLE texts (number INTEGER PRIMARY KEY AUTOINCREMENT, speaker BLOB NOT NULL, event_id TEXT NOT NULL,
-        sent INTEGER NOT NULL, time INTEGER NOT NULL, slice INTEGER NOT NULL, sealed BLOB NOT NULL,
-        UNIQUE (speaker, event_id));
-    CREATE INDEX texts_slice ON texts (slice);
+    CREATE TABLE keys (one INTEGER PRIMARY KEY CHECK (one = 1), id BLOB NOT NULL, ahead INTEGER NOT NULL);
+    CREATE TABLE texts (number INTEGER PRIMARY KEY AUTOINCREMENT, link BLOB NOT NULL, speaker BLOB NOT NULL,
+        event BLOB NOT NULL, sent INTEGER NOT NULL, time INTEGER NOT NULL, slice INTEGER NOT NULL, sealed BLOB NOT NULL,
+        UNIQUE (speaker, event));
+    CREATE INDEX texts_time ON texts (time);
 ";
 
 /// The half that writes; used by the writer, and by whoever erases.
@@ -34,7 +35,8 @@ pub(super) struct Store {
     path: PathBuf,
     connection: Connection,
     keys: Arc<Mutex<Keys>>,
-    texts: u64,
+    names: Arc<Names>,
+    shares: Arc<Mutex<Shares>>,
 }
 
 /// The half that reads, while the other one waits for the disk.
@@ -42,10 +44,19 @@ pub(super) struct Reader {
     path: PathBuf,
     connection: Connection,
     keys: Arc<Mutex<Keys>>,
+    names: Arc<Names>,
+}
+
+/// A row to be written.
+struct Sealed<'a> {
+    place: Place,
+    part: &'a Part,
+    texts: Vec<u8>,
 }
 
 impl Store {
-    pub(super) fn open(path: &Path, keys: &Path, now_ms: i64) -> Result<Self, WindowError> {
+    /// The store, and its time, which goes on from where it ended.
+    pub(super) fn open(path: &Path, keys: &Path, now: Now) -> Result<(Self, Clock), WindowError> {
         // Made here and not by SQLite, whose files anybody may read; those beside it get the same mode.
         let file = OpenOptions::new()
             .write(true)
@@ -55,17 +66,69 @@ impl Store {
             .open(path);
         drop(file.map_err(|error| database(path, &error))?);
         let connection = Connection::open(path).map_err(|error| database(path, &error))?;
+        let keys = Keys::open(keys)?;
         let mut store = Self {
             path: path.to_owned(),
             connection,
-            keys: Arc::new(Mutex::new(Keys::open(keys)?)),
-            texts: 0,
+            names: Arc::new(Names::new(&keys.secret)),
+            keys: Arc::new(Mutex::new(keys)),
+            shares: Arc::default(),
         };
-        lock(&store.keys).erase(now_ms)?;
-        store.prepare()?;
-        store.check(now_ms)?;
-        store.delete_past(now_ms)?;
-        Ok(store)
+        let version = set_up(&store.connection).map_err(|error| store.failed(&error))?;
+        let clock = store.clock(version, now)?;
+        let time = clock.time(now.instant);
+        lock(&store.keys).erase(time)?;
+        store.prepare(version)?;
+        store.check(time)?;
+        store.count()?;
+        store.delete_past(time)?;
+        store.set_ahead(clock.ahead_ms())?;
+        Ok((store, clock))
+    }
+
+    /// How many texts each link keeps, for those who do not wait for the disk.
+    pub(super) fn shares(&self) -> Arc<Mutex<Shares>> {
+        Arc::clone(&self.shares)
+    }
+
+    pub(super) fn names(&self) -> Arc<Names> {
+        Arc::clone(&self.names)
+    }
+
+    #[cfg(test)]
+    pub(super) fn keys(&self) -> Arc<Mutex<Keys>> {
+        Arc::clone(&self.keys)
+    }
+
+    /// The time of the windows: that of the wall, as far as it stood before it, and not before what was written last.
+    fn clock(&self, version: i64, now: Now) -> Result<Clock, WindowError> {
+        let Some(latest) = lock(&self.keys).latest() else {
+            return Ok(Clock::new(now.wall_ms, 0, now));
+        };
+        let (mut start, mut ahead) = (latest.saturating_mul(SLICE_MS), 0);
+        if version == VERSION {
+            let (known, newest) = self.last().map_err(|error| self.failed(&error))?;
+            (start, ahead) = (start.max(newest), known);
+        }
+        let start = start.max(now.wall_ms.saturating_sub(ahead));
+        Ok(Clock::new(start, ahead, now))
+    }
+
+    /// How far the wall stood before the time of the windows, and when the last text was written.
+    fn last(&self) -> rusqlite::Result<(i64, i64)> {
+        let sql = "SELECT (SELECT ahead FROM keys), (SELECT max(time) FROM texts)";
+        self.connection.query_row(sql, [], |row| {
+            let newest: Option<i64> = row.get(1)?;
+            let ahead: Option<i64> = row.get(0)?;
+            Ok((ahead.unwrap_or_default(), newest.unwrap_or(i64::MIN)))
+        })
+    }
+
+    /// Keeps how far the wall stands before the time of the windows, for the next start.
+    pub(super) fn set_ahead(&self, ahead_ms: i64) -> Result<(), WindowError> {
+        let sql = "UPDATE keys SET ahead = ?1 WHERE ahead <> ?1";
+        let kept = self.connection.execute(sql, [ahead_ms]);
+        kept.map(drop).map_err(|error| self.failed(&error))
     }
 
     /// The half that reads.
@@ -78,60 +141,62 @@ impl Store {
             path: self.path.clone(),
             connection,
             keys: Arc::clone(&self.keys),
+            names: Arc::clone(&self.names),
         })
     }
 
-    /// Writes what is about to be released, in one durable transaction.
+    /// Writes what is about to be released by several calls, in one durable transaction; what became of each. One whose
+    /// link may keep no more stays out, and costs the others nothing.
     pub(super) fn append(
         &mut self,
-        released: &[(Speaker, Part)],
-        now_ms: i64,
-    ) -> Result<(), WindowError> {
-        self.erase(now_ms)?;
-        let slice = self.slice(now_ms)?;
-        let key = lock(&self.keys).ensure(slice)?;
-        if self.texts.saturating_add(released.len() as u64) > MAX_TEXTS {
-            return Err(WindowError::Full {
-                path: self.path.display().to_string(),
-            });
+        calls: &[Vec<(Speaker, Part)>],
+        time: i64,
+    ) -> Vec<Result<(), WindowError>> {
+        let mut planned = lock(&self.shares).clone();
+        let answers: Vec<Result<(), WindowError>> = calls
+            .iter()
+            .map(|released| reserve(&mut planned, &self.names, released))
+            .collect();
+        let admitted = calls
+            .iter()
+            .zip(&answers)
+            .filter(|(_, answer)| answer.is_ok());
+        let released: Vec<&(Speaker, Part)> = admitted.flat_map(|(released, _)| released).collect();
+        match self.keep(&released, time) {
+            Ok(()) => answers,
+            Err(error) => answers
+                .into_iter()
+                .map(|answer| answer.and(Err(error.clone())))
+                .collect(),
         }
+    }
+
+    fn keep(&mut self, released: &[&(Speaker, Part)], time: i64) -> Result<(), WindowError> {
+        self.erase(time)?;
+        let slice = Keys::slice_at(time);
+        let key = lock(&self.keys).ensure(slice)?;
         let mut sealed = Vec::with_capacity(released.len());
         for (speaker, part) in released.iter().filter(|(_, part)| !part.is_empty()) {
-            let whose = whose(speaker);
-            let texts = seal::seal(&key, &whose, part).ok_or_else(|| lock(&self.keys).damaged())?;
-            sealed.push((whose, part, texts));
+            let place = self.names.place(speaker, &part.event_id);
+            let texts = seal::seal(&key, &place, part).ok_or_else(|| lock(&self.keys).damaged())?;
+            sealed.push(Sealed { place, part, texts });
         }
-        let added = write(&mut self.connection, &sealed, now_ms, slice);
+        let added = write(&mut self.connection, &sealed, time, slice);
         let added = added.map_err(|error| self.failed(&error))?;
-        self.texts = self.texts.saturating_add_signed(added);
+        self.counted(&added);
         Ok(())
     }
 
     /// Overwrites the keys of windows that are over, then deletes their rows.
-    pub(super) fn erase(&mut self, now_ms: i64) -> Result<(), WindowError> {
-        if !lock(&self.keys).has_past(now_ms) {
+    pub(super) fn erase(&mut self, time: i64) -> Result<(), WindowError> {
+        if !lock(&self.keys).has_past(time) {
             return Ok(());
         }
-        lock(&self.keys).erase(now_ms)?;
-        self.delete_past(now_ms)
+        lock(&self.keys).erase(time)?;
+        self.delete_past(time)
     }
 
-    /// The minute whose key is used now: not one before the latest, so that no key outlives its minutes.
-    fn slice(&self, now_ms: i64) -> Result<i64, WindowError> {
-        let now = Keys::slice_at(now_ms);
-        let slice = lock(&self.keys)
-            .latest()
-            .map_or(now, |latest| latest.max(now));
-        if slice - now >= SLOTS as i64 {
-            return Err(WindowError::Clock {
-                path: self.path.display().to_string(),
-            });
-        }
-        Ok(slice)
-    }
-
-    fn prepare(&mut self) -> Result<(), WindowError> {
-        let version = set_up(&self.connection).map_err(|error| self.failed(&error))?;
+    fn prepare(&mut self, version: i64) -> Result<(), WindowError> {
         match version {
             VERSION => self.same_keys(),
             // Keys that are in use, and what they open is gone: it would be forgotten without a word.
@@ -160,14 +225,13 @@ impl Store {
     }
 
     /// Every row whose window lasts must have its key: a lost window would let the rest of a value pass.
-    fn check(&self, now_ms: i64) -> Result<(), WindowError> {
-        self.slice(now_ms)?;
+    fn check(&self, time: i64) -> Result<(), WindowError> {
         let sql = "SELECT DISTINCT slice FROM texts WHERE time > ?1";
         let slices: Vec<i64> = self
             .connection
             .prepare(sql)
             .and_then(|mut statement| {
-                let rows = statement.query_map([now_ms - WINDOW_MS], |row| row.get(0))?;
+                let rows = statement.query_map([time - WINDOW_MS], |row| row.get(0))?;
                 rows.collect()
             })
             .map_err(|error| self.failed(&error))?;
@@ -178,20 +242,35 @@ impl Store {
         Ok(())
     }
 
-    fn delete_past(&mut self, now_ms: i64) -> Result<(), WindowError> {
-        let sql = "DELETE FROM texts WHERE time <= ?1";
-        let deleted = self
-            .connection
-            .execute(sql, [now_ms - WINDOW_MS])
-            .and_then(|_| {
-                let count = "SELECT count(*) FROM texts";
-                self.connection
-                    .query_row(count, [], |row| row.get::<_, i64>(0))
-            });
-        self.texts = deleted
-            .map_err(|error| self.failed(&error))?
-            .cast_unsigned();
+    fn delete_past(&mut self, time: i64) -> Result<(), WindowError> {
+        let deleted = deleted(
+            &self.connection,
+            "DELETE FROM texts WHERE time <= ?1 RETURNING link",
+            [time - WINDOW_MS],
+        );
+        let deleted = deleted.map_err(|error| self.failed(&error))?;
+        self.counted(&deleted);
         Ok(())
+    }
+
+    /// Counts what is there at the start.
+    fn count(&self) -> Result<(), WindowError> {
+        let sql = "SELECT link, count(*) FROM texts GROUP BY link";
+        let counts: Vec<(Blind, i64)> = self
+            .connection
+            .prepare(sql)
+            .and_then(|mut statement| {
+                let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+                rows.collect()
+            })
+            .map_err(|error| self.failed(&error))?;
+        self.counted(&counts.into_iter().collect());
+        Ok(())
+    }
+
+    fn counted(&self, more: &Counts) {
+        let mut shares = lock(&self.shares);
+        more.iter().for_each(|(link, more)| shares.add(link, *more));
     }
 
     fn failed(&self, error: &rusqlite::Error) -> WindowError {
@@ -200,41 +279,33 @@ impl Store {
 }
 
 impl Reader {
-    /// What a speaker said since the window's begin, the oldest first.
-    pub(super) fn window(&self, speaker: &Speaker, now_ms: i64) -> Result<Window, WindowError> {
-        let whose = whose(speaker);
+    /// What a speaker said since the window's begin, as it came.
+    pub(super) fn window(&self, speaker: &Speaker, time: i64) -> Result<Window, WindowError> {
+        let speaker = self.names.speaker(speaker);
         let mut window = Window::default();
         let rows = self
-            .rows(&whose, now_ms - WINDOW_MS)
+            .rows(&speaker, time - WINDOW_MS)
             .map_err(|error| database(&self.path, &error))?;
-        for row in rows.into_iter().rev() {
+        for row in rows {
             // A key that is erased was over: its row is only not deleted yet.
             let Some(key) = lock(&self.keys).key(row.slice) else {
                 continue;
             };
-            let texts = seal::open(&key, &whose, &row.event_id, &row.sealed);
-            let (texts, html) = texts.ok_or_else(|| self.changed())?;
-            window.push(Part {
-                texts,
-                html,
-                event_id: row.event_id,
-                sent_ms: row.sent,
-            });
+            let part = seal::open(&key, &speaker, &row.event, &row.sealed);
+            window.push(part.ok_or_else(|| self.changed())?);
         }
         Ok(window)
     }
 
-    /// The latest rows of a speaker, the last one first.
-    fn rows(&self, whose: &Whose, since: i64) -> rusqlite::Result<Vec<Row>> {
-        let sql = "SELECT event_id, sent, slice, sealed FROM texts WHERE speaker = ?1 AND time > ?2
-            ORDER BY number DESC LIMIT ?3";
+    /// The rows of a speaker, which are few.
+    fn rows(&self, speaker: &Blind, since: i64) -> rusqlite::Result<Vec<Row>> {
+        let sql = "SELECT event, slice, sealed FROM texts WHERE speaker = ?1 AND time > ?2 ORDER BY number";
         let mut statement = self.connection.prepare_cached(sql)?;
-        let rows = statement.query_map(params![whose, since, WINDOW_MESSAGES as i64], |row| {
+        let rows = statement.query_map(params![speaker, since], |row| {
             Ok(Row {
-                event_id: row.get(0)?,
-                sent: row.get(1)?,
-                slice: row.get(2)?,
-                sealed: row.get(3)?,
+                event: row.get(0)?,
+                slice: row.get(1)?,
+                sealed: row.get(2)?,
             })
         })?;
         rows.collect()
@@ -248,10 +319,32 @@ impl Reader {
 }
 
 struct Row {
-    event_id: String,
-    sent: i64,
+    event: Vec<u8>,
     slice: i64,
     sealed: Vec<u8>,
+}
+
+/// Texts more or fewer, by link.
+type Counts = BTreeMap<Blind, i64>;
+
+/// Takes the room that a call needs.
+fn reserve(
+    shares: &mut Shares,
+    names: &Names,
+    released: &[(Speaker, Part)],
+) -> Result<(), WindowError> {
+    let mut needed: BTreeMap<&str, u64> = BTreeMap::new();
+    for (speaker, _) in released.iter().filter(|(_, part)| !part.is_empty()) {
+        *needed.entry(&speaker.link).or_default() += 1;
+    }
+    for (link, more) in needed {
+        let name = names.link(link);
+        if !shares.has_room(&name, more) {
+            return Err(full(link));
+        }
+        shares.add(&name, i64::try_from(more).unwrap_or(i64::MAX));
+    }
+    Ok(())
 }
 
 /// Sets the connection up; the version of its tables. Each commit is durable: the message leaves right after it.
@@ -265,7 +358,10 @@ fn set_up(connection: &Connection) -> rusqlite::Result<i64> {
 fn create(connection: &mut Connection, id: &[u8; 16]) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
     transaction.execute_batch(TABLES)?;
-    transaction.execute("INSERT INTO keys (one, id) VALUES (1, ?1)", params![id])?;
+    transaction.execute(
+        "INSERT INTO keys (one, id, ahead) VALUES (1, ?1, 0)",
+        params![id],
+    )?;
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()
 }
@@ -273,15 +369,17 @@ fn create(connection: &mut Connection, id: &[u8; 16]) -> rusqlite::Result<()> {
 /// Writes rows, and deletes those that a window has no room for; how many more there are.
 fn write(
     connection: &mut Connection,
-    sealed: &[(Whose, &Part, Vec<u8>)],
-    now_ms: i64,
+    sealed: &[Sealed<'_>],
+    time: i64,
     slice: i64,
-) -> rusqlite::Result<i64> {
+) -> rusqlite::Result<Counts> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let mut added = 0;
-    for (whose, part, texts) in sealed {
-        added += insert(&transaction, whose, part, texts, now_ms, slice)?;
-        added -= trim(&transaction, whose)?;
+    let mut added = Counts::new();
+    for row in sealed {
+        let more = added.entry(row.place.link).or_default();
+        *more += insert(&transaction, row, time, slice)?;
+        let gone = deleted(&transaction, TRIM, params![row.place.speaker, STAY])?;
+        *more += gone.values().sum::<i64>();
     }
     transaction.commit()?;
     Ok(added)
@@ -290,29 +388,48 @@ fn write(
 /// An event that is there already keeps its place and its text.
 fn insert(
     transaction: &Transaction<'_>,
-    whose: &Whose,
-    part: &Part,
-    sealed: &[u8],
-    now_ms: i64,
+    row: &Sealed<'_>,
+    time: i64,
     slice: i64,
 ) -> rusqlite::Result<i64> {
-    let sql = "INSERT OR IGNORE INTO texts (speaker, event_id, sent, time, slice, sealed) VALUES (?1,?2,?3,?4,?5,?6)";
+    let sql = "INSERT OR IGNORE INTO texts (link, speaker, event, sent, time, slice, sealed) VALUES (?1,?2,?3,?4,?5,?6,?7)";
+    let Place {
+        link,
+        speaker,
+        event,
+    } = row.place;
     let rows = transaction.prepare_cached(sql)?.execute(params![
-        whose,
-        part.event_id,
-        part.sent_ms,
-        now_ms,
+        link,
+        speaker,
+        event,
+        row.part.sent_ms,
+        time,
         slice,
-        sealed
+        row.texts
     ])?;
     Ok(i64::try_from(rows).unwrap_or(0))
 }
 
-fn trim(transaction: &Transaction<'_>, whose: &Whose) -> rusqlite::Result<i64> {
-    let sql = "DELETE FROM texts WHERE speaker = ?1 AND number <= (
-        SELECT number FROM texts WHERE speaker = ?1 ORDER BY number DESC LIMIT 1 OFFSET ?2)";
-    let rows = transaction
-        .prepare_cached(sql)?
-        .execute(params![whose, WINDOW_MESSAGES as i64])?;
-    Ok(i64::try_from(rows).unwrap_or(0))
+/// Rows of a window that stay by each of the two orders.
+const STAY: i64 = WINDOW_MESSAGES as i64;
+/// As [`Window::push`] does it: those that came last stay, and those that were said last.
+const TRIM: &str = "
+    DELETE FROM texts WHERE speaker = ?1
+        AND number NOT IN (SELECT number FROM texts WHERE speaker = ?1 ORDER BY number DESC LIMIT ?2)
+        AND number NOT IN (SELECT number FROM texts WHERE speaker = ?1 ORDER BY sent DESC, number DESC LIMIT ?2)
+    RETURNING link";
+
+/// Deletes rows; how many, by link, below 0.
+fn deleted(
+    connection: &Connection,
+    sql: &str,
+    params: impl rusqlite::Params,
+) -> rusqlite::Result<Counts> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let links = statement.query_map(params, |row| row.get::<_, Blind>(0))?;
+    let mut counts = Counts::new();
+    for link in links {
+        *counts.entry(link?).or_default() -= 1;
+    }
+    Ok(counts)
 }

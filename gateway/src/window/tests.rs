@@ -3,11 +3,32 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 use std::os::unix::fs::FileExt;
+use std::sync::LazyLock;
+use std::time::Duration;
 
 use super::*;
 
 /// Some moment in 2026, in the middle of a minute.
 const NOW: i64 = 1_780_000_030_000;
+
+/// The monotonic clock at [`NOW`], a day after its beginning.
+static START: LazyLock<Instant> = LazyLock::new(|| Instant::now() + Duration::from_secs(86_400));
+
+/// The monotonic clock where nobody touches the one on the wall.
+fn at(now_ms: i64) -> Instant {
+    let passed = Duration::from_millis((now_ms - NOW).unsigned_abs());
+    match now_ms < NOW {
+        true => *START - passed,
+        false => *START + passed,
+    }
+}
+
+fn now(now_ms: i64) -> Now {
+    Now {
+        wall_ms: now_ms,
+        instant: at(now_ms),
+    }
+}
 
 struct World(tempfile::TempDir);
 
@@ -21,7 +42,11 @@ impl World {
     }
 
     fn open(&self, now_ms: i64) -> Result<Windows, WindowError> {
-        Windows::open(&self.path("windows.db"), &self.path("windows.key"), now_ms)
+        Windows::open(
+            &self.path("windows.db"),
+            &self.path("windows.key"),
+            now(now_ms),
+        )
     }
 
     fn opened(&self, now_ms: i64) -> Windows {
@@ -54,7 +79,8 @@ fn alice() -> Speaker {
 fn part(event_id: &str, text: &str) -> Part {
     Part {
         event_id: event_id.to_owned(),
-        sent_ms: 0,
+        sent_ms: NOW,
+        is_news: true,
         texts: vec![text.to_owned()],
         html: Vec::new(),
     }
@@ -64,12 +90,12 @@ fn say(windows: &Windows, event_id: &str, text: &str, now_ms: i64) -> Result<(),
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap();
-    runtime.block_on(windows.append(vec![(alice(), part(event_id, text))], now_ms))
+    runtime.block_on(windows.append(vec![(alice(), part(event_id, text))], at(now_ms)))
 }
 
 fn said(windows: &Windows, now_ms: i64) -> Vec<String> {
     let visit = windows
-        .enter(BTreeMap::from([(alice(), Vec::new())]), now_ms)
+        .enter(BTreeMap::from([(alice(), Vec::new())]), at(now_ms))
         .unwrap();
     let window = visit.window(&alice());
     window.parts().flat_map(|part| part.texts.clone()).collect()
@@ -88,7 +114,7 @@ fn a_window_lives_through_a_restart() {
         sender: "@bob:high.test".to_owned(),
         ..alice()
     };
-    let visit = windows.enter(BTreeMap::from([(bob.clone(), Vec::new())]), NOW);
+    let visit = windows.enter(BTreeMap::from([(bob.clone(), Vec::new())]), at(NOW));
     assert_eq!(visit.unwrap().window(&bob), Window::default());
 }
 
@@ -103,13 +129,13 @@ fn no_text_lies_on_the_disk_and_its_key_is_overwritten_when_the_window_is_over()
     }
     let key = world.slots();
     assert!(key.iter().any(|byte| *byte != 0));
-    windows.erase(NOW + WINDOW_MS).unwrap();
+    windows.erase(now(NOW + WINDOW_MS)).unwrap();
     assert_eq!(
         world.slots(),
         key,
         "the minute's last message may be half a minute younger"
     );
-    windows.erase(NOW + WINDOW_MS + SLICE_MS).unwrap();
+    windows.erase(now(NOW + WINDOW_MS + SLICE_MS)).unwrap();
     assert!(world.slots().iter().all(|byte| *byte == 0));
     assert_eq!(said(&windows, NOW), [""; 0], "nothing opens it any more");
 }
@@ -155,18 +181,18 @@ fn two_requests_at_the_same_moment_see_each_other() {
     let first = windows
         .enter(
             BTreeMap::from([(alice(), vec![part("$1", "DE89 3704")])]),
-            NOW,
+            at(NOW),
         )
         .unwrap();
     assert_eq!(first.window(&alice()), Window::default());
     let second = windows
         .enter(
             BTreeMap::from([(alice(), vec![part("$2", "0044 0532")])]),
-            NOW,
+            at(NOW),
         )
         .unwrap();
     assert_eq!(
-        second.window(&alice()).around("$2", 0).before,
+        second.window(&alice()).around("$2", NOW).before,
         ["DE89 3704"]
     );
     drop((first, second));
@@ -239,23 +265,188 @@ fn a_row_that_was_changed_is_an_error_and_not_an_empty_window() {
     say(&windows, "$1", "hallo", NOW).unwrap();
     let other = rusqlite::Connection::open(world.path("windows.db")).unwrap();
     other
-        .execute("UPDATE texts SET event_id = '$2'", [])
+        .execute("UPDATE texts SET event = zeroblob(32)", [])
         .unwrap();
-    let visit = windows.enter(BTreeMap::from([(alice(), Vec::new())]), NOW);
+    let visit = windows.enter(BTreeMap::from([(alice(), Vec::new())]), at(NOW));
     assert!(matches!(visit, Err(WindowError::Changed { .. })));
 }
 
 #[test]
-fn a_clock_that_was_set_back_is_an_error() {
+fn a_clock_that_was_set_back_while_the_gateway_stood_still_stops_nothing_and_is_told() {
     let world = World::new();
     say(&world.opened(NOW), "$1", "hallo", NOW).unwrap();
-    assert_eq!(
-        said(&world.opened(NOW - SLICE_MS), NOW),
-        ["hallo"],
-        "a little is forgiven"
+    let back = NOW - 60 * SLICE_MS;
+    let windows = world.opened(back);
+    assert_eq!(said(&windows, back), ["hallo"]);
+    say(&windows, "$2", "welt", back + 1000).unwrap();
+    assert_eq!(said(&windows, back + 1000), ["hallo", "welt"]);
+    let jump = windows.erase(now(back + 2000)).unwrap().unwrap();
+    assert!(jump.by_ms < -59 * SLICE_MS, "{jump}");
+    assert!(jump.to_string().contains("set back"), "{jump}");
+    let over = back + WINDOW_MS + 2 * SLICE_MS;
+    assert_eq!(windows.erase(now(over)), Ok(None), "told for a minute");
+    assert!(
+        world.slots().iter().all(|byte| *byte == 0),
+        "over all the same"
     );
-    let error = world.open(NOW - 60 * SLICE_MS).unwrap_err();
-    assert!(matches!(error, WindowError::Clock { .. }));
+}
+
+#[test]
+fn a_clock_that_jumps_forward_ends_no_window_also_not_over_a_restart_and_is_told() {
+    let world = World::new();
+    let windows = world.opened(NOW);
+    say(&windows, "$1", "hallo", NOW).unwrap();
+    let keys = world.slots();
+    let jumped = |passed: i64| Now {
+        wall_ms: NOW + 3_600_000 + passed,
+        instant: at(NOW + passed),
+    };
+    let jump = windows.erase(jumped(1000)).unwrap().unwrap();
+    assert_eq!(jump.by_ms, 3_600_000);
+    assert_eq!(world.slots(), keys, "no key is overwritten");
+    assert_eq!(said(&windows, NOW + 1000), ["hallo"]);
+    assert_eq!(windows.erase(jumped(1000 + JUMP_TOLD_MS)), Ok(None));
+    drop(windows);
+    let open = |now| Windows::open(&world.path("windows.db"), &world.path("windows.key"), now);
+    let windows = open(jumped(70_000)).unwrap();
+    assert_eq!(said(&windows, NOW + 70_000), ["hallo"]);
+    assert_eq!(windows.erase(jumped(71_000)), Ok(None), "it is known");
+    windows.erase(jumped(WINDOW_MS + SLICE_MS)).unwrap();
+    assert!(world.slots().iter().all(|byte| *byte == 0));
+}
+
+#[test]
+fn a_machine_that_only_ticks_tells_of_no_jump() {
+    let world = World::new();
+    let windows = world.opened(NOW);
+    for seconds in 0..100 {
+        let mut moment = now(NOW + seconds * 1000);
+        moment.wall_ms += seconds * 50;
+        assert_eq!(windows.erase(moment), Ok(None), "a slewed clock");
+    }
+}
+
+fn of(link: &str, number: u32) -> (Speaker, Part) {
+    let speaker = Speaker {
+        link: link.to_owned(),
+        sender: format!("@user{number}:low.test"),
+        ..alice()
+    };
+    (speaker, part("$1", "hallo"))
+}
+
+/// What becomes of calls that wait for the writer at the same moment.
+fn append(windows: &Windows, calls: &[Vec<(Speaker, Part)>]) -> Vec<Result<(), WindowError>> {
+    let time = lock(&windows.clock).time(at(NOW));
+    lock(&windows.store).append(calls, time)
+}
+
+#[test]
+fn a_link_that_is_flooded_stops_itself_and_no_other() {
+    let world = World::new();
+    let windows = world.opened(NOW);
+    lock(&windows.shares).most = 12;
+    let flood: Vec<Vec<(Speaker, Part)>> =
+        (0..8).map(|number| vec![of("low->high", number)]).collect();
+    let answers = append(&windows, &flood);
+    assert!(answers[..6].iter().all(Result::is_ok), "{answers:?}");
+    assert_eq!(answers[6], Err(full("low->high")));
+    assert!(full("low->high").to_string().contains("link low->high"));
+    let enter = |(speaker, part)| windows.enter(BTreeMap::from([(speaker, vec![part])]), at(NOW));
+    assert_eq!(enter(of("low->high", 9)).err(), Some(full("low->high")));
+    assert!(enter(of("high->low", 9)).is_ok());
+    let both = [vec![of("low->high", 9)], vec![of("high->low", 9)]];
+    let answers = append(&windows, &both);
+    assert!(
+        answers[0].is_err() && answers[1].is_ok(),
+        "in one durable write"
+    );
+    drop(windows);
+    let windows = world.opened(NOW + 1000);
+    lock(&windows.shares).most = 12;
+    assert!(
+        windows
+            .has_room(&BTreeMap::from([{
+                let (speaker, part) = of("low->high", 9);
+                (speaker, vec![part])
+            }]))
+            .is_err(),
+        "counted anew at the start"
+    );
+    let over = NOW + WINDOW_MS + SLICE_MS;
+    windows.erase(now(over)).unwrap();
+    assert_eq!(
+        lock(&windows.shares).links(),
+        0,
+        "room again when windows are over"
+    );
+}
+
+#[test]
+fn one_sender_of_many_messages_takes_no_room() {
+    let world = World::new();
+    let windows = world.opened(NOW);
+    lock(&windows.shares).most = 50;
+    for number in 0..100 {
+        say(&windows, &format!("${number}"), "hallo", NOW).unwrap();
+    }
+    assert_eq!(said(&windows, NOW).len(), 10);
+}
+
+#[test]
+fn old_messages_that_are_pulled_leave_what_was_said_since() {
+    let world = World::new();
+    let windows = world.opened(NOW);
+    say(&windows, "$half", "DE89 3704 0044", NOW).unwrap();
+    let pulled: Vec<(Speaker, Part)> = (0..30)
+        .map(|number| Part {
+            sent_ms: NOW - 3_600_000 + number,
+            is_news: false,
+            ..part(&format!("${number}"), "alt")
+        })
+        .map(|part| (alice(), part))
+        .collect();
+    assert_eq!(append(&windows, &[pulled]), [Ok(())]);
+    let heard = said(&windows, NOW);
+    assert!(heard.contains(&"DE89 3704 0044".to_owned()), "{heard:?}");
+    let visit = windows.enter(BTreeMap::from([(alice(), Vec::new())]), at(NOW));
+    let window = visit.unwrap().window(&alice());
+    let around = window.around_part(&part("$rest", ""));
+    assert_eq!(around.before, ["DE89 3704 0044"]);
+}
+
+#[test]
+fn names_and_event_ids_cannot_be_guessed_from_what_the_disk_keeps() {
+    use sha2::{Digest, Sha256};
+    let world = World::new();
+    let windows = world.opened(NOW);
+    say(&windows, "$AbCdEfGhIjKl", "hallo", NOW).unwrap();
+    let Speaker { link, room, sender } = alice();
+    let mut guess = Sha256::new();
+    for part in [&link, &room, &sender] {
+        guess.update((part.len() as u64).to_le_bytes());
+        guess.update(part.as_bytes());
+    }
+    let guess: [u8; 32] = guess.finalize().into();
+    let plain = [
+        link.as_bytes(),
+        room.as_bytes(),
+        sender.as_bytes(),
+        b"$AbCdEfGhIjKl",
+        &guess,
+    ];
+    let secret = lock(&lock(&windows.store).keys()).secret.clone();
+    for (file, bytes) in world.disk() {
+        let has = |part: &[u8]| bytes.windows(part.len()).any(|window| window == part);
+        assert!(!plain.iter().any(|name| has(name)), "{file}");
+        assert_eq!(has(&secret[..]), file.ends_with("windows.key"), "{file}");
+    }
+    drop(windows);
+    assert_eq!(
+        said(&world.opened(NOW + 1), NOW + 1),
+        ["hallo"],
+        "known again"
+    );
 }
 
 #[test]
@@ -274,7 +465,7 @@ fn what_cannot_be_written_is_an_error() {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap();
-    let silent = runtime.block_on(windows.append(vec![(alice(), nothing)], NOW));
+    let silent = runtime.block_on(windows.append(vec![(alice(), nothing)], at(NOW)));
     assert_eq!(silent, Ok(()), "who says nothing needs no disk");
 }
 
@@ -286,14 +477,14 @@ fn one_sender_cannot_crowd_what_is_being_judged() {
         .map(|number| part(&format!("${number}"), "x"))
         .collect();
     let first = windows
-        .enter(BTreeMap::from([(alice(), many)]), NOW)
+        .enter(BTreeMap::from([(alice(), many)]), at(NOW))
         .unwrap();
-    let second = windows.enter(BTreeMap::from([(alice(), vec![part("$x", "x")])]), NOW);
+    let second = windows.enter(BTreeMap::from([(alice(), vec![part("$x", "x")])]), at(NOW));
     assert!(matches!(second, Err(WindowError::Crowded)));
     drop(first);
     assert!(
         windows
-            .enter(BTreeMap::from([(alice(), Vec::new())]), NOW)
+            .enter(BTreeMap::from([(alice(), Vec::new())]), at(NOW))
             .is_ok()
     );
     assert!(lock(&windows.pending).parts.is_empty());
@@ -312,15 +503,15 @@ fn what_is_read_with_html_lives_through_a_restart() {
         .unwrap();
     let windows = world.opened(NOW);
     runtime
-        .block_on(windows.append(vec![(alice(), html)], NOW))
+        .block_on(windows.append(vec![(alice(), html)], at(NOW)))
         .unwrap();
     drop(windows);
     let windows = world.opened(NOW);
     let visit = windows
-        .enter(BTreeMap::from([(alice(), Vec::new())]), NOW)
+        .enter(BTreeMap::from([(alice(), Vec::new())]), at(NOW))
         .unwrap();
     let window = visit.window(&alice());
-    let around = window.around("$2", 0);
+    let around = window.around("$2", NOW);
     assert_eq!(around.before, ["hallo"]);
     assert_eq!(around.html_before, ["DE89 3704"]);
 }
@@ -342,6 +533,6 @@ fn what_debug_shows_of_a_visit_is_no_text() {
     let windows = world.opened(NOW);
     say(&windows, "$1", "Geheimnis", NOW).unwrap();
     let says = BTreeMap::from([(alice(), vec![part("$2", "Geheimnis")])]);
-    let visit = windows.enter(says, NOW).unwrap();
+    let visit = windows.enter(says, at(NOW)).unwrap();
     assert!(!format!("{visit:?} {windows:?}").contains("Geheim"));
 }

@@ -14,7 +14,8 @@ const BATCH_JOBS: usize = 1024;
 /// One call of [`super::Windows::append`].
 pub(super) struct Job {
     pub(super) released: Vec<(Speaker, Part)>,
-    pub(super) now_ms: i64,
+    /// The time of the windows.
+    pub(super) time: i64,
     pub(super) answer: oneshot::Sender<Result<(), WindowError>>,
 }
 
@@ -27,16 +28,16 @@ pub(super) fn run(store: &Mutex<Store>, mut queue: mpsc::Receiver<Job>) {
         {
             jobs.push(job);
         }
-        let now_ms = jobs.iter().map(|job| job.now_ms).max().unwrap_or_default();
+        let time = jobs.iter().map(|job| job.time).max().unwrap_or_default();
         let (mut released, mut answers) = (Vec::new(), Vec::new());
         for job in jobs {
-            released.extend(job.released);
+            released.push(job.released);
             answers.push(job.answer);
         }
-        let written = lock(store).append(&released, now_ms);
-        for answer in answers {
+        let written = lock(store).append(&released, time);
+        for (answer, written) in answers.into_iter().zip(written) {
             // Whoever no longer waits has given up its request; the texts stay.
-            let _ = answer.send(written.clone());
+            let _ = answer.send(written);
         }
     }
 }

@@ -22,7 +22,7 @@ pub use joined::{Seen, joined};
 use said::Shown;
 pub use said::{MAX_SAID, Said, said};
 
-/// Earlier messages of a window at most.
+/// Messages before an event that are read with it at most, and where history is pulled so many after it.
 pub const WINDOW_MESSAGES: usize = 10;
 /// How far apart messages of a window are said at most, in milliseconds.
 pub const WINDOW_MS: i64 = 10 * 60 * 1000;
@@ -33,15 +33,19 @@ pub const KEPT_BYTES: usize = 2048;
 pub const KEPT_OF_TEXT: usize = 32;
 /// Bytes of texts around an event that are read together with it at most; with more around it, it is not read to its end,
 /// see [`super::ScanError`], and so held.
-pub const WINDOW_BYTES: usize = 32 * 1024;
+pub const WINDOW_BYTES: usize = 2 * WINDOW_MESSAGES * KEPT_BYTES;
 
 /// One message of a window.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Part {
     /// The event.
     pub event_id: String,
-    /// When its sender's homeserver says that it was sent, in milliseconds since 1970.
+    /// When it was said, in milliseconds since 1970: of news, when they came; of history, what its homeserver says, but
+    /// not a moment that is still to come.
     pub sent_ms: i64,
+    /// Whether it was sent to us as it was said, and not pulled later. What a homeserver writes about the time of news
+    /// says nothing then.
+    pub is_news: bool,
     /// The ends of its texts, in the order of [`said`], as read without HTML; [`KEPT_BYTES`].
     pub texts: Vec<String>,
     /// The same as read with HTML; empty where that says nothing else.
@@ -68,17 +72,19 @@ pub struct Around<'w> {
 }
 
 impl Part {
-    /// Keeps the ends of the texts of an event.
+    /// Keeps the ends of the texts of an event of a room's history.
     #[must_use]
     pub fn new(event_id: &str, sent_ms: i64, said: &[Said<'_>]) -> Self {
         let differs = said.iter().any(|said| said.shown == Shown::Html);
         let read = |not: Shown| {
-            let read = said.iter().filter(move |said| said.shown != not);
+            let read = said.iter();
+            let read = read.filter(move |said| said.shown != not && said.shown != Shown::Field);
             kept(&read.map(|said| said.text.as_ref()).collect::<Vec<_>>())
         };
         Self {
             event_id: event_id.to_owned(),
             sent_ms,
+            is_news: false,
             texts: read(Shown::Html),
             html: if differs {
                 read(Shown::Plain)
@@ -123,7 +129,7 @@ fn kept(texts: &[&str]) -> Vec<String> {
 }
 
 impl Window {
-    /// Adds what was said last. An event that is there already stays as it is; one without text is not kept.
+    /// Adds what came last. An event that is there already stays as it is; one without text is not kept.
     pub fn push(&mut self, part: Part) {
         let known = self
             .parts
@@ -133,38 +139,71 @@ impl Window {
             return;
         }
         self.parts.push_back(part);
-        if self.parts.len() > WINDOW_MESSAGES {
-            self.parts.pop_front();
-        }
+        self.trim();
     }
 
-    /// What was said around an event, which is not its own predecessor; by the time of sending, of equal times as it came.
+    /// [`WINDOW_MESSAGES`] stay that came last, and as many that were said last: old messages that somebody pulls push out
+    /// nothing that was said since.
+    fn trim(&mut self) {
+        let Some(old) = self.parts.len().checked_sub(WINDOW_MESSAGES) else {
+            return;
+        };
+        let mut said: Vec<(i64, usize)> = self
+            .parts
+            .iter()
+            .enumerate()
+            .map(|(at, part)| (part.sent_ms, at))
+            .collect();
+        said.sort_unstable();
+        let gone: Vec<usize> = said.into_iter().take(old).map(|(_, at)| at).collect();
+        let mut at = 0;
+        self.parts.retain(|_| {
+            let stays = at >= old || !gone.contains(&at);
+            at += 1;
+            stays
+        });
+    }
+
+    /// What was said around an event of a room's history, which is not its own predecessor; by the time of sending, of
+    /// equal times as it came.
     #[must_use]
     pub fn around<'w>(&'w self, event_id: &str, sent_ms: i64) -> Around<'w> {
-        let near = |part: &&Part| {
-            part.event_id != event_id && part.sent_ms.abs_diff(sent_ms) <= WINDOW_MS.unsigned_abs()
-        };
-        let mut parts: Vec<&'w Part> = self.parts.iter().filter(near).collect();
-        parts.sort_by_key(|part| part.sent_ms);
-        let (before, after): (Vec<_>, Vec<_>) =
-            parts.into_iter().partition(|part| part.sent_ms <= sent_ms);
-        let differs = before
-            .iter()
-            .chain(&after)
-            .any(|part| !part.html.is_empty());
-        let html = |parts: &[&'w Part]| match differs {
-            true => texts(parts, Part::read_with_html),
-            false => Vec::new(),
-        };
-        Around {
-            html_before: html(&before),
-            html_after: html(&after),
-            before: texts(&before, |part| &part.texts),
-            after: texts(&after, |part| &part.texts),
-        }
+        self.near(event_id, sent_ms, false)
     }
 
-    /// Its messages, the oldest first.
+    /// What was said around a message. All news of a window are near to each other, in the order in which they came.
+    #[must_use]
+    pub fn around_part<'w>(&'w self, part: &Part) -> Around<'w> {
+        self.near(&part.event_id, part.sent_ms, part.is_news)
+    }
+
+    fn near<'w>(&'w self, event_id: &str, sent_ms: i64, is_news: bool) -> Around<'w> {
+        let mut latest = i64::MIN;
+        let mut parts: Vec<(i64, &'w Part)> = Vec::new();
+        for part in &self.parts {
+            let in_time = part.sent_ms.abs_diff(sent_ms) <= WINDOW_MS.unsigned_abs();
+            if part.event_id != event_id && (in_time || is_news && part.is_news) {
+                parts.push((in_order(part.sent_ms, part.is_news, &mut latest), part));
+            }
+        }
+        let said = in_order(sent_ms, is_news, &mut latest);
+        parts.sort_by_key(|(said, _)| *said);
+        let (before, after): (Vec<_>, Vec<_>) = parts.into_iter().partition(|part| part.0 <= said);
+        let skipped = before.len().saturating_sub(WINDOW_MESSAGES);
+        let before: Vec<&Part> = before
+            .into_iter()
+            .skip(skipped)
+            .map(|part| part.1)
+            .collect();
+        let after: Vec<&Part> = after
+            .into_iter()
+            .take(WINDOW_MESSAGES)
+            .map(|part| part.1)
+            .collect();
+        Around::of(&before, &after)
+    }
+
+    /// Its messages, as they came.
     pub fn parts(&self) -> impl Iterator<Item = &Part> {
         self.parts.iter()
     }
@@ -186,6 +225,32 @@ impl Windows {
         let key = (room.to_owned(), sender.to_owned());
         self.0.entry(key).or_default().push(part);
     }
+}
+
+impl<'w> Around<'w> {
+    fn of(before: &[&'w Part], after: &[&'w Part]) -> Self {
+        let mut all = before.iter().chain(after);
+        let differs = all.any(|part| !part.html.is_empty());
+        let html = |parts: &[&'w Part]| match differs {
+            true => texts(parts, Part::read_with_html),
+            false => Vec::new(),
+        };
+        Self {
+            html_before: html(before),
+            html_after: html(after),
+            before: texts(before, |part| &part.texts),
+            after: texts(after, |part| &part.texts),
+        }
+    }
+}
+
+/// Where a message stands in time: news behind all news that came before, also where the clock was set back meanwhile.
+fn in_order(sent_ms: i64, is_news: bool, latest: &mut i64) -> i64 {
+    if is_news {
+        *latest = sent_ms.max(*latest);
+        return *latest;
+    }
+    sent_ms
 }
 
 fn texts<'w>(parts: &[&'w Part], read: impl Fn(&'w Part) -> &'w [String]) -> Vec<&'w str> {

@@ -78,7 +78,7 @@ fn dl_7_the_record_says_where_and_which_and_never_what() {
     let hidden = room.event(&world.alice(), "m.room.message", None, content);
     assert_eq!(
         errors(&world.alice_sends(std::slice::from_ref(&hidden))),
-        [hidden.id.clone()]
+        std::slice::from_ref(&hidden.id)
     );
     let (first, hidden) = (line(&world, &first), line(&world, &hidden));
     let finding = &first["findings"][0];

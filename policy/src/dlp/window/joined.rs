@@ -56,6 +56,12 @@ pub fn joined(around: &Around<'_>, current: &[Said<'_>]) -> Vec<Seen> {
         };
         seen.extend(ways(&in_order(before, current, Shown::Plain, after)));
     }
+    if current.iter().any(|said| said.shown == Shown::Field) {
+        let all = current.iter().enumerate();
+        let all: Vec<Text<'_>> = all.flat_map(own_texts).collect();
+        // Not without a gap: ids and hashes side by side make account numbers and keys by chance.
+        seen.extend(ways_apart(&all));
+    }
     seen
 }
 
@@ -63,7 +69,14 @@ fn ways(texts: &[Text<'_>]) -> Vec<Seen> {
     if texts.len() < 2 || texts.iter().all(|text| text.current.is_none()) {
         return Vec::new();
     }
-    let mut seen = vec![join(texts, "\n"), join(texts, " "), join(texts, "")];
+    let mut seen = ways_apart(texts);
+    seen.push(join(texts, ""));
+    seen
+}
+
+/// The ways in which the texts stay words of their own.
+fn ways_apart(texts: &[Text<'_>]) -> Vec<Seen> {
+    let mut seen = vec![join(texts, "\n"), join(texts, " ")];
     // A number that goes on behind a "wait a moment".
     let numbers: Vec<Text<'_>> = texts.iter().copied().filter(Text::has_digit).collect();
     if numbers.len() > 1 && numbers.len() < texts.len() {
@@ -103,18 +116,22 @@ fn in_order<'a>(
     let read = current
         .iter()
         .enumerate()
-        .filter(|(_, said)| said.shown != not);
-    for (number, said) in read {
-        if said.text.len() <= CURRENT_BYTES {
-            texts.push(own(&said.text, number, 0));
-        } else {
-            let end = tail(&said.text, CURRENT_BYTES / 2);
-            texts.push(own(head(&said.text, CURRENT_BYTES / 2), number, 0));
-            texts.push(own(end, number, said.text.len() - end.len()));
-        }
-    }
+        .filter(|(_, said)| said.shown != not && said.shown != Shown::Field);
+    texts.extend(read.flat_map(own_texts));
     texts.extend(after.iter().map(other));
     texts
+}
+
+/// A text of the event, or begin and end of a long one.
+fn own_texts<'a>((number, said): (usize, &'a Said<'_>)) -> Vec<Text<'a>> {
+    if said.text.len() <= CURRENT_BYTES {
+        return vec![own(&said.text, number, 0)];
+    }
+    let end = tail(&said.text, CURRENT_BYTES / 2);
+    vec![
+        own(head(&said.text, CURRENT_BYTES / 2), number, 0),
+        own(end, number, said.text.len() - end.len()),
+    ]
 }
 
 /// A text of the event, without the spaces around it: what separates is the join's to say.

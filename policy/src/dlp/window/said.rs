@@ -4,7 +4,9 @@
 //! counts with all its strings, so that a type that nobody thought of is not left out. What is shown once counts once:
 //! equal texts of one event, HTML that says the same as the plain text beside it, and the `* ` in front of an edit's
 //! fallback are left out. HTML that says something else is what most clients show: it is read in place of the plain text,
-//! in a reading of its own. Ciphertext says nothing.
+//! in a reading of its own. What stands in other fields is shown to nobody, but a program may put it together: it is read
+//! with the rest of its event, and not with other events. Numbers are not: sizes and wave forms are full of them, and put
+//! together they make account numbers by chance. Ciphertext says nothing.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -39,6 +41,26 @@ const TEXT_KEYS: [&str; 17] = [
 ];
 const BODY: &str = "body";
 const HTML: &str = "formatted_body";
+/// Words of the specification that say nothing: without them most messages have no further fields.
+const NO_TEXT: [&str; 17] = [
+    "m.annotation",
+    "m.audio",
+    "m.emote",
+    "m.file",
+    "m.image",
+    "m.key.verification.request",
+    "m.location",
+    "m.notice",
+    "m.reference",
+    "m.replace",
+    "m.server_notice",
+    "m.sticker",
+    "m.text",
+    "m.thread",
+    "m.video",
+    "org.matrix.custom.html",
+    "v2",
+];
 /// Type of an event that is ciphertext.
 const ENCRYPTED: &str = "m.room.encrypted";
 /// In front of an edit, for those who cannot show it as one.
@@ -67,6 +89,8 @@ pub(super) enum Shown {
     Plain,
     /// By clients that show HTML.
     Html,
+    /// By none: it stands in a field that is no text.
+    Field,
 }
 
 impl<'e> Said<'e> {
@@ -101,7 +125,8 @@ impl std::fmt::Debug for Said<'_> {
     }
 }
 
-/// The texts of an event's content, which stands at `pointer`; one more than [`MAX_SAID`] where there are more.
+/// The texts of an event's content, which stands at `pointer`, then what stands in its other fields; more than [`MAX_SAID`]
+/// where there are more.
 #[must_use]
 pub fn said<'e>(event_type: &str, content: &'e Object, pointer: &str) -> Vec<Said<'e>> {
     if event_type == ENCRYPTED {
@@ -109,19 +134,25 @@ pub fn said<'e>(event_type: &str, content: &'e Object, pointer: &str) -> Vec<Sai
     }
     let mut walk = Walk {
         said: Vec::new(),
+        fields: Vec::new(),
         known: BTreeSet::new(),
         all: false,
     };
     walk.object(content, pointer, 0);
     if walk.said.is_empty() {
+        // All of them count as texts then.
+        walk.fields.clear();
         walk.all = true;
         walk.object(content, pointer, 0);
     }
+    walk.said.append(&mut walk.fields);
     walk.said
 }
 
 struct Walk<'e> {
     said: Vec<Said<'e>>,
+    /// What stands in other fields.
+    fields: Vec<Said<'e>>,
     known: BTreeSet<(Shown, Cow<'e, str>)>,
     /// Whether every string counts.
     all: bool,
@@ -161,6 +192,7 @@ impl<'e> Walk<'e> {
             Tree::String(text) if read => {
                 self.text(Cow::Borrowed(text), pointer, None, Shown::Always);
             }
+            Tree::String(text) if !self.all => self.field(text, pointer),
             Tree::Array(list) => {
                 for (index, item) in list.iter().enumerate() {
                     self.tree(item, &format!("{pointer}/{index}"), read, depth + 1);
@@ -182,6 +214,20 @@ impl<'e> Walk<'e> {
                 offset,
                 field,
                 shown,
+            });
+        }
+    }
+}
+
+impl<'e> Walk<'e> {
+    /// A string that nobody is shown.
+    fn field(&mut self, text: &'e str, pointer: &str) {
+        let is_new = !text.trim().is_empty() && self.fields.len() <= MAX_SAID;
+        let known = (Shown::Field, Cow::Borrowed(text));
+        if is_new && !NO_TEXT.contains(&text) && self.known.insert(known) {
+            self.fields.push(Said {
+                shown: Shown::Field,
+                ..Said::new(pointer, text)
             });
         }
     }
