@@ -35,6 +35,12 @@ pub enum ScanError {
         /// How much of it a scan may take.
         limit: usize,
     },
+    /// A pattern that the text calls for does not compile.
+    #[error(
+        "a pattern that the text calls for does not compile; find it with `sluice dlp test`, correct it and build the \
+         bundle anew"
+    )]
+    Pattern,
 }
 
 /// What one scan has spent.
