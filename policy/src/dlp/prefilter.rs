@@ -290,7 +290,15 @@ fn is_plain(text: &str) -> bool {
         matches!(c, '\u{a1}'..='\u{ac}' | '\u{ae}'..='\u{17e}' | '\u{2013}' | '\u{2014}' | '\u{2018}'..='\u{201e}'
             | '\u{2026}' | '\u{20ac}')
     };
-    text.is_ascii() || text.chars().all(|c| c.is_ascii() || plain(c))
+    let mut rest = text;
+    while let Some(at) = rest.bytes().position(|byte| !byte.is_ascii()) {
+        let mut chars = rest[at..].chars();
+        if !chars.next().is_some_and(plain) {
+            return false;
+        }
+        rest = chars.as_str();
+    }
+    true
 }
 
 /// True where a byte begins a character of a script with digits: none of Latin, Greek or Cyrillic, of the punctuation
