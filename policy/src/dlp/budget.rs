@@ -88,6 +88,24 @@ impl Budget {
     }
 }
 
+#[cfg(test)]
+impl Budget {
+    /// What is used of views, candidates and searched bytes, and the limit of each.
+    pub(super) fn spent(&self) -> [(usize, usize); 3] {
+        [
+            (
+                self.views,
+                FREE_VIEW_BYTES + self.unit * VIEW_BYTES_PER_BYTE,
+            ),
+            (
+                self.candidates,
+                FREE_CANDIDATES + self.unit * CANDIDATES_PER_BYTE,
+            ),
+            (self.searched, FREE_SEARCHED + self.unit * SEARCHED_PER_BYTE),
+        ]
+    }
+}
+
 /// Fails where more than `limit` is used.
 pub(super) fn within(used: usize, limit: usize, what: &'static str) -> Result<(), ScanError> {
     if used > limit {

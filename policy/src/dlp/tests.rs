@@ -7,6 +7,7 @@ use super::{detector::Source, *};
 use crate::label::{Spif, Spifs};
 
 mod laws;
+mod limits;
 
 const MARKING: &str = include_str!("../../../rules/dlp/marking.toml");
 const DE: &str = include_str!("../../../rules/dlp/de.toml");
