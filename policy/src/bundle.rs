@@ -167,7 +167,7 @@ struct WasmEntry {
 }
 
 impl Bundle {
-    /// Builds and signs an archive, after loading every part as [`Bundle::open`] will.
+    /// Builds and signs an archive, after loading every part as [`Bundle::open`] will, and holding it against itself.
     ///
     /// # Errors
     /// [`BundleError::Parts`] with every mistake found, [`BundleError::Engine`], [`BundleError::Signing`].
@@ -203,7 +203,7 @@ impl Bundle {
             index_key,
             ..BundleParts::from_files(files)?
         };
-        let (spifs, detectors) = parts.load(false)?;
+        let (spifs, detectors) = parts.load(true)?;
         let engine = parts.engine()?;
         let BundleParts { profile, links, .. } = parts;
         Ok(Self {
@@ -248,13 +248,13 @@ impl BundleParts {
         if !wrong.is_empty() {
             return Err(BundleError::Parts(wrong));
         }
-        self.load(true)?;
+        self.load(false)?;
         self.engine()?;
         Ok(())
     }
 
-    /// `run_examples` is for building: whoever signed a bundle has seen them pass.
-    fn load(&self, run_examples: bool) -> Result<(Spifs, Detectors), BundleError> {
+    /// `trusted` is for opening: whoever signed a bundle has seen every pattern compile and every example pass.
+    fn load(&self, trusted: bool) -> Result<(Spifs, Detectors), BundleError> {
         let mut mistakes = Vec::new();
         let mut spifs = Vec::new();
         let options = SpifOptions::named(&self.labels.spif_compat).unwrap_or_else(|unknown| {
@@ -290,7 +290,7 @@ impl BundleParts {
         }
         let options = LoadOptions {
             indexes: self.indexes()?,
-            run_examples,
+            trusted,
             ..LoadOptions::default()
         };
         let detectors =

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::pattern::Pattern;
+use super::{budget::ScanError, pattern::Pattern};
 
 /// One allow-list.
 #[derive(Clone, Debug, Default)]
@@ -39,20 +39,24 @@ pub(super) struct Place<'t> {
 
 impl Allow {
     /// True where the value is none.
-    pub(super) fn fits(&self, place: &Place<'_>) -> bool {
+    ///
+    /// # Errors
+    /// A pattern does not compile.
+    pub(super) fn fits(&self, place: &Place<'_>) -> Result<bool, ScanError> {
         let value = &place.text[place.value.0..place.value.1];
-        let mut kinds = [
+        let kinds = [
             (!self.values.is_empty()).then(|| self.has_value(value)),
             (!self.words.is_empty()).then(|| self.has_word(value)),
-            (!self.regexes.is_empty()).then(|| self.has_match(place)),
-        ]
-        .into_iter()
-        .flatten();
-        if self.all {
+            (!self.regexes.is_empty())
+                .then(|| self.has_match(place))
+                .transpose()?,
+        ];
+        let mut kinds = kinds.into_iter().flatten();
+        Ok(if self.all {
             kinds.all(|fits| fits)
         } else {
             kinds.any(|fits| fits)
-        }
+        })
     }
 
     /// What `fits` runs over, in bytes.
@@ -75,10 +79,23 @@ impl Allow {
         self.words.iter().any(|word| value.contains(word.as_str()))
     }
 
-    fn has_match(&self, place: &Place<'_>) -> bool {
+    fn has_match(&self, place: &Place<'_>) -> Result<bool, ScanError> {
         let text = place.target(self.target);
-        self.regexes.iter().any(|regex| regex.is_match(text))
+        any(&self.regexes, |regex| regex.is_match(text))
     }
+}
+
+/// True where the question is answered with yes for one of them.
+pub(super) fn any<T>(
+    list: &[T],
+    mut ask: impl FnMut(&T) -> Result<bool, ScanError>,
+) -> Result<bool, ScanError> {
+    for one in list {
+        if ask(one)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 impl<'t> Place<'t> {

@@ -35,6 +35,12 @@ pub enum ScanError {
         /// How much of it a scan may take.
         limit: usize,
     },
+    /// A pattern that the text calls for does not compile.
+    #[error(
+        "a pattern that the text calls for does not compile; find it with `sluice dlp test`, correct it and build the \
+         bundle anew"
+    )]
+    Pattern,
 }
 
 /// What one scan has spent.
@@ -79,6 +85,24 @@ impl Budget {
     pub(super) fn lookups(&mut self, count: usize) -> Result<(), ScanError> {
         self.lookups = self.lookups.saturating_add(count);
         within(self.lookups, MAX_LOOKUPS, "index lookups")
+    }
+}
+
+#[cfg(test)]
+impl Budget {
+    /// What is used of views, candidates and searched bytes, and the limit of each.
+    pub(super) fn spent(&self) -> [(usize, usize); 3] {
+        [
+            (
+                self.views,
+                FREE_VIEW_BYTES + self.unit * VIEW_BYTES_PER_BYTE,
+            ),
+            (
+                self.candidates,
+                FREE_CANDIDATES + self.unit * CANDIDATES_PER_BYTE,
+            ),
+            (self.searched, FREE_SEARCHED + self.unit * SEARCHED_PER_BYTE),
+        ]
     }
 }
 

@@ -7,7 +7,8 @@ use serde::Deserialize;
 
 use super::{
     Strength,
-    allow::{Allow, Place},
+    allow::{Allow, Place, any},
+    budget::ScanError,
     check::Check,
     context::Context,
     index::Finder,
@@ -132,10 +133,13 @@ impl Detector {
     }
 
     /// True where the value is random enough and stands in no allow-list.
-    pub(super) fn counts(&self, place: &Place<'_>) -> bool {
+    ///
+    /// # Errors
+    /// A pattern of an allow-list does not compile.
+    pub(super) fn counts(&self, place: &Place<'_>) -> Result<bool, ScanError> {
         let value = &place.text[place.value.0..place.value.1];
         let random = self.entropy <= 0.0 || entropy(value) >= self.entropy;
-        random && !self.allow.iter().any(|allow| allow.fits(place))
+        Ok(random && !any(&self.allow, |allow| allow.fits(place))?)
     }
 
     /// True where it looks at what crosses this link in this room. What is not known does not keep it away.

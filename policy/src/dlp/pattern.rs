@@ -1,13 +1,15 @@
 //! One pattern as it runs: compiled once, linear in the text, its spans always on character borders.
 
+mod late;
 mod re2;
 
-use regex::bytes::{Captures, Regex, RegexBuilder};
+use regex::bytes::Captures;
 use regex_syntax::{
     ast::{Ast, ErrorKind, parse::ParserBuilder},
     hir::{Hir, HirKind, Repetition, translate::TranslatorBuilder},
 };
 
+use self::late::Late;
 use super::{
     budget::{Budget, ScanError},
     prefilter::Needs,
@@ -34,14 +36,16 @@ pub(super) enum Group {
     First,
 }
 
-/// A compiled pattern.
+/// A pattern, compiled once.
 #[derive(Clone, Debug)]
 pub(super) struct Pattern {
-    regex: Regex,
+    regex: Late,
     /// Where the pattern has word borders of Unicode.
     core: Option<Core>,
     /// Length of a match at most, in bytes, where it is bounded.
     longest: Option<usize>,
+    /// Capture groups, without the whole match.
+    groups: usize,
     has_borders: bool,
     needs: Needs,
 }
@@ -52,7 +56,7 @@ pub(super) struct Pattern {
 /// slower. So the pattern without them is looked for, which finds at least as much, and only there the whole pattern.
 #[derive(Clone, Debug)]
 struct Core {
-    regex: Regex,
+    regex: Late,
     longest: usize,
 }
 
@@ -65,9 +69,21 @@ pub(super) struct Match {
 }
 
 impl Pattern {
+    /// Compiles a pattern, to `limit` bytes at most.
+    ///
     /// # Errors
     /// What is wrong with the pattern, and the remedy.
     pub(super) fn new(pattern: &str, dialect: Dialect, limit: usize) -> Result<Pattern, String> {
+        let pattern = Self::late(pattern, dialect, limit)?;
+        pattern.regex.build()?;
+        Ok(pattern)
+    }
+
+    /// The same, but compiled when a text first calls for it.
+    ///
+    /// # Errors
+    /// What is wrong with the pattern apart from its size, and the remedy.
+    pub(super) fn late(pattern: &str, dialect: Dialect, limit: usize) -> Result<Pattern, String> {
         let mut ast = parse(pattern)?;
         let mut text = pattern.to_owned();
         if dialect == Dialect::Re2 {
@@ -75,13 +91,6 @@ impl Pattern {
             text = ast.to_string();
         }
         let hir = translate(&text, &ast)?;
-        let built = RegexBuilder::new(&text).size_limit(limit).build();
-        let regex = built.map_err(|error| match error {
-            regex::Error::CompiledTooBig(limit) => {
-                format!("larger than {limit} bytes when compiled; bound its repetitions")
-            }
-            error => last_line(&error.to_string()),
-        })?;
         if hir
             .properties()
             .minimum_len()
@@ -91,8 +100,9 @@ impl Pattern {
         }
         let longest = hir.properties().maximum_len();
         Ok(Pattern {
-            regex,
+            regex: Late::new(text, limit),
             core: Core::of(&hir, limit),
+            groups: hir.properties().explicit_captures_len(),
             has_borders: hir.properties().look_set().contains_word_unicode(),
             longest,
             needs: Needs::of(&hir),
@@ -116,18 +126,21 @@ impl Pattern {
 
     /// Capture groups that it has, without the whole match.
     pub(super) fn groups(&self) -> usize {
-        self.regex.captures_len() - 1
+        self.groups
     }
 
     /// True where it matches somewhere.
-    pub(super) fn is_match(&self, text: &str) -> bool {
-        self.regex.is_match(text.as_bytes())
+    ///
+    /// # Errors
+    /// It does not compile.
+    pub(super) fn is_match(&self, text: &str) -> Result<bool, ScanError> {
+        Ok(self.regex.get()?.is_match(text.as_bytes()))
     }
 
     /// The first match at or after `at`.
     ///
     /// # Errors
-    /// Over a limit.
+    /// Over a limit, or it does not compile.
     pub(super) fn find_at(
         &self,
         text: &str,
@@ -135,10 +148,13 @@ impl Pattern {
         group: Group,
         budget: &mut Budget,
     ) -> Result<Option<Match>, ScanError> {
-        match &self.core {
-            Some(core) if !text.is_ascii() => self.find_by_core(core, text, at, group, budget),
+        match self.core.as_ref().filter(|_| !text.is_ascii()) {
+            // A core that does not compile is a loss of speed only.
+            Some(core) if core.regex.get().is_ok() => {
+                self.find_by_core(core, text, at, group, budget)
+            }
             _ => {
-                let found = self.search(text, at, group);
+                let found = self.search(text, at, group)?;
                 budget.searched(self.cost(text, at, found.as_ref()))?;
                 Ok(found)
             }
@@ -155,7 +171,7 @@ impl Pattern {
         budget: &mut Budget,
     ) -> Result<Option<Match>, ScanError> {
         while at <= text.len() {
-            let found = core.regex.find_at(text.as_bytes(), at);
+            let found = core.regex.get()?.find_at(text.as_bytes(), at);
             let end = found.map_or(text.len(), |found| found.end());
             budget.searched(end - at + core.longest)?;
             let Some(found) = found else { break };
@@ -163,7 +179,7 @@ impl Pattern {
             // The longest match and a character after it, which a border looks at.
             let window = text.ceil_char_boundary(start + core.longest + 1);
             budget.searched(SLOW * (window - start))?;
-            let here = self.search(&text[..window], start, group);
+            let here = self.search(&text[..window], start, group)?;
             if here.is_some_and(|here| here.start == start) {
                 return Ok(here);
             }
@@ -172,21 +188,26 @@ impl Pattern {
         Ok(None)
     }
 
-    fn search(&self, text: &str, at: usize, group: Group) -> Option<Match> {
-        if at > text.len() {
-            return None;
-        }
-        if group == Group::Number(0) {
-            let found = self.regex.find_at(text.as_bytes(), at)?;
-            let (start, end) = outward(text, found.start(), found.end());
-            let value = Some((start, end));
-            return Some(Match { start, end, value });
-        }
-        let captures = self.regex.captures_at(text.as_bytes(), at)?;
-        let all = captures.get(0)?;
-        let (start, end) = outward(text, all.start(), all.end());
-        let value = value(&captures, group).map(|(start, end)| outward(text, start, end));
-        Some(Match { start, end, value })
+    fn search(&self, text: &str, at: usize, group: Group) -> Result<Option<Match>, ScanError> {
+        let regex = self.regex.get()?;
+        let bytes = text.as_bytes();
+        let spans = match group {
+            _ if at > bytes.len() => None,
+            Group::Number(0) => regex.find_at(bytes, at).map(|found| {
+                let span = (found.start(), found.end());
+                (span, Some(span))
+            }),
+            _ => regex.captures_at(bytes, at).and_then(|captures| {
+                let all = captures.get(0)?;
+                Some(((all.start(), all.end()), value(&captures, group)))
+            }),
+        };
+        let whole = |(start, end)| outward(text, start, end);
+        Ok(spans.map(|(all, value)| {
+            let (start, end) = whole(all);
+            let value = value.map(whole);
+            Match { start, end, value }
+        }))
     }
 
     /// What the search from `at` that gave `found` ran over at most, in bytes.
@@ -232,8 +253,7 @@ impl Core {
     /// `None` where there is no need for it, or no bound for a match.
     fn of(hir: &Hir, limit: usize) -> Option<Core> {
         let longest = hir.properties().maximum_len()?;
-        let text = without_borders(hir)?.to_string();
-        let regex = RegexBuilder::new(&text).size_limit(limit).build().ok()?;
+        let regex = Late::new(without_borders(hir)?.to_string(), limit);
         Some(Core { regex, longest })
     }
 }
@@ -301,16 +321,6 @@ fn translate(text: &str, ast: &Ast) -> Result<Hir, String> {
     translator
         .translate(text, ast)
         .map_err(|error| format!("{}; correct the pattern", error.kind()))
-}
-
-/// The parser draws the pattern over several lines and says the reason in the last one.
-fn last_line(error: &str) -> String {
-    error
-        .lines()
-        .last()
-        .unwrap_or("not a pattern")
-        .trim()
-        .to_owned()
 }
 
 #[cfg(test)]

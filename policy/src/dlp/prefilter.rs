@@ -11,14 +11,14 @@
 mod digits;
 mod literals;
 mod shape;
+mod together;
 mod words;
 
 use std::cell::Cell;
 
-use regex::bytes::{RegexSet, RegexSetBuilder};
 use regex_syntax::hir::Hir;
 
-use self::{digits::Digits, literals::FOLDED, shape::Shapes, words::Words};
+use self::{digits::Digits, literals::FOLDED, shape::Shapes, together::Together, words::Words};
 use super::{
     Strength,
     budget::{Budget, ScanError},
@@ -29,14 +29,8 @@ pub(super) use self::words::{Word, spellings};
 
 /// Words found in a text before those found twice are put together.
 const MAX_LOOSE_HITS: usize = 4096;
-/// Memory for the states of that automaton that a text has met, at most, in bytes a thread.
-const TOGETHER_STATES: usize = 8 * 1024 * 1024;
 /// What comparing a word costs, in bytes searched.
 const BYTES_PER_WORD: usize = 8;
-/// Patterns that are tried together, at most.
-const MAX_TOGETHER: usize = 128;
-/// Size of the automaton that tries them, at most, in bytes.
-const TOGETHER_BYTES: usize = 32 * 1024 * 1024;
 
 /// What every match of one pattern has.
 #[derive(Clone, Debug, Default)]
@@ -65,7 +59,7 @@ pub(super) struct Facts<'f> {
     digits: Digits,
     shapes: Shapes,
     /// The patterns that are tried together.
-    together: Option<&'f RegexSet>,
+    together: Option<&'f Together>,
     /// Whether any of them matches, once that was asked.
     any: Cell<Option<bool>>,
 }
@@ -85,7 +79,7 @@ pub(super) struct Prefilter {
     /// Text in ASCII of fewer bytes has no value.
     shortest: usize,
     /// Patterns without words in one automaton: one run over a text says that none of them matches.
-    together: Option<RegexSet>,
+    together: Option<Together>,
 }
 
 impl Needs {
@@ -126,7 +120,7 @@ impl Facts<'_> {
             return true;
         };
         let asked = self.any.get();
-        let any = asked.unwrap_or_else(|| together.is_match(self.text.as_bytes()));
+        let any = asked.unwrap_or_else(|| together.may_match(self.text));
         self.any.set(Some(any));
         any
     }
@@ -144,7 +138,7 @@ impl Prefilter {
             filter.add(index, detector);
         }
         filter.words.build();
-        filter.together = together(list);
+        filter.together = Together::of(list);
         filter
     }
 
@@ -259,36 +253,6 @@ fn shortest(detector: &Detector) -> usize {
     }
 }
 
-/// The patterns that nothing else keeps away, in one automaton, where there are several and not too many.
-fn together(list: &mut [Detector]) -> Option<RegexSet> {
-    let is_kept_away = |detector: &Detector| {
-        !detector.keywords.is_empty()
-            && detector.keywords.iter().all(|word| literals::is_rare(word))
-    };
-    let mut chosen = Vec::new();
-    for detector in list.iter_mut().filter(|detector| !is_kept_away(detector)) {
-        if let Source::Text { patterns, .. } = &mut detector.source {
-            let patterns = patterns.iter_mut().map(|(pattern, _)| pattern);
-            chosen.extend(
-                patterns.filter(|pattern| pattern.needs().ids.is_empty() && !pattern.has_borders()),
-            );
-        }
-    }
-    if !(2..=MAX_TOGETHER).contains(&chosen.len()) {
-        return None;
-    }
-    let texts = chosen.iter().map(|pattern| pattern.as_str());
-    let built = RegexSetBuilder::new(texts)
-        .size_limit(TOGETHER_BYTES)
-        .dfa_size_limit(TOGETHER_STATES)
-        .build();
-    let set = built.ok()?;
-    for pattern in chosen {
-        pattern.needs_mut().together = true;
-    }
-    Some(set)
-}
-
 /// Notes that each of these words calls the detector.
 fn call(callers: &mut Vec<Vec<u32>>, detector: u32, words: &[u32]) {
     for word in words {
@@ -326,7 +290,15 @@ fn is_plain(text: &str) -> bool {
         matches!(c, '\u{a1}'..='\u{ac}' | '\u{ae}'..='\u{17e}' | '\u{2013}' | '\u{2014}' | '\u{2018}'..='\u{201e}'
             | '\u{2026}' | '\u{20ac}')
     };
-    text.is_ascii() || text.chars().all(|c| c.is_ascii() || plain(c))
+    let mut rest = text;
+    while let Some(at) = rest.bytes().position(|byte| !byte.is_ascii()) {
+        let mut chars = rest[at..].chars();
+        if !chars.next().is_some_and(plain) {
+            return false;
+        }
+        rest = chars.as_str();
+    }
+    true
 }
 
 /// True where a byte begins a character of a script with digits: none of Latin, Greek or Cyrillic, of the punctuation

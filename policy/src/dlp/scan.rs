@@ -68,6 +68,11 @@ impl<'d> Scanner<'d> {
         Ok(self.finish())
     }
 
+    #[cfg(test)]
+    pub(super) fn budget(&self) -> &Budget {
+        &self.budget
+    }
+
     fn walk(&mut self, tree: &Tree, depth: usize) -> Result<(), ScanError> {
         within(depth, MAX_DEPTH, "levels")?;
         match tree {

@@ -8,6 +8,7 @@ use crate::label::{Spif, Spifs};
 
 mod laws;
 mod limits;
+mod ordinary;
 
 const MARKING: &str = include_str!("../../../rules/dlp/marking.toml");
 const DE: &str = include_str!("../../../rules/dlp/de.toml");
@@ -255,6 +256,7 @@ fn over_budget_is_an_error_and_never_a_clean_result() {
     let shipped = shipped();
     let limit = |tree: Value| match shipped.scan(&tree.try_into().unwrap(), "") {
         Err(ScanError::Budget { what, .. }) => what,
+        Err(ScanError::Pattern) => "a pattern",
         Ok(findings) => {
             assert_eq!(findings, []);
             "nothing"
@@ -609,6 +611,44 @@ fn a_smaller_size_limit_refuses_what_the_default_takes() {
     };
     assert_eq!(load(DEFAULT_SIZE_LIMIT), Ok(()));
     assert!(load(10_000).unwrap_err()[0].contains("larger than 10000 bytes"));
+}
+
+#[test]
+fn a_trusted_pattern_is_compiled_when_it_is_called_and_fails_the_scan_if_it_cannot_be() {
+    let large = "strength = 'low'\nkeywords = ['kennung']\nregex = 'kennung (?:\\w{20} ){3}'";
+    let allowed =
+        "strength = 'low'\nregex = 'kennung [a-z]+'\nallow = { regexes = ['(?:\\w{20} ){3}'] }";
+    for rule in [large, allowed] {
+        let files = [("rules.toml".to_owned(), bare(rule))];
+        let load = |trusted| {
+            let options = LoadOptions {
+                size_limit: 10_000,
+                trusted,
+                ..LoadOptions::default()
+            };
+            Detectors::parse_with(&files, &spifs(), &options)
+        };
+        assert!(load(false).unwrap_err()[0].contains("larger than 10000 bytes"));
+        let detectors = load(true).unwrap();
+        let scan = |text: &str| detectors.scan(&json!(text).try_into().unwrap(), "");
+        assert_eq!(scan("Die Nummer steht im Brief."), Ok(Vec::new()));
+        let calling = format!("kennung abc{}", " abc".repeat(20));
+        for _ in 0..2 {
+            assert_eq!(scan(&calling), Err(ScanError::Pattern));
+        }
+    }
+}
+
+#[test]
+fn trusted_rules_find_what_checked_ones_find() {
+    let files = [("marking.toml", MARKING), ("de.toml", DE)];
+    let files = files.map(|(name, toml)| (name.to_owned(), toml.to_owned()));
+    let trusted = LoadOptions {
+        trusted: true,
+        ..LoadOptions::default()
+    };
+    let trusted = Detectors::parse_with(&files, &spifs(), &trusted).unwrap();
+    assert_eq!(trusted.test_report().failures(), [] as [String; 0]);
 }
 
 #[test]

@@ -263,7 +263,7 @@ impl Meaning<'_> {
             } else {
                 key.to_owned()
             };
-            let compiled = Pattern::new(pattern, dialect, self.options.size_limit);
+            let compiled = compiled(pattern, dialect, self.options);
             patterns.push(self.note(compiled.map_err(|mistake| format!("{place}: {mistake}"))));
         }
         patterns.into_iter().collect()
@@ -299,7 +299,7 @@ impl Meaning<'_> {
     fn allows(&mut self, written: Vec<WrittenAllow>) -> Vec<Arc<Allow>> {
         let mut all = self.shared.to_vec();
         for allow in written {
-            let meant = meant_allow(allow, self.options.size_limit);
+            let meant = meant_allow(allow, self.options);
             all.extend(self.note(meant).map(Arc::new));
         }
         all
@@ -307,7 +307,7 @@ impl Meaning<'_> {
 }
 
 /// The allow-list that is meant.
-pub(super) fn meant_allow(written: WrittenAllow, limit: usize) -> Result<Allow, String> {
+pub(super) fn meant_allow(written: WrittenAllow, options: &LoadOptions) -> Result<Allow, String> {
     let empty = written.values.is_empty() && written.words.is_empty() && written.regexes.is_empty();
     if empty || has_empty(&written.values) || has_empty(&written.words) {
         return Err(
@@ -321,7 +321,7 @@ pub(super) fn meant_allow(written: WrittenAllow, limit: usize) -> Result<Allow, 
         Some("line") => Target::Line,
         Some(_) => return Err("allow: target is not value, match or line; correct it".to_owned()),
     };
-    let compile = |pattern: &String| Pattern::new(pattern, dialect, limit);
+    let compile = |pattern: &String| compiled(pattern, dialect, options);
     let regexes = written
         .regexes
         .iter()
@@ -342,6 +342,16 @@ pub(super) fn meant_allow(written: WrittenAllow, limit: usize) -> Result<Allow, 
         target,
         all: written.all,
     })
+}
+
+/// The pattern, which its author learns now if it does not compile.
+fn compiled(text: &str, dialect: Dialect, options: &LoadOptions) -> Result<Pattern, String> {
+    let new = if options.trusted {
+        Pattern::late
+    } else {
+        Pattern::new
+    };
+    new(text, dialect, options.size_limit)
 }
 
 /// The views that are named.

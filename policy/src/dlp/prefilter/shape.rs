@@ -19,37 +19,53 @@ const ANY: u8 = 0b1111;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Shapes([u64; 4]);
 
-/// Kinds of byte: 0 letter, 1 digit, 2 other ASCII, 3 no ASCII.
-pub(super) const KINDS: [u8; 256] = {
-    let mut kinds = [3; 256];
-    let mut byte = 0;
-    while byte < 128 {
-        kinds[byte] = match byte as u8 {
-            b'a'..=b'z' | b'A'..=b'Z' => 0,
-            b'0'..=b'9' => 1,
-            _ => 2,
-        };
-        byte += 1;
+/// A byte of ASCII that is no letter and no digit.
+const SIGN: u8 = 2;
+/// Bytes that are looked at together.
+const BLOCK: usize = 256;
+
+/// Kind of a byte: 0 letter, 1 digit, 2 other ASCII, 3 no ASCII. Without branches, for many bytes at once.
+#[inline]
+const fn kind_of(byte: u8) -> u8 {
+    let letter = (byte | 0x20).wrapping_sub(b'a') < 26;
+    let digit = byte.wrapping_sub(b'0') < 10;
+    SIGN + (byte >> 7) - 2 * letter as u8 - digit as u8
+}
+
+/// Marks the shape at each place of a block of kinds.
+fn see(kinds: &[u8; BLOCK + LENGTH - 1], seen: &mut [bool; 256]) {
+    let mut shapes = [0_u8; BLOCK];
+    for (at, shape) in shapes.iter_mut().enumerate() {
+        let next = |offset: usize| kinds[at + offset];
+        *shape = next(0) << 6 | next(1) << 4 | next(2) << 2 | next(3);
     }
-    kinds
-};
+    shapes
+        .iter()
+        .for_each(|shape| seen[usize::from(*shape)] = true);
+}
 
 impl Shapes {
-    /// The shapes of a text; what follows its end counts as signs.
+    /// The shapes of a text; what stands before it and follows its end counts as signs.
     pub(super) fn of_text(text: &str) -> Shapes {
         let mut seen = [false; 256];
-        let mut shape = 0xff_usize;
-        let mut see = |byte: u8| {
-            shape = (shape << 2 | usize::from(KINDS[usize::from(byte)])) & 0xff;
-            seen[shape] = true;
-        };
-        text.bytes().for_each(&mut see);
-        [b' '; LENGTH - 1].into_iter().for_each(see);
+        let mut block = [SIGN; BLOCK + LENGTH - 1];
+        for bytes in text.as_bytes().chunks(BLOCK) {
+            block.copy_within(BLOCK.., 0);
+            let kinds = &mut block[LENGTH - 1..];
+            kinds.fill(SIGN);
+            kinds
+                .iter_mut()
+                .zip(bytes)
+                .for_each(|(kind, byte)| *kind = kind_of(*byte));
+            see(&block, &mut seen);
+        }
+        // The last bytes, where they end a block.
+        block.copy_within(BLOCK.., 0);
+        block[LENGTH - 1..].fill(SIGN);
+        see(&block, &mut seen);
         let mut shapes = Shapes::default();
-        seen.iter()
-            .enumerate()
-            .filter(|(_, seen)| **seen)
-            .for_each(|(shape, _)| shapes.set(shape));
+        let all = seen.iter().enumerate().filter(|(_, seen)| **seen);
+        all.for_each(|(shape, _)| shapes.set(shape));
         shapes
     }
 
@@ -179,7 +195,7 @@ fn ways(part: &Hir, depth: usize) -> Vec<Vec<u8>> {
     match part.kind() {
         HirKind::Empty | HirKind::Look(_) => vec![Vec::new()],
         HirKind::Literal(literal) => {
-            let kind = |byte: &u8| 1 << KINDS[usize::from(*byte)];
+            let kind = |byte: &u8| 1 << kind_of(*byte);
             vec![literal.0.iter().take(LENGTH).map(kind).collect()]
         }
         HirKind::Class(class) => one(class).map_or_else(anything, |kinds| vec![vec![kinds]]),
@@ -239,7 +255,7 @@ fn join(roads: Vec<Vec<u8>>, ways: &[Vec<u8>]) -> Vec<Vec<u8>> {
 /// Kinds of the one byte that the class takes; `None` where a character may take more bytes.
 fn one(class: &Class) -> Option<u8> {
     if is_digit_class(class) {
-        return Some(1 << KINDS[usize::from(b'0')]);
+        return Some(1 << kind_of(b'0'));
     }
     let ranges: Vec<(char, char)> = match class {
         Class::Unicode(class) => class
@@ -257,11 +273,11 @@ fn one(class: &Class) -> Option<u8> {
     let mut kinds = 0;
     for (start, end) in ranges {
         if start == end && folded(start) {
-            kinds |= 1 << KINDS[usize::from(b'k')];
+            kinds |= 1 << kind_of(b'k');
         } else if !end.is_ascii() {
             return None;
         } else {
-            (start..=end).for_each(|c| kinds |= 1 << KINDS[c as usize & 0x7f]);
+            (start..=end).for_each(|c| kinds |= 1 << kind_of((c as u32 & 0x7f) as u8));
         }
     }
     Some(kinds)

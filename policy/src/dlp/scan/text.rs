@@ -160,7 +160,7 @@ impl Search<'_, '_> {
             value,
         };
         self.budget.searched(self.detector.allow_cost(&place))?;
-        if !self.detector.counts(&place) || !self.has_required(value)? {
+        if !self.detector.counts(&place)? || !self.has_required(value)? {
             return Ok(());
         }
         let original = self.view.original(value.0, value.1);

@@ -228,6 +228,7 @@ fn words_links_and_keys_are_not_encoded_text() {
 fn refused(text: &str) -> Option<&'static str> {
     match all(text) {
         Err(ScanError::Budget { what, .. }) => Some(what),
+        Err(ScanError::Pattern) => Some("pattern"),
         Ok(_) => None,
     }
 }
