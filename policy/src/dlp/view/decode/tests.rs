@@ -312,8 +312,8 @@ fn a_word_behind_a_blob_does_not_hide_where_its_text_ends() {
     let number = "15070649C103";
     let ends = |text: &str| {
         decoded(text).iter().any(|seen| {
-            let end = seen.find(number).map(|at| at + number.len());
-            end.is_some_and(|end| !seen[end..].starts_with(char::is_alphanumeric))
+            let mut places = seen.match_indices(number);
+            places.any(|(at, _)| !seen[at + number.len()..].starts_with(char::is_alphanumeric))
         })
     };
     let plain = BASE64_STANDARD.encode(number);
