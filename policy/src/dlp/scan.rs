@@ -151,7 +151,7 @@ impl<'d> Scanner<'d> {
         length
     }
 
-    fn field(&mut self, text: &str) -> Result<(), ScanError> {
+    pub(super) fn field(&mut self, text: &str) -> Result<(), ScanError> {
         let hits = self.look(text)?;
         self.report(hits, false)
     }

@@ -17,6 +17,7 @@ fn within_budget(detectors: &Detectors, tree: Value) -> Result<usize, ScanError>
 fn what(over: &Result<usize, ScanError>) -> &str {
     match over {
         Err(ScanError::Budget { what, .. }) => what,
+        Err(ScanError::Pattern) => "a pattern",
         Ok(_) => "nothing",
     }
 }

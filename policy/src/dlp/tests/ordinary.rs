@@ -36,7 +36,7 @@ fn dl_6_ordinary_long_messages_take_at_most_a_quarter_of_what_a_scan_may_do() {
         let text = piece.repeat(length / piece.len() + 1);
         let mut scanner = Scanner::new(&packs, Scan::default(), "");
         // So many telephone numbers are over the number of findings; all of the work is done by then.
-        let _ = scanner.text(&text);
+        let _ = scanner.field(&text);
         let spent = scanner.budget().spent();
         assert!(
             spent.iter().all(|(used, limit)| used * 4 <= *limit),
