@@ -173,6 +173,23 @@ impl Bundle {
     /// [`BundleError::Parts`] with every mistake found, [`BundleError::Engine`], [`BundleError::Signing`].
     pub fn build(parts: &BundleParts, key: &BundleSigningKey) -> Result<Vec<u8>, BundleError> {
         parts.check()?;
+        Self::seal(parts, key)
+    }
+
+    /// The same for the parts that come with the program: its own tests have held every pattern and example of them.
+    ///
+    /// # Errors
+    /// [`BundleError::Parts`], [`BundleError::Engine`], [`BundleError::Signing`].
+    pub fn build_shipped(
+        parts: &BundleParts,
+        key: &BundleSigningKey,
+    ) -> Result<Vec<u8>, BundleError> {
+        parts.load(true)?;
+        parts.engine()?;
+        Self::seal(parts, key)
+    }
+
+    fn seal(parts: &BundleParts, key: &BundleSigningKey) -> Result<Vec<u8>, BundleError> {
         let mut files = parts.files()?;
         let signatures = signature::sign(&files, key)?;
         files.insert(SIGNATURES.to_owned(), signatures);

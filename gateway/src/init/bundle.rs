@@ -9,7 +9,7 @@ use super::InitError;
 pub fn shipped(key_pem: &str) -> Result<Vec<u8>, InitError> {
     let key = BundleSigningKey::from_pem(key_pem).map_err(failed)?;
     let parts = crate::shipped::demo_parts().map_err(failed)?;
-    Bundle::build(&parts, &key).map_err(failed)
+    Bundle::build_shipped(&parts, &key).map_err(failed)
 }
 
 fn failed(error: impl std::fmt::Display) -> InitError {

@@ -424,7 +424,7 @@ impl Drop for Gateway {
 #[must_use]
 pub fn archive(parts: &BundleParts, key_pem: &str) -> Vec<u8> {
     let key = BundleSigningKey::from_pem(key_pem).unwrap_or_else(|error| panic!("{error}"));
-    Bundle::build(parts, &key).unwrap_or_else(|error| panic!("{error}"))
+    Bundle::build_shipped(parts, &key).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// A loopback address that nobody else uses: outgoing connections of other tests, which all come from 127.0.0.1, cannot

@@ -158,7 +158,7 @@ fn says(world: &World, texts: &[&str]) -> (Event, bool) {
 }
 
 #[test]
-fn ru_6_two_of_a_persons_data_are_held_one_crosses_and_the_table_is_nowhere() {
+fn two_of_a_persons_data_are_held_one_crosses_and_the_table_is_nowhere() {
     let desk = Desk::new();
     let world = clinic(&desk);
     for alone in [
@@ -197,7 +197,7 @@ fn ru_6_two_of_a_persons_data_are_held_one_crosses_and_the_table_is_nowhere() {
 }
 
 #[test]
-fn ru_6_a_gateway_without_the_key_of_its_indexes_lets_nothing_cross() {
+fn a_gateway_without_the_key_of_its_indexes_lets_nothing_cross() {
     let desk = Desk::new();
     let mut world = clinic(&desk);
     world.gateway.edit("sluice.toml", |text| {
