@@ -67,14 +67,6 @@ fn selector(byte: u8) -> char {
 const SECRET: &str = "STRENG GEHEIM, Nummer 86095742719";
 
 #[test]
-fn dl_3_a_word_behind_base64_is_no_part_of_it() {
-    for text in ["KVNR Q085567012", "Karte 341107514895888"] {
-        let seen = decoded(&format!("siehe {} danke", BASE64_STANDARD.encode(text)));
-        assert_eq!(seen[0], format!("siehe {text} danke"));
-    }
-}
-
-#[test]
 fn dl_3_every_encoding_is_read_in_its_place() {
     let base64 = BASE64_STANDARD.encode(SECRET);
     let mut zlib = ZlibEncoder::new(Vec::new(), Compression::best());
