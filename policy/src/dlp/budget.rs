@@ -21,6 +21,20 @@ pub const FREE_CANDIDATES: usize = 4096;
 pub const SEARCHED_PER_BYTE: usize = 512;
 /// Bytes that patterns of every scan may run over, however small the unit.
 pub const FREE_SEARCHED: usize = 4 * 1024 * 1024;
+/// Text that blobs of one scan are tried on at most, in bytes for each byte of the unit: a word may be read in one piece
+/// with its neighbours, by itself, in parts and from its second letter on.
+pub const TRIED_PER_BYTE: usize = 16;
+/// Text that blobs of every scan may be tried on, however small the unit, in bytes.
+pub const FREE_TRIED: usize = 64 * 1024;
+/// Text of decoded views of a scan at most, in bytes for each byte of the unit. It is a part of the text of all views.
+pub const DECODED_PER_BYTE: usize = 4;
+/// Text of decoded views that every scan may look at, however small the unit, in bytes.
+pub const FREE_DECODED: usize = 24 * 1024;
+/// Bytes that patterns of one scan may run over in decoded views at most, for each byte of the unit: what is packed holds
+/// many times its length, and must not cost as many times more.
+pub const DECODED_SEARCHED_PER_BYTE: usize = 64;
+/// Bytes that patterns of every scan may run over in decoded views, however small the unit.
+pub const FREE_DECODED_SEARCHED: usize = 192 * 1024;
 /// Lookups in indexes of one scan at most, fast ones and those with HMAC together.
 pub const MAX_LOOKUPS: usize = 2_000_000;
 
@@ -51,6 +65,10 @@ pub(super) struct Budget {
     candidates: usize,
     searched: usize,
     lookups: usize,
+    tried: usize,
+    decoded: usize,
+    decoded_searched: usize,
+    in_decoded: bool,
 }
 
 impl Budget {
@@ -78,7 +96,35 @@ impl Budget {
     pub(super) fn searched(&mut self, bytes: usize) -> Result<(), ScanError> {
         self.searched = self.searched.saturating_add(bytes);
         let limit = FREE_SEARCHED + self.unit * SEARCHED_PER_BYTE;
-        within(self.searched, limit, "bytes searched")
+        within(self.searched, limit, "bytes searched")?;
+        if self.in_decoded {
+            self.decoded_searched = self.decoded_searched.saturating_add(bytes);
+        }
+        let limit = FREE_DECODED_SEARCHED + self.unit * DECODED_SEARCHED_PER_BYTE;
+        within(
+            self.decoded_searched,
+            limit,
+            "bytes searched in decoded text",
+        )
+    }
+
+    /// Says whether what is searched from here on is a decoded view.
+    pub(super) fn enter_view(&mut self, is_decoded: bool) {
+        self.in_decoded = is_decoded;
+    }
+
+    /// Text that may hold something encoded, each time that it is tried, in bytes.
+    pub(super) fn tried(&mut self, bytes: usize) -> Result<(), ScanError> {
+        self.tried = self.tried.saturating_add(bytes);
+        let limit = FREE_TRIED + self.unit * TRIED_PER_BYTE;
+        within(self.tried, limit, "bytes tried for encoded text")
+    }
+
+    /// Text of a decoded view, in bytes.
+    pub(super) fn decoded(&mut self, bytes: usize) -> Result<(), ScanError> {
+        self.decoded = self.decoded.saturating_add(bytes);
+        let limit = FREE_DECODED + self.unit * DECODED_PER_BYTE;
+        within(self.decoded, limit, "bytes of decoded text")
     }
 
     /// Lookups in an index.
@@ -90,18 +136,19 @@ impl Budget {
 
 #[cfg(test)]
 impl Budget {
-    /// What is used of views, candidates and searched bytes, and the limit of each.
-    pub(super) fn spent(&self) -> [(usize, usize); 3] {
+    /// What is used, and the limit of it.
+    pub(super) fn spent(&self) -> [(usize, usize); 6] {
+        let limit = |free: usize, per_byte: usize| free + self.unit * per_byte;
         [
+            (self.views, limit(FREE_VIEW_BYTES, VIEW_BYTES_PER_BYTE)),
+            (self.candidates, limit(FREE_CANDIDATES, CANDIDATES_PER_BYTE)),
+            (self.searched, limit(FREE_SEARCHED, SEARCHED_PER_BYTE)),
+            (self.tried, limit(FREE_TRIED, TRIED_PER_BYTE)),
+            (self.decoded, limit(FREE_DECODED, DECODED_PER_BYTE)),
             (
-                self.views,
-                FREE_VIEW_BYTES + self.unit * VIEW_BYTES_PER_BYTE,
+                self.decoded_searched,
+                limit(FREE_DECODED_SEARCHED, DECODED_SEARCHED_PER_BYTE),
             ),
-            (
-                self.candidates,
-                FREE_CANDIDATES + self.unit * CANDIDATES_PER_BYTE,
-            ),
-            (self.searched, FREE_SEARCHED + self.unit * SEARCHED_PER_BYTE),
         ]
     }
 }

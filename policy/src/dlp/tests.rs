@@ -9,6 +9,7 @@ use crate::label::{Spif, Spifs};
 mod laws;
 mod limits;
 mod ordinary;
+mod unpacked;
 
 const MARKING: &str = include_str!("../../../rules/dlp/marking.toml");
 const DE: &str = include_str!("../../../rules/dlp/de.toml");

@@ -229,6 +229,9 @@ impl Gathered<'_, '_> {
     /// Keeps a view; one that is `layer` encodings deep has the name of all decoded ones.
     fn push(&mut self, name: ViewName, layer: usize, made: Made) -> Result<(), ScanError> {
         self.budget.view(made.text.len())?;
+        if layer > 0 {
+            self.budget.decoded(made.text.len())?;
+        }
         if !made.text.is_empty() && !self.is_known(&made.text) {
             self.views.push(View {
                 name: if layer == 0 { name } else { ViewName::Decoded },

@@ -69,6 +69,7 @@ impl Scanner<'_> {
         let mut original = None;
         for (number, view) in views.iter().enumerate() {
             self.budget.view(view.text.len())?;
+            self.budget.enter_view(view.name == ViewName::Decoded);
             let (facts, called) =
                 self.detectors
                     .prefilter

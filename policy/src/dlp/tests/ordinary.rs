@@ -9,7 +9,7 @@ const CODE: &str = "    let found = list.iter().filter(|one| one.len() > 16 && o
     if (token.length >= 32 && key[i + 1] === \"0x7f\") { return map.get(`${prefix}-${index}`) ?? 0.5; }\n\
     const KEY_BYTES: usize = 64 * 1024; // 65,536; see https://docs.rs/key/1.2.3/key\n";
 
-fn packs() -> Detectors {
+pub(super) fn packs() -> Detectors {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../rules/dlp");
     let paths = std::fs::read_dir(folder).unwrap();
     let files = paths.map(|file| {

@@ -95,18 +95,23 @@ fn children(
         let kept = hidden.then(|| escape::decode(text, true).0).flatten();
         for made in [bare, kept].into_iter().flatten() {
             budget.view(made.text.len())?;
-            let inner = blobs(&made.text, Signs::of(&made.text), room)?;
+            let inner = blobs(&made.text, Signs::of(&made.text), room, budget)?;
             children.extend(inner.map(|inner| inner.onto(Some(&made.map))));
             children.push(made);
         }
     }
-    children.extend(blobs(text, signs, room)?);
+    children.extend(blobs(text, signs, room, budget)?);
     Ok(children)
 }
 
-fn blobs(text: &str, signs: Signs, room: &mut Room) -> Result<Option<Made>, ScanError> {
+fn blobs(
+    text: &str,
+    signs: Signs,
+    room: &mut Room,
+    budget: &mut Budget,
+) -> Result<Option<Made>, ScanError> {
     match signs.blobs {
-        Some(range) => blob::decode(text, range, room),
+        Some(range) => blob::decode(text, range, room, budget),
         None => Ok(None),
     }
 }

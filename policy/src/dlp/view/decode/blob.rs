@@ -11,7 +11,7 @@ use super::{
     Room,
     bytes::{self, Sign},
 };
-use crate::dlp::budget::ScanError;
+use crate::dlp::budget::{Budget, ScanError};
 use digits::{Digit, digits, from_base64, from_hex, hex_digits, placed};
 use word::{Word, are_chunks, are_lines, parts, words};
 
@@ -20,11 +20,13 @@ pub(super) fn decode(
     text: &str,
     (from, to): (usize, usize),
     room: &mut Room,
+    budget: &mut Budget,
 ) -> Result<Option<Made>, ScanError> {
     let words = words(text, from, to);
     let mut reader = Reader {
         text,
         room,
+        budget,
         found: Vec::new(),
     };
     let (mut at, mut left) = (0, 0);
@@ -96,6 +98,7 @@ impl Held {
 struct Reader<'t, 'r> {
     text: &'t str,
     room: &'r mut Room,
+    budget: &'r mut Budget,
     found: Vec<Blob>,
 }
 
@@ -204,6 +207,7 @@ impl Reader<'_, '_> {
         if length < MIN_BLOB_CHARS {
             return Ok(None);
         }
+        self.budget.tried(length)?;
         let base64 = digits(self.text, words, |word| (0, word));
         // One digit again and again is a line or a number.
         if base64.windows(2).all(|pair| pair[0].0 == pair[1].0) {
