@@ -156,7 +156,7 @@ fn cut(piece: &str) -> String {
 fn encoded(piece: &str, layers: u32) -> String {
     let plain = LENGTH * 3_usize.pow(layers) / 4_usize.pow(layers) - 8;
     let text = cut(piece);
-    let text = text[..text.floor_char_boundary(plain)].as_bytes().to_vec();
+    let text = text.as_bytes()[..text.floor_char_boundary(plain)].to_vec();
     let text = (0..layers).fold(text, |text, _| STANDARD.encode(text).into_bytes());
     String::from_utf8(text).unwrap()
 }
