@@ -46,6 +46,12 @@ pub struct Rules {
     /// What a compiled pattern may take.
     #[arg(long, value_name = "SIZE", default_value = "10MiB", value_parser = size)]
     pub size_limit: usize,
+    /// An index that detectors name, made by `sluice dlp index`; again for each further one.
+    #[arg(long = "index", value_name = "FILE", requires = "index_key")]
+    pub indexes: Vec<PathBuf>,
+    /// The key of the indexes.
+    #[arg(long, value_name = "KEY", requires = "indexes")]
+    pub index_key: Option<PathBuf>,
 }
 
 /// Arguments of `sluice dlp scan`.

@@ -1,18 +1,19 @@
 //! Files of the detector commands: rules from files and folders, or the shipped packs; security policies; bounded reads.
 
 use std::{
-    fs::File,
+    collections::BTreeMap,
+    fs::{self, File},
     io::Read,
     path::{Path, PathBuf},
 };
 
 use sluice_policy::{
-    dlp::{Detectors, LoadOptions, MAX_FILE_BYTES},
+    dlp::{Detectors, Index, IndexKey, LoadOptions, MAX_FILE_BYTES},
     label::{Spif, Spifs},
 };
 
 use super::{Failure, Rules, Streams};
-use crate::shipped;
+use crate::{config::secret::read_private, shipped};
 
 /// A security policy's file at most, in bytes.
 const MAX_SPIF_BYTES: usize = 4 * 1024 * 1024;
@@ -24,9 +25,27 @@ impl Rules {
         let options = LoadOptions {
             size_limit: self.size_limit,
             run_examples: false,
+            indexes: self.indexes()?,
             ..LoadOptions::default()
         };
         Detectors::parse_with(&self.files()?, &spifs, &options).map_err(Failure::usage)
+    }
+
+    /// The indexes by the names that they were made with.
+    fn indexes(&self) -> Result<BTreeMap<String, Index>, Failure> {
+        let Some(path) = &self.index_key else {
+            return Ok(BTreeMap::new());
+        };
+        let usage = |path: &Path, error: &dyn std::fmt::Display| {
+            Failure::usage(vec![format!("{}: {error}", path.display())])
+        };
+        let key = read_private(path).map_err(|mistake| usage(path, &mistake))?;
+        let key = IndexKey::from_text(&key).map_err(|error| usage(path, &error))?;
+        let index = |path: &PathBuf| {
+            let file = fs::read(path).map_err(|error| unread(path, &error))?;
+            Index::read(&file, &key).map_err(|error| usage(path, &error))
+        };
+        self.indexes.iter().map(index).collect()
     }
 
     /// Each rule file: its name for messages, and its text.

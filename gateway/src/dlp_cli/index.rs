@@ -1,13 +1,14 @@
 //! `sluice dlp index`: from a table or a folder of texts to an index, where the data is. The gateway gets the index and its
 //! key, and nothing that could be read.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
-use sluice_policy::dlp::{Built, DocumentsBuilder, IndexKey, TableBuilder, TableSpec};
+use sluice_policy::dlp::{Built, DocumentsBuilder, Index, IndexKey, TableBuilder, TableSpec};
 
 use crate::cli::Exit;
 use crate::config::secret::read_private;
@@ -16,6 +17,8 @@ use crate::config::secret::read_private;
 const MAX_SPEC_BYTES: u64 = 64 * 1024;
 /// One document at most, in bytes.
 const MAX_DOCUMENT_BYTES: u64 = 64 * 1024 * 1024;
+/// Bytes that tell an index from another file.
+const INDEX_START: u64 = 8;
 /// Folders inside folders at most.
 const MAX_FOLDERS: usize = 32;
 
@@ -42,7 +45,7 @@ pub struct IndexArgs {
     /// The key file; the gateway needs the same.
     #[arg(long, value_name = "KEY", required_unless_present = "new_key")]
     pub key: Option<PathBuf>,
-    /// Where the index goes; a file that is there is replaced.
+    /// Where the index goes; an index that is there is replaced.
     #[arg(long, value_name = "FILE", requires = "key")]
     pub out: Option<PathBuf>,
     /// A folder of texts in UTF-8, with all folders in it, instead of a table.
@@ -51,7 +54,7 @@ pub struct IndexArgs {
     /// By this name detectors call the index of documents.
     #[arg(long, value_name = "NAME", requires = "documents")]
     pub name: Option<String>,
-    /// Answer as JSON: {"ok","items","left_out","entries","bytes"}.
+    /// Answer as JSON: {"ok","items","left_out","entries","bytes","unread":{COLUMN:CELLS}}.
     #[arg(long)]
     pub json: bool,
     /// The table, CSV (comma or semicolon) or TSV, in UTF-8, with headings; - is stdin.
@@ -106,19 +109,28 @@ pub fn run(
 }
 
 fn told(built: &Built) -> serde_json::Value {
+    let unread: BTreeMap<&str, usize> = built
+        .unread
+        .iter()
+        .map(|(column, cells)| (column.as_str(), *cells))
+        .collect();
     json!({
         "ok": true, "items": built.items, "left_out": built.left_out, "entries": built.entries,
-        "bytes": built.bytes.len(),
+        "bytes": built.bytes.len(), "unread": unread,
     })
 }
 
 fn sentence(built: &Built) -> String {
+    let unread = built.unread.iter().map(|(column, cells)| {
+        format!("column {column}: {cells} cells could not be read; look at its kind and order\n")
+    });
     format!(
-        "{} items with {} hashes, {} bytes; {} items had nothing that could be taken\n",
+        "{} items with {} hashes, {} bytes; {} items had nothing that could be taken\n{}",
         built.items,
         built.entries,
         built.bytes.len(),
-        built.left_out
+        built.left_out,
+        unread.collect::<String>()
     )
 }
 
@@ -126,6 +138,8 @@ fn index(args: &IndexArgs, input: &mut dyn Read) -> Result<Built, Failure> {
     let (Some(key), Some(out)) = (&args.key, &args.out) else {
         return Err(usage("give --key and --out; see --help"));
     };
+    let inputs = [Some(key), args.config.as_ref(), args.table.as_ref()];
+    keeps(out, inputs.into_iter().flatten())?;
     let key = read_key(key)?;
     let built = match (&args.documents, &args.name, &args.config, &args.table) {
         (Some(folder), Some(name), _, _) => documents(folder, name, &key)?,
@@ -138,6 +152,24 @@ fn index(args: &IndexArgs, input: &mut dyn Read) -> Result<Built, Failure> {
     };
     replace(out, &built.bytes)?;
     Ok(built)
+}
+
+/// Refuses to write over what the index is made from, and over anything that is no index.
+fn keeps<'p>(out: &Path, mut inputs: impl Iterator<Item = &'p PathBuf>) -> Result<(), Failure> {
+    let Ok(there) = fs::canonicalize(out) else {
+        return Ok(());
+    };
+    let same = inputs.any(|input| fs::canonicalize(input).is_ok_and(|input| input == there));
+    let mut start = Vec::new();
+    let read = File::open(out).and_then(|file| file.take(INDEX_START).read_to_end(&mut start));
+    let is_index = read.is_ok() && (start.is_empty() || Index::begins(&start));
+    if same || !is_index {
+        let place = out.display();
+        return Err(usage(format!(
+            "{place}: this file is no index and would be lost; give another --out"
+        )));
+    }
+    Ok(())
 }
 
 fn read_key(path: &Path) -> Result<IndexKey, Failure> {
@@ -188,7 +220,6 @@ fn rows(
     let separator = separator(start);
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(separator)
-        .flexible(true)
         .from_reader(input);
     let wrong = |error: csv::Error| wrong_table(name, &error);
     let headings = reader.headers().map_err(wrong)?.clone();
@@ -233,6 +264,12 @@ fn wrong_table(name: &dyn std::fmt::Display, error: &csv::Error) -> Failure {
         csv::ErrorKind::Utf8 { .. } => {
             usage(format!("{name}:{line}: not UTF-8; save the table as UTF-8"))
         }
+        csv::ErrorKind::UnequalLengths {
+            expected_len, len, ..
+        } => usage(format!(
+            "{name}:{line}: {len} cells and not {expected_len} as the headings; mend the row that begins there, or a quote \
+             in it that nobody closes"
+        )),
         _ => usage(format!("{name}:{line}: not a table; save it as CSV or TSV")),
     }
 }

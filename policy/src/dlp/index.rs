@@ -78,6 +78,12 @@ impl Index {
         Ok((name, Index(kind)))
     }
 
+    /// True where a file begins as an index does.
+    #[must_use]
+    pub fn begins(file: &[u8]) -> bool {
+        file::begins(file)
+    }
+
     pub(super) fn exact(&self, wanted: &Exact) -> Result<Arc<dyn Finder>, String> {
         match exact::Exact::new(wanted, self) {
             Ok(exact) => Ok(Arc::new(exact)),

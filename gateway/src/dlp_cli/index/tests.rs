@@ -97,7 +97,7 @@ const TABLE: &str = "--config INDEX.toml --key k.key --out p.idx table.csv";
 fn a_table_of_each_form_becomes_an_index_that_finds_its_people() {
     for table in [
         "Vorname,Nachname,KVNR\nErika,Mustermann,A123456780\n",
-        "\u{feff}Vorname;Nachname;KVNR\r\n\"Erika\";\"Muster\nmann\";A 123 456 780;mehr\r\nBob\r\n",
+        "\u{feff}Vorname;Nachname;KVNR\r\n\"Erika\";\"Muster\nmann\";A 123 456 780\r\nBob;;\r\n",
         "KVNR\tNachname\tVorname\nA123456780\tMustermann\tErika\n",
     ] {
         let world = World::new(table);
@@ -115,6 +115,51 @@ fn a_table_of_each_form_becomes_an_index_that_finds_its_people() {
         );
         assert!(!world.finds("Bob Mustermann hat A123456780"));
     }
+}
+
+#[test]
+fn a_row_that_does_not_fit_the_headings_is_refused_with_its_line() {
+    for (row, line) in [
+        ("Otto,Müller", 3),
+        ("Müller, Otto,Müller,A123456781", 3),
+        ("Otto,\"Müller,A123456781\nAnna,Bell,A123456782", 3),
+    ] {
+        let table = format!("Vorname,Nachname,KVNR\nErika,Mustermann,A123456780\n{row}\n");
+        let said = World::new(&table).says(TABLE);
+        assert_eq!(said.exit, Exit::Usage, "{row}");
+        assert!(
+            said.err.contains(&format!("table.csv:{line}: ")),
+            "{}",
+            said.err
+        );
+        assert!(!said.err.contains("Müller"), "{}", said.err);
+    }
+}
+
+#[test]
+fn cells_that_cannot_be_read_are_counted_by_column() {
+    let world = World::new("Vorname,Nachname,Tag\nErika,Mustermann,05/13/1966\nBob,Meier,\n");
+    let spec = SPEC.replace("kvnr", "day").replace("KVNR", "Tag");
+    fs::write(world.path("INDEX.toml"), spec.replace("number", "date")).unwrap();
+    let said = world.says(TABLE);
+    let told = "column day: 1 cells could not be read";
+    assert!(said.out.contains(told), "{}{}", said.out, said.err);
+    let said = world.says(&format!("{TABLE} --json"));
+    assert!(said.out.contains(r#""unread":{"day":1}"#), "{}", said.out);
+}
+
+#[test]
+fn nothing_but_an_index_is_written_over() {
+    let world = World::new("Vorname,Nachname,KVNR\nErika,Mustermann,A123456780\n");
+    fs::write(world.path("notes.txt"), "mine").unwrap();
+    for other in ["table.csv", "k.key", "INDEX.toml", "notes.txt"] {
+        let before = fs::read(world.path(other)).unwrap();
+        let said = world.says(&TABLE.replace("p.idx", other));
+        assert_eq!(said.exit, Exit::Usage, "{other}");
+        assert_eq!(fs::read(world.path(other)).unwrap(), before, "{other}");
+    }
+    assert_eq!(world.says(TABLE).exit, Exit::Done);
+    assert_eq!(world.says(TABLE).exit, Exit::Done, "an index is replaced");
 }
 
 #[test]

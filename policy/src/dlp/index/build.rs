@@ -27,6 +27,8 @@ pub struct Built {
     pub left_out: usize,
     /// Hashes in it.
     pub entries: usize,
+    /// Columns with cells that are not empty and could not be read, a date in another order for example, and how many.
+    pub unread: Vec<(String, usize)>,
 }
 
 /// Makes an index of a table, row by row.
@@ -47,6 +49,7 @@ struct Source {
     cells: Vec<usize>,
     mac: Keyed,
     lengths: u64,
+    unread: usize,
 }
 
 impl TableBuilder {
@@ -67,6 +70,7 @@ impl TableBuilder {
                 mac: hashes.column(&column.name),
                 spec: column.clone(),
                 lengths: 0,
+                unread: 0,
             })
         };
         Ok(Self {
@@ -102,7 +106,10 @@ impl TableBuilder {
                 .iter()
                 .map(|at| cells.get(*at).copied().unwrap_or_default())
                 .collect();
-            for value in cells::values(&column.spec, &cells) {
+            let values = cells::values(&column.spec, &cells);
+            let written = cells.iter().any(|cell| !cell.trim().is_empty());
+            column.unread += usize::from(values.is_empty() && written);
+            for value in values {
                 self.entries.push(column.entry(&value, row));
                 self.filter
                     .extend(filtered(&self.hashes, column.spec.kind, &value));
@@ -128,6 +135,9 @@ impl TableBuilder {
         self.filter.sort_unstable();
         self.filter.dedup();
         let filter = Filter::of(&self.filter);
+        let unread = self.columns.iter().filter(|column| column.unread > 0);
+        let unread = unread.map(|column| (column.spec.name.clone(), column.unread));
+        let unread = unread.collect();
         let header = Header {
             name: self.name,
             columns: self.columns.iter().map(Source::column).collect(),
@@ -147,6 +157,7 @@ impl TableBuilder {
             items: self.rows - self.left_out,
             left_out: self.left_out,
             entries: self.entries.len(),
+            unread,
         })
     }
 }
@@ -257,6 +268,7 @@ impl DocumentsBuilder {
             items: self.counts.len(),
             left_out: self.left_out,
             entries: self.entries.len(),
+            unread: Vec::new(),
         })
     }
 }

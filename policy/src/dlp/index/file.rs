@@ -98,6 +98,11 @@ pub(super) fn seal(
     Ok(file)
 }
 
+/// True where a file begins as an index does.
+pub(super) fn begins(file: &[u8]) -> bool {
+    file.starts_with(MAGIC)
+}
+
 /// Checks a file and reads it; its name and what is in it.
 pub(super) fn open(file: &[u8], key: &IndexKey) -> Result<(String, Kind), IndexError> {
     if !file.starts_with(MAGIC) {

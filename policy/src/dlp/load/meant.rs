@@ -277,7 +277,7 @@ impl Meaning<'_> {
         };
         let Some(index) = self.options.indexes.get(name) else {
             self.mistakes.push(format!(
-                "index {name:?} is not loaded; build it with `sluice dlp index` and name its file"
+                "index {name:?} is not loaded; build it with `sluice dlp index` and name its file, here by --index, in a profile under `indexes`"
             ));
             return None;
         };
