@@ -18,7 +18,7 @@ const fn kind(id: &'static str, forms: &'static [&'static str]) -> Kind {
 pub const KINDS: &[Kind] = &[
     // Cloud providers.
     kind("secret.aws_access_key_id", &["AKIA{B:16}", "ASIA{B:16}"]),
-    kind("secret.aws_secret_access_key", &["secret_access_key = {b:40}", "AWS_SECRET_KEY={b:40}", "SecretAccessKey: {b:40}"]),
+    kind("secret.aws_secret_access_key", &["secret_access_key = {b:40}", "AWS_SECRET_KEY={b:40}", "SecretAccessKey: {b:40}", "AWS Secret Access Key: {b:40}", "aws configure set aws_secret_access_key {b:40}"]),
     kind("secret.aws_session_token", &["FwoGZXIvYXdz{b:80+}==", "IQoJb3JpZ2lu{b:80+}"]),
     kind("secret.aws_mws", &["amzn.mws.{u}"]),
     kind("secret.aws_bedrock", &["ABSKQmVkcm9ja0FQSUtleS{b:80+}="]),
