@@ -418,7 +418,7 @@ pub const KINDS: &[Kind] = &[
     kind("secret.database_url", &["mssql+pyodbc://{l:6~}:{p:16~}@db{d:2~}.corp.test/main", "sqlserver://{l:6~}:{p:16~}@db{d:2~}.corp.test/main", "oracle+cx_oracle://{l:6~}:{p:16~}@db{d:2~}.corp.test/main", "clickhouse://{l:6~}:{p:16~}@db{d:2~}.corp.test/main", "cockroachdb://{l:6~}:{p:16~}@db{d:2~}.corp.test/main", "nats://{l:6~}:{p:16~}@db{d:2~}.corp.test/main", "neo4j+s://{l:6~}:{p:16~}@db{d:2~}.corp.test/main", "mysqlx://{l:6~}:{p:16~}@db{d:2~}.corp.test/main"]),
     kind("secret.smtp_url", &["smtp://{l:6~}:{p:16~}@db{d:2~}.corp.test/main", "imaps://{l:6~}:{p:16~}@db{d:2~}.corp.test/main"]),
     kind("secret.jdbc_url", &["jdbc:postgresql://db.corp.test:5432/main?user={l:5~}&password={p:16~}", "jdbc:sqlserver://db.corp.test:1433;databaseName=main;password={p:16~};", "jdbc:oracle:thin:{l:5~}/{p:16~}@//db.corp.test:1521/main"]),
-    kind("secret.odbc_connection", &["Server=db.corp.test;Pwd={p:16~};", "Provider=SQLOLEDB;Pwd={p:16~};"]),
+    kind("secret.odbc_connection", &["Server=db.corp.test;Pwd={p:16~};", "Provider=SQLOLEDB;Pwd={p:16~};", "Server=db.corp.test;Uid=app;Password=\"{p:16~}\";"]),
     kind("secret.basic_auth_header", &["Authorization: Basic {b:12+}==", "authorization: basic {b:12+}"]),
     kind("secret.bearer_header", &["Authorization: Bearer {w:20+}"]),
     kind("secret.netrc", &["machine git.corp.test login {l:5~} password {p:14~}"]),
@@ -427,6 +427,6 @@ pub const KINDS: &[Kind] = &[
     kind("secret.laravel_app_key", &["APP_KEY=base64:{b:43}="]),
     kind("secret.rails_master_key", &["RAILS_MASTER_KEY={h:32}", "master.key: {h:32}"]),
     kind("secret.django_secret_key", &["SECRET_KEY = '{A:50~}'", "SECRET_KEY=\"{A:50~}\""]),
-    kind("secret.password_assignment", &["password = \"{p:14~}\"", "PASSWORD={p:16~}", "Passwort: {p:12~}", "Kennwort lautet {p:14~}"]),
+    kind("secret.password_assignment", &["password = \"{p:14~}\"", "PASSWORD={p:16~}", "Passwort: {p:12~}", "Kennwort lautet {p:14~}", "password      = \"{p:14~}\"", "neues Passwort lautet: {p:12~}", "Passwort (neu): {p:12~}", "Passwort – {p:14~}", "<password>{p:14~}</password>"]),
     kind("secret.api_key_assignment", &["api_key = \"{A:32~}\"", "SERVICE_TOKEN={h:40~}", "client_secret: '{w:40~}'"]),
 ];
