@@ -428,5 +428,5 @@ pub const KINDS: &[Kind] = &[
     kind("secret.rails_master_key", &["RAILS_MASTER_KEY={h:32}", "master.key: {h:32}"]),
     kind("secret.django_secret_key", &["SECRET_KEY = '{A:50~}'", "SECRET_KEY=\"{A:50~}\""]),
     kind("secret.password_assignment", &["password = \"{p:14~}\"", "PASSWORD={p:16~}", "Passwort: {p:12~}", "Kennwort lautet {p:14~}", "password      = \"{p:14~}\"", "neues Passwort lautet: {p:12~}", "Passwort (neu): {p:12~}", "Passwort – {p:14~}", "<password>{p:14~}</password>"]),
-    kind("secret.api_key_assignment", &["api_key = \"{A:32~}\"", "SERVICE_TOKEN={h:40~}", "client_secret: '{w:40~}'"]),
+    kind("secret.api_key_assignment", &["api_key = \"{A:32~}\"", "SERVICE_TOKEN={h:40~}", "client_secret: '{w:40~}'", "client_secret   = \"{A:32~}\"", "JWT_SECRET={A:32~}", "encryption_key={h:64~}", "API Key: {A:32~}", "--client-secret {A:32~}", "<clientSecret>{A:32~}</clientSecret>"]),
 ];
