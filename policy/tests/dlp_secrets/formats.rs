@@ -18,14 +18,14 @@ const fn kind(id: &'static str, forms: &'static [&'static str]) -> Kind {
 pub const KINDS: &[Kind] = &[
     // Cloud providers.
     kind("secret.aws_access_key_id", &["AKIA{B:16}", "ASIA{B:16}"]),
-    kind("secret.aws_secret_access_key", &["secret_access_key = {b:40}", "AWS_SECRET_KEY={b:40}", "SecretAccessKey: {b:40}", "AWS Secret Access Key: {b:40}", "aws configure set aws_secret_access_key {b:40}"]),
+    kind("secret.aws_secret_access_key", &["secret_access_key = {b:40}", "AWS_SECRET_KEY={b:40}", "SecretAccessKey: {b:40}", "Secret Access Key: {b:40}", "aws configure set aws_secret_access_key {b:40}"]),
     kind("secret.aws_session_token", &["FwoGZXIvYXdz{b:80+}==", "IQoJb3JpZ2lu{b:80+}"]),
     kind("secret.aws_mws", &["amzn.mws.{u}"]),
     kind("secret.aws_bedrock", &["ABSKQmVkcm9ja0FQSUtleS{b:80+}="]),
     kind("secret.aws_bedrock_short_term", &["bedrock-api-key-{b:60+}="]),
     kind("secret.aws_presigned_url", &["X-Amz-Signature={h:64}"]),
     kind("secret.aws_codecommit_url", &["https://{A:12~}-at-{d:12~}:{A:44~}@git-codecommit.{l:8~}.amazonaws.com/v1/repos/x"]),
-    kind("secret.azure_account_key", &["AccountKey={b:86}==", "AccountKey={b:86}==;EndpointSuffix=core.windows.net", "AZURE_STORAGE_KEY={b:86}=="]),
+    kind("secret.azure_account_key", &["AccountKey={b:86}==", "AccountKey={b:86}==;EndpointSuffix=core.windows.net", "STORAGE_KEY={b:86}=="]),
     kind("secret.azure_storage_key", &["{b:76}+ASt{b:6}=="]),
     kind("secret.azure_cosmos_key", &["{b:76}ACDb{b:6}=="]),
     kind("secret.azure_batch_key", &["{b:76}+ABa{b:6}=="]),
@@ -416,7 +416,7 @@ pub const KINDS: &[Kind] = &[
     kind("secret.wifi_password", &["WIFI:T:WPA;S:{A:8~};P:{A:10~};;", "WIFI:S:{A:8~};T:WPA;P:{A:10~};;"]),
     // Addresses, headers and files that carry passwords.
     kind("secret.postgres_url", &["postgres://{l:6~}:{p:16~}@db{d:2~}.corp.test/main", "postgresql://{l:6~}:{p:16~}@db{d:2~}.corp.test/main", "postgresql+asyncpg://{l:6~}:{p:16~}@db{d:2~}.corp.test/main", "postgresql+psycopg2://{l:6~}:{p:16~}@db{d:2~}.corp.test/main"]),
-    kind("secret.mysql_url", &["mysql://{l:6~}:{p:16~}@db{d:2~}.corp.test/main", "mariadb://{l:6~}:{p:16~}@db{d:2~}.corp.test/main", "mysql+pymysql://{l:6~}:{p:16~}@db{d:2~}.corp.test/main"]),
+    kind("secret.mysql_url", &["mysql://{l:6~}:{p:16~}@db{d:2~}.corp.test/main", "mariadb://{l:6~}:{p:16~}@db{d:2~}.corp.test/main", "mysql+asyncmy://{l:6~}:{p:16~}@db{d:2~}.corp.test/main"]),
     kind("secret.mongodb_url", &["mongodb://{l:6~}:{p:16~}@db{d:2~}.corp.test/main", "mongodb+srv://{l:6~}:{p:16~}@db{d:2~}.corp.test/main"]),
     kind("secret.redis_url", &["redis://{l:6~}:{p:16~}@db{d:2~}.corp.test/main", "rediss://{l:6~}:{p:16~}@db{d:2~}.corp.test/main", "redis+sentinel://{l:6~}:{p:16~}@db{d:2~}.corp.test/main"]),
     kind("secret.amqp_url", &["amqp://{l:6~}:{p:16~}@db{d:2~}.corp.test/main", "amqps://{l:6~}:{p:16~}@db{d:2~}.corp.test/main"]),
@@ -426,7 +426,7 @@ pub const KINDS: &[Kind] = &[
     kind("secret.database_url", &["mssql+pyodbc://{l:6~}:{p:16~}@db{d:2~}.corp.test/main", "sqlserver://{l:6~}:{p:16~}@db{d:2~}.corp.test/main", "oracle+cx_oracle://{l:6~}:{p:16~}@db{d:2~}.corp.test/main", "clickhouse://{l:6~}:{p:16~}@db{d:2~}.corp.test/main", "cockroachdb://{l:6~}:{p:16~}@db{d:2~}.corp.test/main", "nats://{l:6~}:{p:16~}@db{d:2~}.corp.test/main", "neo4j+s://{l:6~}:{p:16~}@db{d:2~}.corp.test/main", "mysqlx://{l:6~}:{p:16~}@db{d:2~}.corp.test/main"]),
     kind("secret.smtp_url", &["smtp://{l:6~}:{p:16~}@db{d:2~}.corp.test/main", "imaps://{l:6~}:{p:16~}@db{d:2~}.corp.test/main"]),
     kind("secret.jdbc_url", &["jdbc:postgresql://db.corp.test:5432/main?user={l:5~}&password={p:16~}", "jdbc:sqlserver://db.corp.test:1433;databaseName=main;password={p:16~};", "jdbc:oracle:thin:{l:5~}/{p:16~}@//db.corp.test:1521/main"]),
-    kind("secret.odbc_connection", &["Server=db.corp.test;Pwd={p:16~};", "Provider=SQLOLEDB;Pwd={p:16~};", "Server=db.corp.test;Uid=app;Password=\"{p:16~}\";"]),
+    kind("secret.odbc_connection", &["Server=db.corp.test;Pwd={p:16~};", "Provider=SQLOLEDB;Pwd={p:16~};", "Server=db.corp.test;Password=\"{p:16~}\";"]),
     kind("secret.basic_auth_header", &["Authorization: Basic {b:12+}==", "authorization: basic {b:12+}"]),
     kind("secret.bearer_header", &["Authorization: Bearer {w:20+}"]),
     kind("secret.netrc", &["machine git.corp.test login {l:5~} password {p:14~}"]),
@@ -435,6 +435,6 @@ pub const KINDS: &[Kind] = &[
     kind("secret.laravel_app_key", &["APP_KEY=base64:{b:43}="]),
     kind("secret.rails_master_key", &["RAILS_MASTER_KEY={h:32}", "master.key: {h:32}"]),
     kind("secret.django_secret_key", &["SECRET_KEY = '{A:50~}'", "SECRET_KEY=\"{A:50~}\""]),
-    kind("secret.password_assignment", &["password = \"{p:14~}\"", "PASSWORD={p:16~}", "Passwort: {p:12~}", "Kennwort lautet {p:14~}", "password      = \"{p:14~}\"", "neues Passwort lautet: {p:12~}", "Passwort (neu): {p:12~}", "Passwort – {p:14~}", "<password>{p:14~}</password>"]),
+    kind("secret.password_assignment", &["password = \"{p:14~}\"", "PASSWORD={p:16~}", "Passwort: {p:12~}", "Kennwort lautet {p:14~}", "password      = \"{p:14~}\"", "Passwort lautet: {p:12~}", "Passwort (neu): {p:12~}", "Passwort – {p:14~}", "<password>{p:14~}</password>"]),
     kind("secret.api_key_assignment", &["api_key = \"{A:32~}\"", "SERVICE_TOKEN={h:40~}", "client_secret: '{w:40~}'", "client_secret   = \"{A:32~}\"", "JWT_SECRET={A:32~}", "encryption_key={h:64~}", "API Key: {A:32~}", "--client-secret {A:32~}", "<clientSecret>{A:32~}</clientSecret>"]),
 ];
