@@ -256,6 +256,47 @@ fn a_marking_names_a_level_of_a_given_policy_or_of_a_sample() {
     assert_eq!(said.exit, Exit::No, "{}", said.err);
 }
 
+/// Alice's people, none of whom exists, and a detector of two of what the table says of one.
+const PEOPLE: &str = r#"
+[[detector]]
+id = "own.patient"
+description = "Name and number of one patient"
+exact = { index = "patients", columns = ["name", "kvnr"], at_least = 2, within = 200 }
+strength = "high"
+examples = ["Erika Mustermann hat A123456780", "A123456780: Erika Mustermann"]
+negative_examples = ["Erika Mustermann", "A123456780"]
+"#;
+
+#[test]
+fn a_detector_that_names_an_index_is_tried_with_it_and_refused_without() {
+    let (folder, own) = rules(PEOPLE);
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (key, table, index) = (path("k.key"), path("table.csv"), path("patients.idx"));
+    let config = path("INDEX.toml");
+    let columns = "[[column]]\nname = \"name\"\nfrom = [\"Name\"]\nkind = \"name\"\n\
+        [[column]]\nname = \"kvnr\"\nfrom = [\"KVNR\"]\nkind = \"number\"\n";
+    fs::write(&config, format!("name = \"patients\"\n{columns}")).unwrap();
+    fs::write(&table, "Name,KVNR\nErika Mustermann,A123456780\n").unwrap();
+    assert_eq!(dlp(&["index", "--new-key", &key], "").exit, Exit::Done);
+    let made = [
+        "index", "--config", &config, "--key", &key, "--out", &index, &table,
+    ];
+    let made = dlp(&made, "");
+    assert_eq!(made.exit, Exit::Done, "{}", made.err);
+
+    let with = ["--rules", &own, "--index", &index, "--index-key", &key];
+    let tested = dlp(&[&["test"][..], &with].concat(), "");
+    assert_eq!(tested.exit, Exit::Done, "{}{}", tested.out, tested.err);
+    let line = json!({"id": 1, "text": "Erika Mustermann, A 123 456 780"}).to_string();
+    let scanned = dlp(&[&["scan", "--json"][..], &with].concat(), &line);
+    assert_eq!(scanned.exit, Exit::No, "{}", scanned.err);
+    assert_eq!(scanned.lines()[0]["findings"][0]["detector"], "own.patient");
+
+    let without = dlp(&["test", "--rules", &own], "");
+    assert_eq!(without.exit, Exit::Usage);
+    assert!(without.err.contains("--index"), "{}", without.err);
+}
+
 #[test]
 fn dl_11_the_shipped_packs_pass_their_examples() {
     let said = dlp(&["test"], "");
