@@ -13,6 +13,8 @@ pub mod stub;
 
 pub mod danger;
 pub mod evidence;
+pub mod nio;
+pub mod profile;
 
 use std::path::PathBuf;
 use std::sync::OnceLock;

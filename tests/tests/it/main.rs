@@ -39,3 +39,4 @@ mod outage;
 mod processes;
 mod room_versions;
 mod scenes;
+mod walk;
