@@ -114,11 +114,7 @@ whole_walk!(the_whole_walk_in_version_12_by_connect, "12", Way::Connect);
 fn walk(version: &'static str, way: Way, outage: Duration) {
     let world = own_world(way, way);
     for zone in [&world.high, &world.low] {
-        profile::install(
-            zone,
-            |text| opened(text),
-            |settings| settings_of_the_walk(settings),
-        );
+        profile::install(zone, opened, settings_of_the_walk);
     }
     let room = world
         .room_of_one(&world.alice, version, Some(VS_NFD))
