@@ -121,6 +121,17 @@ pub enum JournalError {
         /// What was reported.
         error: String,
     },
+    /// A page of it is not what was written.
+    #[error(
+        "journal {path} is damaged ({found}); move it away, with the files -wal and -shm beside it, and start the gateway \
+         again: it is rebuilt from the audit log"
+    )]
+    Damaged {
+        /// The journal's file.
+        path: String,
+        /// What SQLite found.
+        found: String,
+    },
     /// Written by a newer gateway.
     #[error(
         "journal {path} has schema {found}, this gateway knows {known}: start the newer gateway"

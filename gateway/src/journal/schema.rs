@@ -69,7 +69,23 @@ pub(super) fn prepare(connection: &mut Connection, path: &Path) -> Result<(), Jo
             known: VERSION,
         });
     }
+    is_whole(connection, path)?;
     upgrade(connection, found).map_err(fail)
+}
+
+/// A damaged page could hide a denial. Each key stands in its table and in an index beside it, so that a changed one is
+/// found where the two are compared.
+fn is_whole(connection: &Connection, path: &Path) -> Result<(), JournalError> {
+    let check: rusqlite::Result<String> =
+        connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0));
+    let found = check.unwrap_or_else(|error| error.to_string());
+    if found == "ok" {
+        return Ok(());
+    }
+    Err(JournalError::Damaged {
+        path: path.display().to_string(),
+        found,
+    })
 }
 
 fn upgrade(connection: &mut Connection, found: i64) -> rusqlite::Result<()> {

@@ -24,6 +24,7 @@ mod house;
 mod identity;
 mod joins;
 mod journal_lost;
+mod kills;
 mod label_across;
 mod label_canary;
 mod label_expiry;
