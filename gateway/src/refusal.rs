@@ -39,6 +39,10 @@ pub enum Blame {
     Malformed,
     /// The body is larger than the table allows: 413.
     TooLarge,
+    /// More of this than a limit lets through: 403, because 429 would silence the destination.
+    TooMany,
+    /// Load is shed, and who asks keeps it or does without: 429.
+    Overloaded,
     /// The far side could not be reached or answered nonsense: 502.
     FarSide,
     /// The gateway itself cannot judge or record now; nothing is remembered: 503.
@@ -123,6 +127,16 @@ impl Blame {
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "M_TOO_LARGE",
                 "The request is too large",
+            ),
+            Self::TooMany => (
+                StatusCode::FORBIDDEN,
+                "M_LIMIT_EXCEEDED",
+                "The border gateway lets no more of these requests through at the moment",
+            ),
+            Self::Overloaded => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "M_LIMIT_EXCEEDED",
+                "The border gateway is overloaded",
             ),
             Self::FarSide => (
                 StatusCode::BAD_GATEWAY,

@@ -35,6 +35,8 @@ mod label_rooms;
 mod label_stories;
 mod label_unknown;
 mod labels;
+mod links;
+mod load;
 mod outage;
 mod processes;
 mod room_versions;
