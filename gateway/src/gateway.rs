@@ -70,6 +70,8 @@ pub struct Gateway {
     pub(crate) joins: Joins,
     /// What each peer has used up, and what is under way.
     pub traffic: Traffic,
+    /// One operator at a time opens and closes links, so that gates and journal end up saying the same.
+    links_turn: tokio::sync::Mutex<()>,
     /// Refusals before authentication.
     pub strangers: Strangers,
     /// Counters.
@@ -98,6 +100,7 @@ impl Gateway {
             keys: KeyStore::default(),
             joins: Joins::default(),
             traffic: Traffic::default(),
+            links_turn: tokio::sync::Mutex::default(),
             strangers: Strangers::new(),
             metrics,
             run,

@@ -67,7 +67,7 @@ impl<S: Service> Link<S> {
             carries,
             ..
         } = self.clone();
-        // The bytes of the answer before this one have gone.
+        // hyper reads a head only when the answer before it is flushed: its bytes have gone.
         carries.set(None);
         let task = tokio::spawn(async move {
             let _place = place;

@@ -89,8 +89,14 @@ impl Gateway {
             Some(link) => vec![self.peer_of(&active, link)?.0],
             None => self.peers_known(&active).into_iter().collect(),
         };
+        let close = || peers.iter().for_each(|peer| shut(&active, peer));
+        // At once, whoever else is at it; and again when it is our turn, because he may have opened it meanwhile.
         if !open {
-            peers.iter().for_each(|peer| shut(&active, peer));
+            close();
+        }
+        let _turn = self.links_turn.lock().await;
+        if !open {
+            close();
         }
         let entry = |peer: &String| {
             Entry::Link(LinkEntry {

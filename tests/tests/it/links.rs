@@ -363,3 +363,42 @@ fn a_room_is_closed_and_opened_by_hand_and_stays_so_over_a_restart() {
         ]
     );
 }
+
+#[test]
+fn what_cannot_be_recorded_is_closed_all_the_same_and_not_opened() {
+    let world = World::new();
+    let journal = rusqlite::Connection::open(world.gateway.file("state/journal.db")).unwrap();
+    journal.busy_timeout(Duration::from_secs(10)).unwrap();
+    let refuse =
+        "CREATE TRIGGER refuse BEFORE INSERT ON head BEGIN SELECT RAISE(FAIL, 'full'); END;";
+    journal.execute_batch(refuse).unwrap();
+    let (code, answer) = sluice(&world, &["link", "close", "low"]);
+    let message = answer["message"].as_str().unwrap();
+    assert!(
+        code == 1 && message.contains("until the next start"),
+        "{answer}"
+    );
+    let pull = || world.from_homeserver("GET", BACKFILL, None).status;
+    assert_eq!(pull(), 403);
+    let (code, answer) = sluice(&world, &["link", "open", "low"]);
+    assert!(
+        code == 1
+            && answer["message"]
+                .as_str()
+                .unwrap()
+                .contains("nothing was opened"),
+        "{answer}"
+    );
+    assert_eq!(pull(), 403);
+    let (code, _) = sluice(&world, &["room", "close", "!a:high.test", "low"]);
+    assert_eq!(code, 1);
+    journal.execute_batch("DROP TRIGGER refuse;").unwrap();
+    until("the record is written again", || {
+        sluice(&world, &["link", "open", "low"]).0 == 0
+    });
+    assert_eq!(
+        pull(),
+        404,
+        "our homeserver is answered by the other side again"
+    );
+}
