@@ -59,9 +59,10 @@ impl Gateway {
         self.own_line(&exchange.reference, &route, origin, destination)
             .await?;
         let limit = route.endpoint.response.limit;
+        let gate = active.links.gate(exchange.peer.zone());
         let answer = active
             .homeserver(destination)?
-            .send(&outgoing, limit)
+            .send_of(&gate, &outgoing, limit)
             .await
             .map_err(|error| far_side(&error))?;
         match answer.status {
@@ -164,7 +165,7 @@ impl Gateway {
             .await
     }
 
-    async fn own_line(
+    pub(crate) async fn own_line(
         &self,
         reference: &str,
         route: &Route,
@@ -222,5 +223,8 @@ fn read_document(server: &str, answer: Answer) -> Result<Known, Refusal> {
 
 /// A far side that does not answer is nobody's verdict.
 pub(crate) fn far_side(error: &RelayError) -> Refusal {
-    Refusal::new("gateway.relay", Blame::FarSide, error.to_string())
+    match error {
+        RelayError::Closed(closed) => Refusal::from(*closed),
+        error => Refusal::new("gateway.relay", Blame::FarSide, error.to_string()),
+    }
 }

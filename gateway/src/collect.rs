@@ -14,7 +14,7 @@ use std::time::Instant;
 use ruma_common::{CanonicalJsonObject, CanonicalJsonValue};
 use sluice_policy::decide::{SIGHTING_MS, Sighting};
 use sluice_policy::dlp::{self, Part};
-use sluice_policy::edu::Edu;
+use sluice_policy::edu::{Edu, EduKind};
 use sluice_policy::label::{Label, RoomLabel};
 use sluice_policy::pdu::{Integrity, Pdu, Relation, RoomStateElement, RoomVersion, Template};
 use time::OffsetDateTime;
@@ -27,6 +27,7 @@ use crate::parse::{Parsed, Unit};
 use crate::refusal::Refusal;
 use crate::rooms::truthful;
 use crate::route::{Op, UnitKind};
+use crate::traffic;
 use crate::window::{Speaker, Visit};
 use sluice_policy::ids;
 
@@ -739,6 +740,9 @@ impl Collector<'_> {
         if edu.user_servers().iter().any(|server| *server != author) {
             return Ok(Err(Condemned::new("protocol.edu.user")));
         }
+        if let Some(rule) = self.crowded_out(&edu) {
+            return Ok(Err(Condemned::new(rule)));
+        }
         let link = self.exchange.link(self.way);
         let (mut closed, mut unknown, mut first) = (Vec::new(), Vec::new(), None);
         // What enters tells nothing that our homeserver does not know of the room already.
@@ -768,6 +772,19 @@ impl Collector<'_> {
             unknown,
             room: first,
         })))
+    }
+
+    /// The rule of an EDU that there are too many of, or too much else.
+    fn crowded_out(&self, edu: &Edu) -> Option<&'static str> {
+        let (traffic, limits) = (&self.gateway.traffic, &self.active.config.limits);
+        match edu.kind() {
+            EduKind::DirectToDevice => (!traffic.to_device(limits, self.exchange, Instant::now()))
+                .then_some(traffic::Kind::ToDevice.rule()),
+            EduKind::Typing | EduKind::Receipt | EduKind::Presence => traffic
+                .sheds_edus(limits, self.exchange)
+                .then_some("protocol.overload.edus"),
+            EduKind::DeviceListUpdate | EduKind::SigningKeyUpdate => None,
+        }
     }
 
     /// The template is for the room and the user that were asked for, in a version that the gateway judges.

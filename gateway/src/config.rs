@@ -25,6 +25,8 @@ pub use material::Material;
 pub use mistake::{Mistake, Mistakes};
 pub use secret::Secret;
 
+use crate::traffic::Limits;
+
 /// Largest configuration file that is read, in bytes.
 pub const MAX_CONFIG_BYTES: u64 = 1024 * 1024;
 
@@ -50,6 +52,8 @@ pub struct Config {
     pub operations: Option<Operations>,
     /// The program's own log.
     pub log: Log,
+    /// What each peer may have of everything.
+    pub limits: Limits,
     /// Switches for tests that weaken the gateway.
     pub danger: Danger,
     /// Where each key stood, for mistakes that are found later.

@@ -17,6 +17,8 @@ use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::{Response, StatusCode};
 use ruma_common::CanonicalJsonValue;
+use rustls_pki_types::CertificateDer;
+use sluice_certs::UnixTime;
 use time::OffsetDateTime;
 
 use crate::accept::{Head, Service, Source};
@@ -29,6 +31,7 @@ use crate::joins::Joins;
 use crate::journal::Journal;
 use crate::judge::{self, Scene};
 use crate::keystore::KeyStore;
+use crate::links::{Gate, LINK_CLOSED};
 use crate::operations::Metrics;
 use crate::operations::metrics::{self, Stage};
 use crate::parse;
@@ -36,12 +39,15 @@ use crate::rebuild;
 use crate::record::{self, Cleared, Measures};
 use crate::refusal::{self, Blame, Refusal};
 use crate::route::{self, Action, Op, Route, RouteFault, Shape};
+use crate::traffic::Traffic;
 use crate::window::Windows;
 
 mod active;
 mod admit;
 mod hidden;
+mod operator;
 mod synthesise;
+mod wake;
 
 pub use active::{Active, LinkKeys};
 
@@ -62,6 +68,10 @@ pub struct Gateway {
     pub keys: KeyStore,
     /// The joins of our homeservers that are under way.
     pub(crate) joins: Joins,
+    /// What each peer has used up, and what is under way.
+    pub traffic: Traffic,
+    /// One operator at a time opens and closes links, so that gates and journal end up saying the same.
+    links_turn: tokio::sync::Mutex<()>,
     /// Refusals before authentication.
     pub strangers: Strangers,
     /// Counters.
@@ -89,6 +99,8 @@ impl Gateway {
             windows,
             keys: KeyStore::default(),
             joins: Joins::default(),
+            traffic: Traffic::default(),
+            links_turn: tokio::sync::Mutex::default(),
             strangers: Strangers::new(),
             metrics,
             run,
@@ -134,6 +146,22 @@ impl Gateway {
     ) -> Result<Answer, Refusal> {
         let caller = identify::identify(active, head)?;
         trace.caller = Some(caller.clone());
+        let gate = active.links.gate(caller.peer.zone());
+        let answer = gate.while_open(self.serve_open(active, head, body, caller, trace));
+        let mut answer = answer.await??;
+        answer.gate = Some(gate);
+        Ok(answer)
+    }
+
+    /// A request of an identified caller whose link is open. It ends where it is when the link closes.
+    async fn serve_open(
+        &self,
+        active: &Active,
+        head: &Head,
+        body: Incoming,
+        caller: Caller,
+        trace: &mut Trace,
+    ) -> Result<Answer, Refusal> {
         let route = route::route(head.method.as_str(), &head.target).map_err(unroutable)?;
         trace.op = Some(route.endpoint.op);
         trace.room_id = route.room_id().map(str::to_owned);
@@ -179,6 +207,13 @@ impl Gateway {
         active.bundle()?;
         admit::link(active, &exchange)?;
         admit::ids(active, &exchange)?;
+        let bytes = head.content_length.unwrap_or_default();
+        let limits = &active.config.limits;
+        let admitted = self
+            .traffic
+            .admit(limits, &exchange, bytes, Instant::now())?;
+        let (_place, wait) = admitted;
+        self.slow_down(wait).await;
         let limit = exchange.route.endpoint.request.limit;
         let bytes = http::read_body(body, head.content_length, limit, Pace::default())
             .await
@@ -199,10 +234,8 @@ impl Gateway {
         active.pause_after_record().await;
         let sent = rebuild::sent_pdus(&cleared);
         if cleared.is_spent() && exchange.route.endpoint.op == Op::Send {
-            return Ok(Answer {
-                status: StatusCode::OK,
-                body: rebuild::send_results(&sent, None),
-            });
+            let body = rebuild::send_results(&sent, None);
+            return Ok(Answer::new(StatusCode::OK, body));
         }
         let crossing = Instant::now();
         // From here on the far homeserver may have accepted a join, and its users may speak to ours.
@@ -226,10 +259,7 @@ impl Gateway {
             Op::Send => rebuild::send_results(&sent, results(&cleared)),
             _ => rebuild::answer(active, &exchange, cleared),
         };
-        Ok(Answer {
-            status: StatusCode::OK,
-            body,
-        })
+        Ok(Answer::new(StatusCode::OK, body))
     }
 
     /// parse, collect, judge, record: the same for both halves.
@@ -252,7 +282,7 @@ impl Gateway {
             way,
             bundle: active.bundle()?,
             link: active.link_context(exchange, way, &name)?,
-            links: active.links(),
+            links: active.link_names(),
             locals: active.locals(),
             at: OffsetDateTime::now_utc(),
         };
@@ -299,14 +329,23 @@ impl Gateway {
             }
             Face::Border => {
                 let outgoing = rebuild::request(active, exchange, cleared, &active.keys.injected)?;
+                let gate = active.links.gate(exchange.peer.zone());
                 active
                     .homeserver(&exchange.local)?
-                    .send(&outgoing, limit)
+                    .send_of(&gate, &outgoing, limit)
                     .await
             }
         };
         self.metrics.stage(Stage::Relay, started.elapsed());
         answer.map_err(|error| crate::asks::far_side(&error))
+    }
+
+    /// A transaction of a peer that sends too many waits, so that the next one comes later.
+    async fn slow_down(&self, wait: Duration) {
+        if wait > Duration::ZERO {
+            self.metrics.slowed(wait);
+            tokio::time::sleep(wait).await;
+        }
     }
 
     async fn verify(
@@ -355,7 +394,7 @@ impl Gateway {
 
     /// The far side said no: its code from a closed list, our text.
     fn far_refusal(&self, exchange: &Exchange, answer: crate::relay::Answer) -> Answer {
-        let status = rebuild::status(answer.status);
+        let status = rebuild::status(exchange.route.endpoint.op, answer.status);
         let errcode = rebuild::errcode(&answer.body);
         tracing::info!(reference = %exchange.reference, far_status = answer.status, errcode, "refused by the far side");
         let text = format!(
@@ -366,10 +405,7 @@ impl Gateway {
         if errcode == "M_INCOMPATIBLE_ROOM_VERSION" {
             body["room_version"] = rebuild::room_version(&answer.body).into();
         }
-        Answer {
-            status,
-            body: body.to_string().into_bytes(),
-        }
+        Answer::new(status, body.to_string().into_bytes())
     }
 
     async fn refuse(
@@ -378,7 +414,14 @@ impl Gateway {
         trace: &Trace,
         source: Source,
     ) -> Response<Full<Bytes>> {
-        let answer = refusal.answer(&trace.reference);
+        let mut answer = refusal.answer(&trace.reference);
+        if refusal.rule == LINK_CLOSED {
+            // Whoever comes again does so by a connection that is looked at anew.
+            let close = hyper::header::HeaderValue::from_static("close");
+            answer
+                .headers_mut()
+                .insert(hyper::header::CONNECTION, close);
+        }
         let Refusal {
             rule,
             detail,
@@ -430,10 +473,7 @@ impl Service for Gateway {
         let outcome = self.serve(&active, &head, body, &mut trace).await;
         let op = trace.op.map_or("unknown", Op::as_str);
         let (answer, ended) = match outcome {
-            Ok(answer) => (
-                refusal::bytes_answer(answer.status, answer.body),
-                trace.answered(),
-            ),
+            Ok(answer) => (answer.response(), trace.answered()),
             Err(refusal) => (
                 self.refuse(&refusal, &trace, source).await,
                 refusal.outcome(),
@@ -448,6 +488,12 @@ impl Service for Gateway {
         answer
     }
 
+    fn gate(&self, certificates: &[CertificateDer<'static>]) -> Option<Arc<Gate>> {
+        let active = self.active();
+        let peer = active.peers.identify(certificates, UnixTime::now()).ok()?;
+        Some(active.links.gate(peer.zone()))
+    }
+
     fn stranger(&self, source: Source, reason: &'static str) {
         self.metrics.refused(reason);
         self.count_stranger(source, reason);
@@ -459,6 +505,26 @@ impl Service for Gateway {
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) body: Vec<u8>,
+    /// The link whose bytes it carries.
+    gate: Option<Arc<Gate>>,
+}
+
+impl Answer {
+    pub(crate) const fn new(status: StatusCode, body: Vec<u8>) -> Self {
+        Self {
+            status,
+            body,
+            gate: None,
+        }
+    }
+
+    fn response(self) -> Response<Full<Bytes>> {
+        let mut response = refusal::bytes_answer(self.status, self.body);
+        if let Some(gate) = self.gate {
+            response.extensions_mut().insert(gate);
+        }
+        response
+    }
 }
 
 /// What is known of a request at any moment, for its last line.

@@ -86,6 +86,36 @@ pub struct Room {
     pub may_lower: Vec<String>,
 }
 
+/// A room that is closed for a link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClosedRoom {
+    /// Link.
+    pub link: String,
+    /// Room id.
+    pub room_id: String,
+    /// The rule that closed it, or `operator`.
+    pub rule: String,
+    /// Who closed it by hand.
+    pub operator: Option<String>,
+    /// His reason.
+    pub reason: Option<String>,
+    /// When, in milliseconds since 1970; 0: before that was kept.
+    pub since: i64,
+}
+
+/// A peer whose links an operator closed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClosedLink {
+    /// Its zone.
+    pub peer: String,
+    /// Who closed them.
+    pub operator: String,
+    /// His reason.
+    pub reason: Option<String>,
+    /// When, in milliseconds since 1970.
+    pub since: i64,
+}
+
 /// What is remembered of an event's label.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Remembered {
@@ -263,13 +293,22 @@ impl Journal {
         self.one(sql, &[link, room_id], |row| row.get(0))
     }
 
-    /// All closed rooms, as link, room id and rule.
+    /// The first `most` closed rooms, by link and room id.
     ///
     /// # Errors
     /// [`JournalError::Database`].
-    pub fn closed_rooms(&self) -> Result<Vec<(String, String, String)>, JournalError> {
+    pub fn closed_rooms(&self, most: u32) -> Result<Vec<ClosedRoom>, JournalError> {
         let reader = self.reader();
-        view::closed_rooms(&reader).map_err(|error| self.failed(&error))
+        view::closed_rooms(&reader, most).map_err(|error| self.failed(&error))
+    }
+
+    /// The peers whose links an operator closed, by zone.
+    ///
+    /// # Errors
+    /// [`JournalError::Database`].
+    pub fn closed_links(&self) -> Result<Vec<ClosedLink>, JournalError> {
+        let reader = self.reader();
+        view::closed_links(&reader).map_err(|error| self.failed(&error))
     }
 
     /// What is remembered of an event's label on a link, whose own word comes before what counts on all; `None`: it is not

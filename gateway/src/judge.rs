@@ -276,7 +276,7 @@ impl Bench<'_> {
                 link: link.name.into(),
                 room_id: case.pdu.room_id().into(),
                 rule: ruling.rule.as_str().into(),
-                open: false,
+                ..ClosedEntry::default()
             }));
             self.refuse_closed_room(&ruling.rule);
         }

@@ -11,7 +11,7 @@ use crate::gateway::Active;
 use crate::http::Outgoing;
 use crate::record::Cleared;
 use crate::refusal::Refusal;
-use crate::route::{FieldKind, Shape, UnitKind};
+use crate::route::{FieldKind, Op, Shape, UnitKind};
 use crate::xmatrix::XMatrix;
 
 #[cfg(test)]
@@ -209,23 +209,27 @@ fn list_name(pattern: &'static str) -> Option<&'static str> {
 }
 
 /// The status of an answer that is passed on: what a homeserver can act on, and nothing that silences the link.
+/// That the far side is overloaded silences it for a transaction alone, which must be sent again.
 #[must_use]
-pub fn status(far_side: u16) -> StatusCode {
+pub fn status(op: Op, far_side: u16) -> StatusCode {
     match far_side {
         400 | 413 => StatusCode::BAD_REQUEST,
         403 => StatusCode::FORBIDDEN,
         404 | 405 => StatusCode::NOT_FOUND,
+        429 if op == Op::Send => StatusCode::TOO_MANY_REQUESTS,
+        429 => StatusCode::FORBIDDEN,
         _ => StatusCode::BAD_GATEWAY,
     }
 }
 
 /// Error codes that a homeserver acts on; any other becomes `M_UNKNOWN`.
-const ERRCODES: [&str; 12] = [
+const ERRCODES: [&str; 13] = [
     "M_BAD_JSON",
     "M_BAD_STATE",
     "M_FORBIDDEN",
     "M_INCOMPATIBLE_ROOM_VERSION",
     "M_INVALID_PARAM",
+    "M_LIMIT_EXCEEDED",
     "M_MISSING_PARAM",
     "M_NOT_FOUND",
     "M_NOT_JSON",

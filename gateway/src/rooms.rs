@@ -374,7 +374,7 @@ impl Gateway {
         let name = exchange.link(Way::Request);
         let link = active.link_context(exchange, Way::Request, &name)?;
         let (bundle, at) = (active.bundle()?, OffsetDateTime::now_utc());
-        let links = active.links();
+        let links = active.link_names();
         let (before, after) = (&known, &said);
         match decide::may_replace(bundle, &link, &links, (before, after), sender, at) {
             true => Ok(said),

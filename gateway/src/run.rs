@@ -22,7 +22,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::accept::{self, Border, Bounds, Connect, Hook, Listener, Shutdown};
-use crate::admin::{AdminAnswer, AdminHandler, AdminRequest, AdminSocket};
+use crate::admin::{AdminAnswer, AdminHandler, AdminRequest, AdminSocket, Operator};
 use crate::audit::entry::{Entry, ReloadEntry, StartEntry};
 use crate::audit::{Audit, AuditConfig, SEGMENT_BYTES};
 use crate::cli::{Exit, tell_failure, tell_mistakes};
@@ -139,6 +139,7 @@ impl Running {
             metrics.clone(),
             run_id()?,
         ));
+        gateway.restore_links().map_err(|error| error.to_string())?;
         record_start(&gateway, file).await?;
         let (stop, shutdown) = accept::shutdown();
         let (tls, tls_seen) = watch::channel(border_tls);
@@ -305,9 +306,26 @@ impl Reloader {
 }
 
 impl AdminHandler for Reloader {
-    async fn handle(&self, request: AdminRequest) -> AdminAnswer {
+    async fn handle(&self, operator: &Operator, request: AdminRequest) -> AdminAnswer {
+        let gateway = &self.gateway;
         match request {
             AdminRequest::Reload {} => self.reload().await,
+            AdminRequest::LinkList {} => gateway.list_links(),
+            AdminRequest::LinkSet { link, open, reason } => {
+                let (link, reason) = (link.as_deref(), reason.as_deref());
+                gateway.set_links(operator, link, open, reason).await
+            }
+            AdminRequest::RoomList { link } => gateway.list_rooms(link.as_deref()),
+            AdminRequest::RoomSet {
+                room_id,
+                link,
+                open,
+                reason,
+            } => {
+                let room = (room_id.as_str(), link.as_str());
+                let reason = reason.as_deref();
+                gateway.set_room(operator, room, open, reason).await
+            }
         }
     }
 }

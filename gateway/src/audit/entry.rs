@@ -55,6 +55,8 @@ pub enum Entry {
     Water(WaterEntry),
     /// A room was closed or opened for a link.
     Closed(ClosedEntry),
+    /// An operator closed or opened the links with a peer.
+    Link(LinkEntry),
     /// Refusals before authentication: one source, one minute.
     Strangers(StrangersEntry),
     /// The gateway started.
@@ -340,6 +342,27 @@ pub struct ClosedEntry {
     /// True: it is open again.
     #[serde(default)]
     pub open: bool,
+    /// Who did it by hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operator: Option<Text>,
+    /// The operator's reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Text>,
+}
+
+/// `kind: link`: an operator closed or opened the links with a peer, both directions.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LinkEntry {
+    /// The peer's zone.
+    pub peer: Text,
+    /// True: open again.
+    #[serde(default)]
+    pub open: bool,
+    /// Who did it: the name of the user who asked at the admin socket.
+    pub operator: Text,
+    /// The operator's reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Text>,
 }
 
 /// `kind: strangers`: refusals before authentication, summed up ([`super::strangers`]).

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use super::mistake::Mistakes;
 use super::reader::{Located, Source};
 use super::written::{
-    Written, WrittenBorder, WrittenHomeserver, WrittenInside, WrittenKeys, WrittenState,
+    Written, WrittenBorder, WrittenHomeserver, WrittenInside, WrittenKeys, WrittenLimits,
+    WrittenState,
 };
 use super::{
     Border, Config, Danger, Homeserver, HsAddress, Inside, Keys, Listen, Log, LogFormat, LogLevel,
@@ -16,8 +18,21 @@ use super::{
 
 /// Longest pause that a test may ask for, in milliseconds.
 const MAX_PAUSE_MS: u64 = 60_000;
+/// Most requests of a kind a minute that a limit may allow: beyond that it is none.
+const MAX_PER_MINUTE: u64 = 10_000_000;
+/// Most requests under way that a limit may allow; the connections of the listeners are as many.
+const MAX_REQUESTS: u64 = 512;
+/// Most bytes under way that a limit may allow, in MiB.
+const MAX_MIB: u64 = 16 * 1024;
+const MIB: u64 = 1024 * 1024;
+const NOTHING_PASSES: &str =
+    "write a number in these bounds; to let nothing pass, use `sluice link close`";
+const TOO_FEW: &str = "write a number in these bounds: below, no pull would find a place";
+const TOO_SMALL: &str = "write a number in these bounds: one transaction may have 10 MiB";
 /// Longest path of a unix socket on Linux, without the closing zero.
 pub const MAX_SOCKET_PATH: usize = 107;
+
+use crate::traffic::{DEFAULT_LIMITS, Limits};
 
 type Text = Option<Located<String>>;
 
@@ -35,6 +50,7 @@ pub fn mean(written: Written, source: Source<'_>) -> Result<Config, Mistakes> {
     let state = written.state.and_then(|state| reading.state(state));
     let operations = written.operations.map(|listen| reading.operations(listen));
     let log = reading.log(written.log_format, written.log_level);
+    let limits = reading.limits(written.limits);
     let danger = reading.danger(written.pause_after_record_ms);
     let lines = std::mem::take(&mut reading.source.lines);
     let file = reading.source.file.clone();
@@ -54,6 +70,7 @@ pub fn mean(written: Written, source: Source<'_>) -> Result<Config, Mistakes> {
                 state,
                 operations: operations.flatten(),
                 log: log.unwrap_or_default(),
+                limits,
                 danger: danger.unwrap_or_default(),
                 origin: Origin { file, lines },
             })
@@ -328,6 +345,63 @@ impl<'t> Reading<'t> {
             format: format?,
             level: level?,
         })
+    }
+
+    fn limits(&mut self, written: WrittenLimits) -> Limits {
+        let usual = DEFAULT_LIMITS;
+        let rate = |reading: &mut Self, number, usual| {
+            reading.limit(number, u64::from(usual), 1..=MAX_PER_MINUTE, NOTHING_PASSES)
+        };
+        let requests = |reading: &mut Self, number, usual: u32| {
+            reading.limit(number, u64::from(usual), 8..=MAX_REQUESTS, TOO_FEW)
+        };
+        let mib = |reading: &mut Self, number, usual: u64| {
+            MIB * u64::from(reading.limit(number, usual / MIB, 11..=MAX_MIB, TOO_SMALL))
+        };
+        let peer_requests = written.peer_requests.clone();
+        let limits = Limits {
+            invites: rate(self, written.invites, usual.invites),
+            knocks: rate(self, written.knocks, usual.knocks),
+            joins: rate(self, written.joins, usual.joins),
+            key_claims: rate(self, written.key_claims, usual.key_claims),
+            to_device: rate(self, written.to_device, usual.to_device),
+            backfill: rate(self, written.backfill, usual.backfill),
+            transactions: rate(self, written.transactions, usual.transactions),
+            peer_requests: requests(self, written.peer_requests, usual.peer_requests),
+            peer_bytes: mib(self, written.peer_mib, usual.peer_bytes),
+            requests: requests(self, written.requests, usual.requests),
+            bytes: mib(self, written.mib, usual.bytes),
+        };
+        if limits.peer_requests > limits.requests
+            && let Some(given) = peer_requests
+        {
+            let message = "is more than limits.requests, so that one peer could take all";
+            let remedy = "write a smaller number, or a larger one for limits.requests";
+            self.source.wrong(&given, message, remedy);
+        }
+        limits
+    }
+
+    /// A number within its bounds; the usual one where none is written.
+    fn limit(
+        &mut self,
+        number: Option<Located<u64>>,
+        usual: u64,
+        bounds: RangeInclusive<u64>,
+        remedy: &str,
+    ) -> u32 {
+        let value = match number {
+            None => usual,
+            Some(number) => {
+                if !bounds.contains(&number.value) {
+                    let (least, most) = (bounds.start(), bounds.end());
+                    let message = format!("{} is not from {least} to {most}", number.value);
+                    self.source.wrong(&number, message, remedy);
+                }
+                number.value
+            }
+        };
+        u32::try_from(value).unwrap_or(u32::MAX)
     }
 
     fn danger(&mut self, pause: Option<Located<u64>>) -> Option<Danger> {

@@ -4,6 +4,7 @@ use super::mistake::Mistakes;
 use super::reader::{Located, Source, Table};
 
 type Text = Option<Located<String>>;
+type Number = Option<Located<u64>>;
 
 /// The file as it was written; `None` where something required is missing, which has been noted as a mistake.
 pub struct Written {
@@ -17,7 +18,23 @@ pub struct Written {
     pub operations: Option<Text>,
     pub log_format: Text,
     pub log_level: Text,
+    pub limits: WrittenLimits,
     pub pause_after_record_ms: Option<Located<u64>>,
+}
+
+#[derive(Default)]
+pub struct WrittenLimits {
+    pub invites: Number,
+    pub knocks: Number,
+    pub joins: Number,
+    pub key_claims: Number,
+    pub to_device: Number,
+    pub backfill: Number,
+    pub transactions: Number,
+    pub peer_requests: Number,
+    pub peer_mib: Number,
+    pub requests: Number,
+    pub mib: Number,
 }
 
 pub struct WrittenHomeserver {
@@ -92,6 +109,9 @@ impl Written {
             .optional_section(source, "log")
             .map(|table| log(table, source));
         let (log_format, log_level) = log.unwrap_or_default();
+        let limits = top
+            .optional_section(source, "limits")
+            .map(|table| limits(table, source));
         let danger = top.optional_section(source, "danger");
         let pause_after_record_ms = danger.and_then(|table| danger_pause(table, source));
         top.close(source);
@@ -106,6 +126,7 @@ impl Written {
             operations,
             log_format,
             log_level,
+            limits: limits.unwrap_or_default(),
             pause_after_record_ms,
         })
     }
@@ -196,6 +217,25 @@ fn log<'t>(mut table: Table<'t>, source: &mut Source<'t>) -> (Text, Text) {
     );
     table.close(source);
     found
+}
+
+fn limits<'t>(mut table: Table<'t>, source: &mut Source<'t>) -> WrittenLimits {
+    let mut number = |key| table.optional_number(source, key);
+    let written = WrittenLimits {
+        invites: number("invites_per_minute"),
+        knocks: number("knocks_per_minute"),
+        joins: number("joins_per_minute"),
+        key_claims: number("key_claims_per_minute"),
+        to_device: number("to_device_per_minute"),
+        backfill: number("backfill_per_minute"),
+        transactions: number("transactions_per_minute"),
+        peer_requests: number("peer_requests"),
+        peer_mib: number("peer_mib"),
+        requests: number("requests"),
+        mib: number("mib"),
+    };
+    table.close(source);
+    written
 }
 
 fn danger_pause<'t>(mut table: Table<'t>, source: &mut Source<'t>) -> Option<Located<u64>> {

@@ -14,6 +14,7 @@ use time::OffsetDateTime;
 
 use crate::config::Config;
 use crate::exchange::{Exchange, Way};
+use crate::links::Links;
 use crate::peers::{Peer, Peers};
 use crate::refusal::Refusal;
 use crate::relay::{self, Homeserver, PeerClient, PeerTarget};
@@ -35,6 +36,8 @@ pub struct Active {
     pub homeservers: BTreeMap<String, Arc<Homeserver>>,
     /// Clients of the peers' gateways, by zone; they outlive a reload where the peer did not change.
     pub clients: Arc<relay::Peers>,
+    /// Whether the link with each peer is open; outlives reloads.
+    pub links: Arc<Links>,
     /// Where and as whom each peer's gateway is dialled, by zone.
     pub targets: BTreeMap<String, PeerTarget>,
 }
@@ -121,9 +124,9 @@ impl Active {
         })
     }
 
-    /// Every link of this gateway, both directions of each peer.
+    /// The names of every link of this gateway, both directions of each peer.
     #[must_use]
-    pub fn links(&self) -> Vec<String> {
+    pub fn link_names(&self) -> Vec<String> {
         let ours = &self.config.zone;
         let zones = self.peers.iter().map(|peer| peer.zone());
         zones

@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 
 use super::Active;
 use crate::exchange::{Exchange, Way};
+use crate::links::LINK_CLOSED;
 use crate::refusal::{Blame, Refusal};
 use crate::route::Op;
 
@@ -19,7 +20,7 @@ use crate::route::Op;
 /// no verdict, because a verdict would be remembered.
 pub(super) fn link(active: &Active, exchange: &Exchange) -> Result<(), Refusal> {
     let bundle = active.bundle()?;
-    let closed = |detail: &str| Err(Refusal::forbidden("protocol.link_closed", detail));
+    let closed = |detail: &str| Err(Refusal::forbidden(LINK_CLOSED, detail));
     if !exchange.peer.is_open() {
         return closed("the peer's record lacks a clearance; import it with --send and --receive");
     }

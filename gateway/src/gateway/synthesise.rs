@@ -39,10 +39,7 @@ impl Gateway {
             }
         };
         self.synthesised_line(caller, route, reference).await?;
-        Ok(Answer {
-            status: StatusCode::OK,
-            body,
-        })
+        Ok(Answer::new(StatusCode::OK, body))
     }
 
     /// For our homeserver: the peer homeserver's real keys and our injected one, signed by the injected one alone.

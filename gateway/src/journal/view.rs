@@ -6,10 +6,14 @@ use sluice_policy::decide::SIGHTING_MS;
 use sluice_policy::label::Label;
 use time::OffsetDateTime;
 
-use super::{DENIAL_DAYS, DENIALS, LABEL_DAYS, LABELS, SIGHTINGS, WATER_DAYS, WATERS, sightings};
+use super::{
+    ClosedLink, ClosedRoom, DENIAL_DAYS, DENIALS, LABEL_DAYS, LABELS, SIGHTINGS, WATER_DAYS,
+    WATERS, sightings,
+};
 use crate::audit::Head;
 use crate::audit::entry::{
-    ClosedEntry, Entry, EventEntry, LabelEntry, LabelValue, Line, RoomEntry, Verdict, WaterEntry,
+    ClosedEntry, Entry, EventEntry, LabelEntry, LabelValue, Line, LinkEntry, RoomEntry, Verdict,
+    WaterEntry,
 };
 
 /// Milliseconds of a day.
@@ -45,13 +49,39 @@ pub(super) fn head(connection: &Connection) -> rusqlite::Result<Head> {
     }))
 }
 
-/// All closed rooms.
+/// The first `most` closed rooms.
 pub(super) fn closed_rooms(
     connection: &Connection,
-) -> rusqlite::Result<Vec<(String, String, String)>> {
+    most: u32,
+) -> rusqlite::Result<Vec<ClosedRoom>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT link, room_id, rule, operator, reason, time FROM closed ORDER BY link, room_id LIMIT ?1",
+    )?;
+    let rows = statement.query_map([most], |row| {
+        Ok(ClosedRoom {
+            link: row.get(0)?,
+            room_id: row.get(1)?,
+            rule: row.get(2)?,
+            operator: row.get(3)?,
+            reason: row.get(4)?,
+            since: row.get(5)?,
+        })
+    })?;
+    rows.collect()
+}
+
+/// All peers whose links an operator closed.
+pub(super) fn closed_links(connection: &Connection) -> rusqlite::Result<Vec<ClosedLink>> {
     let mut statement = connection
-        .prepare_cached("SELECT link, room_id, rule FROM closed ORDER BY link, room_id")?;
-    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        .prepare_cached("SELECT zone, operator, reason, time FROM links ORDER BY zone")?;
+    let rows = statement.query_map([], |row| {
+        Ok(ClosedLink {
+            peer: row.get(0)?,
+            operator: row.get(1)?,
+            reason: row.get(2)?,
+            since: row.get(3)?,
+        })
+    })?;
     rows.collect()
 }
 
@@ -140,7 +170,8 @@ fn take(transaction: &Transaction<'_>, line: &Line) -> rusqlite::Result<()> {
         }
         Entry::Room(entry) => room(transaction, entry),
         Entry::Label(entry) => remember(transaction, entry, crate::audit::millis(&line.time)),
-        Entry::Closed(entry) => closed(transaction, entry),
+        Entry::Closed(entry) => closed(transaction, entry, crate::audit::millis(&line.time)),
+        Entry::Link(entry) => link(transaction, entry, crate::audit::millis(&line.time)),
         Entry::Water(entry) => rise(transaction, entry, crate::audit::millis(&line.time)),
         _ => Ok(()),
     }
@@ -219,7 +250,8 @@ fn rise(transaction: &Transaction<'_>, entry: &WaterEntry, time: i64) -> rusqlit
     Ok(())
 }
 
-fn closed(transaction: &Transaction<'_>, entry: &ClosedEntry) -> rusqlite::Result<()> {
+/// The first rule that closed a room stands, unless an operator says it himself.
+fn closed(transaction: &Transaction<'_>, entry: &ClosedEntry, time: i64) -> rusqlite::Result<()> {
     let (link, room_id) = (entry.link.as_str(), entry.room_id.as_str());
     if entry.open {
         let sql = "DELETE FROM closed WHERE link = ?1 AND room_id = ?2";
@@ -228,10 +260,38 @@ fn closed(transaction: &Transaction<'_>, entry: &ClosedEntry) -> rusqlite::Resul
             .execute(params![link, room_id])?;
         return Ok(());
     }
-    let sql = "INSERT OR IGNORE INTO closed (link, room_id, rule) VALUES (?1, ?2, ?3)";
+    let sql = "INSERT INTO closed (link, room_id, rule, operator, reason, time) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+        ON CONFLICT (link, room_id) DO UPDATE SET rule = excluded.rule, operator = excluded.operator,
+            reason = excluded.reason, time = excluded.time WHERE excluded.operator IS NOT NULL";
+    transaction.prepare_cached(sql)?.execute(params![
+        link,
+        room_id,
+        entry.rule.as_str(),
+        entry.operator.as_deref(),
+        entry.reason.as_deref(),
+        time
+    ])?;
+    Ok(())
+}
+
+fn link(transaction: &Transaction<'_>, entry: &LinkEntry, time: i64) -> rusqlite::Result<()> {
+    let zone = entry.peer.as_str();
+    if entry.open {
+        transaction
+            .prepare_cached("DELETE FROM links WHERE zone = ?1")?
+            .execute(params![zone])?;
+        return Ok(());
+    }
     transaction
-        .prepare_cached(sql)?
-        .execute(params![link, room_id, entry.rule.as_str()])?;
+        .prepare_cached(
+            "INSERT OR REPLACE INTO links (zone, operator, reason, time) VALUES (?1, ?2, ?3, ?4)",
+        )?
+        .execute(params![
+            zone,
+            entry.operator.as_str(),
+            entry.reason.as_deref(),
+            time
+        ])?;
     Ok(())
 }
 

@@ -113,6 +113,7 @@ struct Series {
     events: Family<EventLabels, Counter>,
     refused: Family<RuleLabels, Counter>,
     stages: Family<StageLabels, Histogram, fn() -> Histogram>,
+    slowed: Histogram,
     audit_sync: Histogram,
     audit_batch: Histogram,
     in_flight: Family<FaceLabels, Gauge>,
@@ -173,6 +174,7 @@ impl Metrics {
             events: Family::default(),
             refused: Family::default(),
             stages: Family::new_with_constructor(seconds_histogram),
+            slowed: seconds_histogram(),
             audit_sync: seconds_histogram(),
             audit_batch: Histogram::new(exponential_buckets(1.0, 2.0, 12)),
             in_flight: Family::default(),
@@ -227,6 +229,11 @@ impl Metrics {
                 stage: stage.word(),
             })
             .observe(took.as_secs_f64());
+    }
+
+    /// A transaction waited this long because its peer sends too many.
+    pub fn slowed(&self, wait: Duration) {
+        self.0.slowed.observe(wait.as_secs_f64());
     }
 
     /// The audit log synced a batch of `entries` lines.
@@ -294,6 +301,13 @@ impl Series {
             "Time a request spent in a stage",
             Unit::Seconds,
             stages,
+        );
+        let slowed = self.slowed.clone();
+        all.register_with_unit(
+            "slowed",
+            "Time that transactions waited because a peer sends too many",
+            Unit::Seconds,
+            slowed,
         );
         let sync = self.audit_sync.clone();
         all.register_with_unit(

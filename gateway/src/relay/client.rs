@@ -6,7 +6,7 @@
 
 use std::error::Error as StdError;
 use std::future::Future;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http_body_util::Full;
@@ -18,10 +18,11 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 
-use super::{Answer, Deadlines, MAX_CONNECTIONS, MAX_KEPT, RelayError, answer};
+use super::{Answer, Deadlines, MAX_KEPT, RelayError, answer};
 use crate::accept::stall::Stall;
 use crate::accept::{MAX_BUFFER_BYTES, MAX_HEAD_BYTES};
 use crate::http::Outgoing;
+use crate::links::{Carries, Gate, Severed};
 
 /// Most header fields of an answer: Synapse behind a reverse proxy sends more of them than a request has.
 const MAX_ANSWER_HEADERS: usize = 64;
@@ -40,8 +41,15 @@ type Sender = SendRequest<Full<Bytes>>;
 
 #[derive(Debug)]
 struct Kept {
-    sender: Sender,
+    line: Line,
     since: Instant,
+}
+
+/// A connection, and the link whose bytes it carries.
+#[derive(Debug)]
+struct Line {
+    sender: Sender,
+    carries: Carries,
 }
 
 /// The pool.
@@ -69,8 +77,9 @@ enum Seen {
 }
 
 impl<D: Dial> Client<D> {
-    pub(super) fn new(dial: D, deadlines: Deadlines) -> Self {
-        let places = Semaphore::new(MAX_CONNECTIONS);
+    /// A pool of at most `connections`.
+    pub(super) fn new(dial: D, deadlines: Deadlines, connections: usize) -> Self {
+        let places = Semaphore::new(connections);
         Self {
             dial,
             deadlines,
@@ -79,14 +88,39 @@ impl<D: Dial> Client<D> {
         }
     }
 
-    /// Sends a request and reads the whole answer, of `cap` body bytes at most.
-    pub(super) async fn send(&self, outgoing: &Outgoing, cap: usize) -> Result<Answer, RelayError> {
+    /// Sends a request and reads the whole answer, of `cap` body bytes at most. When the link of `gate` closes, the
+    /// connection breaks where it is.
+    pub(super) async fn send(
+        &self,
+        outgoing: &Outgoing,
+        cap: usize,
+        gate: Option<&Arc<Gate>>,
+    ) -> Result<Answer, RelayError> {
+        match gate {
+            None => self.exchange(outgoing, cap, None).await,
+            Some(open) => open.while_open(self.exchange(outgoing, cap, gate)).await?,
+        }
+    }
+
+    /// Ends all connections that are not in use.
+    pub(super) fn forget_idle(&self) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.clear();
+    }
+
+    async fn exchange(
+        &self,
+        outgoing: &Outgoing,
+        cap: usize,
+        gate: Option<&Arc<Gate>>,
+    ) -> Result<Answer, RelayError> {
         let mut request = outgoing.request()?;
         let waiting = timeout(self.deadlines.connect, self.places.acquire()).await;
         // The semaphore is never closed, so that an error cannot be.
         let _place = waiting.map_err(|_| RelayError::Timeout("a free connection"))?;
-        if let Some(sender) = self.take().await {
-            let failed = match self.attempt(sender, request, cap).await {
+        if let Some(line) = self.take().await {
+            line.carries.set(gate.cloned());
+            let failed = match self.attempt(line, request, cap).await {
                 Ok(answer) => return Ok(answer),
                 Err(failed) => failed,
             };
@@ -96,19 +130,21 @@ impl<D: Dial> Client<D> {
                 Seen::Perhaps | Seen::Yes => return Err(failed.error),
             };
         }
-        let sender = self.connect().await?;
-        self.attempt(sender, request, cap)
+        let line = self.connect().await?;
+        line.carries.set(gate.cloned());
+        self.attempt(line, request, cap)
             .await
             .map_err(|failed| failed.error)
     }
 
     async fn attempt(
         &self,
-        mut sender: Sender,
+        mut line: Line,
         request: Request<Full<Bytes>>,
         cap: usize,
     ) -> Result<Answer, Failed> {
-        let sent = timeout(self.deadlines.answer, sender.try_send_request(request)).await;
+        let sent = line.sender.try_send_request(request);
+        let sent = timeout(self.deadlines.answer, sent).await;
         let response = match sent {
             Err(_) => return Err(final_failure(RelayError::Timeout("an answer"))),
             Ok(Err(mut error)) => {
@@ -119,33 +155,36 @@ impl<D: Dial> Client<D> {
         };
         let answer = answer::read(response, cap, self.deadlines.body).await;
         let answer = answer.map_err(final_failure)?;
-        self.keep(sender);
+        line.carries.set(None);
+        self.keep(line);
         Ok(answer)
     }
 
-    async fn connect(&self) -> Result<Sender, RelayError> {
+    async fn connect(&self) -> Result<Line, RelayError> {
         let dialled = timeout(self.deadlines.connect, self.dial.dial()).await;
         let stream = dialled.map_err(|_| RelayError::Timeout("a connection"))??;
+        let carries = Carries::default();
+        // A request that was given up must not leave a connection behind that waits to write it.
+        let stream = Stall::new(stream, self.deadlines.answer);
         let (sender, connection) = builder()
-            // A request that was given up must not leave a connection behind that waits to write it.
-            .handshake(TokioIo::new(Stall::new(stream, self.deadlines.answer)))
+            .handshake(TokioIo::new(Severed::new(stream, carries.clone())))
             .await
             .map_err(|error| blame(&error))?;
         tokio::spawn(async move {
             // Whatever ends it is told to the request under way; an idle connection may end as it likes.
             let _ = connection.await;
         });
-        Ok(sender)
+        Ok(Line { sender, carries })
     }
 
     /// The connection used last that is still open, so that a pool shrinks when there is less to do.
-    async fn take(&self) -> Option<Sender> {
+    async fn take(&self) -> Option<Line> {
         loop {
             let mut kept = self.pop()?;
             // Ready as soon as hyper has seen the end of the last answer; an error if it was closed since.
-            let ready = timeout(READY_WAIT, kept.sender.ready()).await;
+            let ready = timeout(READY_WAIT, kept.line.sender.ready()).await;
             if matches!(ready, Ok(Ok(()))) {
-                return Some(kept.sender);
+                return Some(kept.line);
             }
         }
     }
@@ -153,15 +192,15 @@ impl<D: Dial> Client<D> {
     fn pop(&self) -> Option<Kept> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let idle = self.deadlines.keep_idle;
-        kept.retain(|one| one.since.elapsed() < idle && !one.sender.is_closed());
+        kept.retain(|one| one.since.elapsed() < idle && !one.line.sender.is_closed());
         kept.pop()
     }
 
-    fn keep(&self, sender: Sender) {
+    fn keep(&self, line: Line) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() < MAX_KEPT {
             kept.push(Kept {
-                sender,
+                line,
                 since: Instant::now(),
             });
         }

@@ -14,6 +14,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 use crate::accept::{Bounds, Head, Service, Source};
 use crate::http::{Pace, json_answer, read_body};
+use crate::links::Gate;
 
 /// No test waits longer for anything.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
@@ -30,6 +31,8 @@ pub(crate) struct Desk {
     pub arrived: AtomicUsize,
     /// How long an answer takes.
     pub delay: Duration,
+    /// Whether the link with everybody is open.
+    pub gate: Arc<Gate>,
 }
 
 impl Desk {
@@ -72,6 +75,10 @@ impl Service for Desk {
         self.bodies.lock().unwrap().push(body);
         self.heads.lock().unwrap().push(head);
         json_answer(StatusCode::OK, target)
+    }
+
+    fn gate(&self, _: &[CertificateDer<'static>]) -> Option<Arc<Gate>> {
+        Some(Arc::clone(&self.gate))
     }
 
     fn stranger(&self, _: Source, reason: &'static str) {
