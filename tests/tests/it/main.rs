@@ -36,6 +36,7 @@ mod label_stories;
 mod label_unknown;
 mod labels;
 mod outage;
+mod own_zone;
 mod processes;
 mod room_versions;
 mod scenes;
