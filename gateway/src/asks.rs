@@ -40,6 +40,22 @@ impl Gateway {
         exchange: &Exchange,
         target: &str,
     ) -> Result<Option<Parsed>, Refusal> {
+        let (origin, destination) = (exchange.remote.as_str(), exchange.local.as_str());
+        self.ask_as(active, exchange, (origin, destination), target)
+            .await
+    }
+
+    /// Asks one of our homeservers in the name of another homeserver, whose requests the injected key signs towards it.
+    ///
+    /// # Errors
+    /// As [`Gateway::ask`].
+    pub(crate) async fn ask_as(
+        &self,
+        active: &Active,
+        exchange: &Exchange,
+        (origin, destination): (&str, &str),
+        target: &str,
+    ) -> Result<Option<Parsed>, Refusal> {
         let unroutable = |_| {
             Refusal::ourselves(
                 "gateway.ask",
@@ -47,7 +63,6 @@ impl Gateway {
             )
         };
         let route = route::route("GET", target).map_err(unroutable)?;
-        let (origin, destination) = (exchange.remote.as_str(), exchange.local.as_str());
         let outgoing = rebuild::signed(
             "GET",
             &route.target(),

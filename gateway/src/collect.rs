@@ -31,9 +31,13 @@ use crate::traffic;
 use crate::window::{Speaker, Visit};
 use sluice_policy::ids;
 
+mod company;
+mod returned;
 mod said;
 mod targets;
 
+pub(crate) use company::THIRD_SERVER;
+pub use returned::Returned;
 pub(crate) use targets::facts as target_facts;
 
 /// One unit with all that is known of it.
@@ -100,6 +104,12 @@ pub struct PduCase {
     pub unasked: bool,
     /// What it says, and whose window that belongs to; `None` where it is not read together with others.
     pub said: Option<(Speaker, Part)>,
+    /// How it came back, where it is of our own zone and returns to it; nobody but the protocol judges it then.
+    pub returned: Option<Returned>,
+    /// The zone of its sender, where that is neither ours nor the peer's and a peer record names it.
+    pub third: Option<String>,
+    /// The server that it brings into its room, where it is not ours and the journal does not know it there.
+    pub newcomer: Option<String>,
 }
 
 /// What is known of an event that another one relates to.
@@ -172,6 +182,8 @@ pub struct Collected {
     pub seen: BTreeMap<String, Vec<Sighting>>,
     /// What the senders of the body said lately; `None` where nothing is read together.
     pub visit: Option<Visit>,
+    /// The zones of senders that are neither ours nor the peer's.
+    pub thirds: BTreeSet<String>,
 }
 
 impl Collected {
@@ -202,13 +214,16 @@ pub async fn collect(
         way,
         versions: announced_versions(gateway, active, exchange, way, &parsed)?,
         shown: None,
-        demanded: active.demands_labels(&exchange.link(way)),
+        demanded: !exchange.is_own_zone() && active.demands_labels(&exchange.link(way)),
         asked: BTreeMap::new(),
         answered: BTreeMap::new(),
         said: BTreeMap::new(),
         water: BTreeMap::new(),
         seen: BTreeMap::new(),
         patience: Patience::default(),
+        restoring: returned::Restoring::default(),
+        newcomers: BTreeSet::new(),
+        thirds: BTreeSet::new(),
         came_ms: crate::gateway::now_ms(),
     };
     collector.shown = collector.label_shown(&parsed.units).await?;
@@ -257,6 +272,7 @@ pub async fn collect(
         water: collector.water,
         seen: collector.seen,
         visit: Some(visit),
+        thirds: collector.thirds,
     })
 }
 
@@ -369,6 +385,12 @@ struct Collector<'a> {
     seen: BTreeMap<String, Vec<Sighting>>,
     /// How long this body may wait for joins of our homeserver, for all its events together.
     patience: Patience,
+    /// What may still be asked to restore events of our own zone.
+    restoring: returned::Restoring,
+    /// Rooms and servers that the body brings into them.
+    newcomers: BTreeSet<(String, String)>,
+    /// The zones of senders that are neither ours nor the peer's.
+    thirds: BTreeSet<String>,
     /// When the body came, in milliseconds since 1970.
     came_ms: i64,
 }
@@ -383,6 +405,7 @@ impl Collector<'_> {
             Ok(object) => object,
             Err(fault) => return Ok(Err(Condemned::new(fault.rule()))),
         };
+        self.refuse_company(&object, unit.kind).await?;
         match unit.kind {
             UnitKind::Pdu => self.pdu(object, unit.pattern).await,
             UnitKind::Edu => self.edu(object),
@@ -423,16 +446,16 @@ impl Collector<'_> {
                 .ensure_keys(self.active, self.exchange, server, key_id)
                 .await?;
         }
-        let integrity = match self.verify(&pdu, &servers) {
-            Ok(integrity) => integrity,
-            Err(fault) => return Ok(Err(Condemned::of(fault.rule(), &pdu))),
+        let verified = self.verify(&pdu, &servers);
+        let (pdu, integrity, returned) = match self.returned(pdu, verified, pattern).await? {
+            Ok(checked) => checked,
+            Err(condemned) => return Ok(Err(condemned)),
         };
         if let Err(fault) = pdu.check_residue() {
             return Ok(Err(Condemned::of(fault.rule(), &pdu)));
         }
-        Ok(Ok(Material::Pdu(Box::new(
-            self.surround(pdu, integrity).await?,
-        ))))
+        let case = self.surround(pdu, integrity).await?;
+        Ok(Ok(Material::Pdu(Box::new(PduCase { returned, ..case }))))
     }
 
     /// Condemned because a server that we do not know had to sign it.
@@ -445,7 +468,7 @@ impl Collector<'_> {
         });
         Condemned {
             stranger: pdu.brings_a_member() && unknown,
-            ..Condemned::of("protocol.third_server", pdu)
+            ..Condemned::of(THIRD_SERVER, pdu)
         }
     }
 
@@ -492,9 +515,9 @@ impl Collector<'_> {
             .refuse_event_of_hidden_room(active, exchange, self.way, pdu.room_id())?;
         let link = self.exchange.link(self.way);
         let journal = &self.gateway.journal;
-        let denial = journal
-            .denial(pdu.event_id(), &link)
-            .map_err(broken_journal)?;
+        let third = self.third(&pdu);
+        let newcomer = self.newcomer(&pdu)?;
+        let denial = self.denial(pdu.event_id(), third.as_deref())?;
         let closed = self.closed(pdu.room_id())?;
         let outbound = self.exchange.outbound(self.way);
         let room = if let Some(said) = self.said.get(pdu.room_id()) {
@@ -534,6 +557,9 @@ impl Collector<'_> {
             is_news,
             unasked,
             said: None,
+            returned: None,
+            third,
+            newcomer,
         };
         case.said = self.said_in(&case, &link);
         self.as_first_seen(&mut case)?;
@@ -553,7 +579,8 @@ impl Collector<'_> {
             (self.exchange.route.endpoint.op, self.way),
             (Op::State | Op::EventAuth | Op::SendJoin, Way::Answer)
         );
-        if bulk || case.integrity != Integrity::Whole || case.denial.is_some() {
+        let unjudged = self.exchange.is_own_zone() || case.returned.is_some();
+        if bulk || unjudged || case.integrity != Integrity::Whole || case.denial.is_some() {
             return None;
         }
         let pdu = &case.pdu;
@@ -725,7 +752,7 @@ impl Collector<'_> {
         }
         let author = self.exchange.author(self.way);
         let must_be_author = self.way == Way::Request && pattern != "/invite_room_state/*";
-        if must_be_author && pdu.sender_server() != author {
+        if must_be_author && pdu.sender_server() != author && !self.is_brought(pdu) {
             return Err("protocol.sender");
         }
         Ok(())

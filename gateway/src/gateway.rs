@@ -132,9 +132,7 @@ impl Gateway {
 
     /// Whether a server is ours or stands in a peer record.
     pub(crate) fn knows_server(&self, active: &Active, exchange: &Exchange, server: &str) -> bool {
-        active.is_local(server)
-            || exchange.peer.speaks_for(server)
-            || active.peers.by_server(server).is_some()
+        exchange.peer.speaks_for(server) || active.zone_of(server).is_some()
     }
 
     async fn serve(
@@ -277,13 +275,18 @@ impl Gateway {
         drop(bytes);
         let collected = crate::collect::collect(self, active, exchange, way, parsed).await?;
         let name = exchange.link(way);
+        let thirds = active.links_from(&collected.thirds);
         let scene = Scene {
             exchange,
             way,
+            active,
             bundle: active.bundle()?,
             link: active.link_context(exchange, way, &name)?,
             links: active.link_names(),
-            locals: active.locals(),
+            thirds: thirds
+                .iter()
+                .map(|(peer, name)| (peer.zone(), active.link_from(peer, name)))
+                .collect(),
             at: OffsetDateTime::now_utc(),
         };
         // Asking and waiting takes time, and a verdict of an expired policy would be remembered.
@@ -320,6 +323,13 @@ impl Gateway {
         let limit = exchange.route.endpoint.response.limit;
         let started = Instant::now();
         let answer = match exchange.face {
+            Face::Inside if exchange.is_own_zone() => {
+                let outgoing = rebuild::request(active, exchange, cleared, &active.keys.injected)?;
+                active
+                    .homeserver(&exchange.remote)?
+                    .send(&outgoing, limit)
+                    .await
+            }
             Face::Inside => {
                 let outgoing = rebuild::request(active, exchange, cleared, &active.keys.signing)?;
                 active

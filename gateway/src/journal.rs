@@ -311,6 +311,15 @@ impl Journal {
         view::closed_links(&reader).map_err(|error| self.failed(&error))
     }
 
+    /// Servers of other zones whose users came into a room, or were invited, at any time.
+    ///
+    /// # Errors
+    /// [`JournalError::Database`].
+    pub fn servers(&self, room_id: &str) -> Result<Vec<String>, JournalError> {
+        let (room_id, reader) = (Text::from(room_id), self.reader());
+        view::servers(&reader, &room_id).map_err(|error| self.failed(&error))
+    }
+
     /// What is remembered of an event's label on a link, whose own word comes before what counts on all; `None`: it is not
     /// known.
     ///

@@ -21,8 +21,11 @@ use sluice_policy::verdict::{Decision, Verdict};
 use time::OffsetDateTime;
 
 use crate::audit::entry::{AlarmEntry, ClosedEntry, EduEntry, Entry};
-use crate::collect::{Case, Collected, Condemned, EduCase, Material, PduCase};
+use crate::collect::{
+    Case, Collected, Condemned, EduCase, Material, PduCase, Returned, THIRD_SERVER,
+};
 use crate::exchange::{Exchange, Way};
+use crate::gateway::Active;
 use crate::refusal::{Blame, Refusal};
 use crate::route::{Op, UnitKind};
 use crate::window::{Speaker, Visit};
@@ -31,6 +34,7 @@ mod facts;
 mod found;
 mod heard;
 mod lines;
+mod thirds;
 
 pub(crate) use facts::event as event_facts;
 
@@ -47,8 +51,10 @@ pub struct Scene<'a> {
     pub link: LinkContext<'a>,
     /// Every link of this gateway: what is known of a room counts on all of them.
     pub links: Vec<String>,
-    /// The homeservers of our own zone.
-    pub locals: Vec<&'a str>,
+    /// The configuration and peers, for whose servers are whose.
+    pub active: &'a Active,
+    /// The link to us from the zone of each third server's user who sent something; `None` where that link is closed.
+    pub thirds: BTreeMap<&'a str, Option<LinkContext<'a>>>,
     /// The moment of the decision, for validity periods.
     pub at: OffsetDateTime,
 }
@@ -115,7 +121,8 @@ impl Judged {
 /// # Errors
 /// [`EngineError`] where the policy cannot run at all: a failure of the gateway, no verdict.
 pub fn judge(scene: &Scene<'_>, collected: Collected) -> Result<Judged, EngineError> {
-    let decisions = decide_all(scene, &collected)?;
+    let mut decisions = decide_all(scene, &collected)?;
+    thirds::decide(scene, &collected, &mut decisions)?;
     let mut bench = Bench {
         scene,
         entries: Vec::new(),
@@ -154,6 +161,9 @@ fn decide_all(
     scene: &Scene<'_>,
     collected: &Collected,
 ) -> Result<BTreeMap<usize, UnitDecision>, EngineError> {
+    if scene.exchange.is_own_zone() {
+        return Ok(within_the_zone(collected));
+    }
     let room_id = scene.exchange.route.room_id();
     let heard = heard::all(collected);
     let open: Vec<(usize, UnitFacts<'_>)> = collected
@@ -170,6 +180,20 @@ fn decide_all(
     Ok(places.into_iter().zip(decisions).collect())
 }
 
+/// Between two homeservers of our zone the protocol alone decides. Events are ruled on without any decision.
+fn within_the_zone(collected: &Collected) -> BTreeMap<usize, UnitDecision> {
+    let cases = collected.cases.iter().enumerate();
+    let others = cases.filter(|(_, case)| !matches!(case.material, Ok(Material::Pdu(_))));
+    let released = || UnitDecision::by_protocol(Decision::new(Verdict::Release, OWN_ZONE));
+    others.map(|(at, _)| (at, released())).collect()
+}
+
+/// The rule of what crosses between two homeservers of our own zone.
+const OWN_ZONE: &str = "protocol.own_zone";
+/// The rule of an event of our own zone that comes back as it was sent.
+const OWN_EVENT: &str = "protocol.own_event";
+/// The rule of an event of our own zone that came back without its content, and has it again.
+const RESTORED: &str = "protocol.own_event_restored";
 /// The rule of a unit that nothing decided: it does not cross.
 const UNDECIDED: &str = "protocol.undecided";
 /// Different labels that a room's high-water mark is made of; with more of them the room freezes.
@@ -181,6 +205,8 @@ const ROOM_UNKNOWN: &str = "label.room_unknown";
 const HIGH_WATER: &str = "label.high_water";
 /// The label rule of a unit whose label every clearance grants.
 const GRANTED: &str = "label.granted";
+/// The rule of a copy whose content its hash does not fit.
+const HASH: &str = "protocol.hash";
 /// The rule of a unit whose room is closed on the link.
 const ROOM_CLOSED: &str = "protocol.room_closed";
 /// The present state in the answer to a join; what stands in its auth chain alone may be long past.
@@ -224,18 +250,9 @@ impl Bench<'_> {
 
     /// A broken unit crosses nowhere; a copy that lies about an event's content raises an alarm and is not remembered.
     fn condemned(&mut self, mut outcome: Outcome, index: u32, condemned: Condemned) -> Outcome {
-        if matches!(
-            condemned.rule.as_str(),
-            "protocol.hash" | "protocol.signature"
-        ) {
-            self.entries.push(Entry::Alarm(AlarmEntry {
-                rule: condemned.rule.as_str().into(),
-                request: Some(self.scene.exchange.reference.as_str().into()),
-                link: Some(self.scene.link.name.into()),
-                event_id: condemned.event_id.as_deref().map(Into::into),
-                room_id: condemned.room_id.as_deref().map(Into::into),
-                ..AlarmEntry::default()
-            }));
+        if matches!(condemned.rule.as_str(), HASH | "protocol.signature") {
+            let room_id = condemned.room_id.as_deref();
+            self.alarm(&condemned.rule, condemned.event_id.as_deref(), room_id);
         }
         if condemned.stranger && outcome.pattern == JOINED_STATE {
             self.refuse(&condemned.rule);
@@ -256,22 +273,20 @@ impl Bench<'_> {
         case: &PduCase,
         decision: Option<&UnitDecision>,
     ) -> Outcome {
-        let ruling = self.below_the_mark(case, decision, self.ruling(case, decision));
+        let ruling =
+            self.below_the_mark(case, decision, self.ruling(outcome.pattern, case, decision));
+        let (event_id, room_id) = (Some(case.pdu.event_id()), Some(case.pdu.room_id()));
         let link = &self.scene.link;
+        if case.returned == Some(Returned::Tampered) {
+            self.alarm(HASH, event_id, room_id);
+        }
         self.entries
             .push(lines::event(self.scene, index, case, decision, &ruling));
         self.entries
             .extend(lines::learned(self.scene, case, decision, &ruling));
         if ruling.closes {
             self.closed.insert(case.pdu.room_id().to_owned());
-            self.entries.push(Entry::Alarm(AlarmEntry {
-                rule: "protocol.room_closed".into(),
-                request: Some(self.scene.exchange.reference.as_str().into()),
-                link: Some(link.name.into()),
-                room_id: Some(case.pdu.room_id().into()),
-                event_id: Some(case.pdu.event_id().into()),
-                ..AlarmEntry::default()
-            }));
+            self.alarm(ROOM_CLOSED, event_id, room_id);
             self.entries.push(Entry::Closed(ClosedEntry {
                 link: link.name.into(),
                 room_id: case.pdu.room_id().into(),
@@ -298,16 +313,22 @@ impl Bench<'_> {
     }
 
     /// The order of the questions about an event, from the strictest to the mildest.
-    fn ruling(&self, case: &PduCase, decision: Option<&UnitDecision>) -> Ruling {
+    fn ruling(&self, pattern: &str, case: &PduCase, decision: Option<&UnitDecision>) -> Ruling {
         let room_closed = case.closed.is_some() || self.closed.contains(case.pdu.room_id());
         if room_closed && !leaves_the_room(&case.pdu) {
             return Ruling::drop(ROOM_CLOSED);
         }
-        if gains_a_stranger(self.scene, &case.pdu) {
+        if thirds::gains_a_stranger(self.scene, pattern, &case.pdu) {
             return Ruling {
                 closes: true,
-                ..Ruling::drop("protocol.third_server")
+                ..Ruling::drop(THIRD_SERVER)
             };
+        }
+        match case.returned {
+            Some(_) if case.integrity == Integrity::Redacted => {}
+            Some(Returned::Whole) => return Ruling::release(OWN_EVENT),
+            Some(Returned::Redacted | Returned::Tampered) => return Ruling::release(RESTORED),
+            None => {}
         }
         if let Some(denial) = &case.denial {
             return Ruling {
@@ -317,6 +338,9 @@ impl Bench<'_> {
         }
         if case.integrity == Integrity::Redacted {
             return Ruling::release("protocol.already_redacted");
+        }
+        if self.scene.exchange.is_own_zone() {
+            return Ruling::release(OWN_ZONE);
         }
         let Some(decision) = decision else {
             return Ruling::drop(UNDECIDED);
@@ -349,6 +373,17 @@ impl Bench<'_> {
                 ..Ruling::redact(rule)
             },
         }
+    }
+
+    fn alarm(&mut self, rule: &str, event_id: Option<&str>, room_id: Option<&str>) {
+        self.entries.push(Entry::Alarm(AlarmEntry {
+            rule: rule.into(),
+            request: Some(self.scene.exchange.reference.as_str().into()),
+            link: Some(self.scene.link.name.into()),
+            event_id: event_id.map(Into::into),
+            room_id: room_id.map(Into::into),
+            ..AlarmEntry::default()
+        }));
     }
 
     /// MX-9: an invitation into a room that the other side may not know of would tell of it also in its redacted form.
@@ -561,14 +596,12 @@ impl Bench<'_> {
         let Some(CanonicalJsonValue::Array(servers)) = fields.get("servers_in_room") else {
             return;
         };
-        let known = |server: &str| {
-            self.scene.locals.contains(&server) || self.scene.exchange.peer.speaks_for(server)
-        };
+        let may_be_there = |server: &str| thirds::admits(self.scene, server);
         if !servers
             .iter()
-            .all(|server| server.as_str().is_some_and(known))
+            .all(|server| server.as_str().is_some_and(may_be_there))
         {
-            self.refuse("protocol.third_server");
+            self.refuse(THIRD_SERVER);
         }
     }
 
@@ -642,17 +675,6 @@ impl Ruling {
 /// Leaves, kicks and bans pass even where the room is closed: nobody may be locked in.
 fn leaves_the_room(pdu: &Pdu) -> bool {
     pdu.kind() == "m.room.member" && matches!(pdu.membership(), Some("leave" | "ban"))
-}
-
-/// A member of a server that neither zone of the link knows.
-fn gains_a_stranger(scene: &Scene<'_>, pdu: &Pdu) -> bool {
-    if !pdu.brings_a_member() {
-        return false;
-    }
-    let member = pdu.state_key().and_then(sluice_policy::ids::user_server);
-    let known =
-        |server: &str| scene.locals.contains(&server) || scene.exchange.peer.speaks_for(server);
-    member.is_none_or(|server| !known(server))
 }
 
 /// Creation, invitation and join of a room whose label is demanded and missing.

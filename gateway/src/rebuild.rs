@@ -176,18 +176,16 @@ fn field(
 ) -> Option<Value> {
     match kind {
         FieldKind::Origin => value.map(|_| Value::String(exchange.author(way).to_owned())),
-        FieldKind::ServerNames => value.map(|value| known_servers(active, exchange, value)),
+        FieldKind::ServerNames => value.map(|value| known_servers(active, exchange, way, value)),
         _ => value,
     }
 }
 
-fn known_servers(active: &Active, exchange: &Exchange, value: Value) -> Value {
+fn known_servers(active: &Active, exchange: &Exchange, way: Way, value: Value) -> Value {
     let Value::Array(mut names) = value else {
         return Value::Array(Vec::new());
     };
-    names.retain(|name| {
-        matches!(name, Value::String(name) if active.is_local(name) || exchange.peer.speaks_for(name))
-    });
+    names.retain(|name| matches!(name, Value::String(name) if active.admits(exchange, way, name)));
     Value::Array(names)
 }
 

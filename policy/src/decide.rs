@@ -510,6 +510,23 @@ fn denied_verdict(kind: Kind) -> Verdict {
     }
 }
 
+impl UnitDecision {
+    /// What the protocol alone decides, without label, detectors and policy.
+    #[must_use]
+    pub fn by_protocol(decision: Decision) -> Self {
+        without_label(decision)
+    }
+
+    /// The more restrictive of two decisions on one unit; the first where they are equally restrictive.
+    #[must_use]
+    pub fn stricter(self, other: Self) -> Self {
+        match other.decision.verdict > self.decision.verdict {
+            true => other,
+            false => self,
+        }
+    }
+}
+
 fn without_label(decision: Decision) -> UnitDecision {
     UnitDecision {
         decision,

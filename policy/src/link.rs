@@ -31,6 +31,9 @@ pub struct LinkPolicy {
     /// User ids and server names that may lower the label of a room (MX-7); empty for nobody.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub room_label_authorities: Vec<String>,
+    /// What becomes of rooms in which users of a server are that is of neither zone.
+    #[serde(default, skip_serializing_if = "ThirdServers::is_refuse")]
+    pub third_servers: ThirdServers,
     /// Freezes a room whose latest released events were labelled above what the link is cleared for (MX-12).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub high_water: Option<HighWater>,
@@ -65,6 +68,7 @@ impl LinkPolicy {
             default_label: None,
             typed_markings: Vec::new(),
             room_label_authorities: Vec::new(),
+            third_servers: ThirdServers::Refuse,
             high_water: None,
         }
     }
@@ -97,6 +101,25 @@ pub enum Encryption {
     Refuse,
     /// Encrypted events pass by the label that they carry in clear, uninspected (MX-8).
     LabelOnly,
+}
+
+/// What becomes of a room with users of a third server: one that is of neither of the link's two zones.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ThirdServers {
+    /// Nobody is brought into such a room over the link, and one that becomes such a room is closed.
+    #[default]
+    Refuse,
+    /// Servers of any peer record may be there. What their users send must pass under the link from their own zone too.
+    Listed,
+}
+
+impl ThirdServers {
+    /// Whether it is what a bundle means that says nothing.
+    #[must_use]
+    pub fn is_refuse(&self) -> bool {
+        *self == Self::Refuse
+    }
 }
 
 /// The two zones of a link's name, `None` where it is none.

@@ -10,6 +10,7 @@
 
 pub mod figures;
 pub mod stub;
+pub mod zones;
 
 pub mod danger;
 pub mod evidence;

@@ -300,6 +300,9 @@ pub struct RoomEntry {
     /// The room's label may have changed on the other side: what is known of it counts until it has been asked for anew.
     #[serde(default, skip_serializing_if = "is_false")]
     pub label_unknown: bool,
+    /// Servers of other zones whose users came into the room or were invited, as far as news. At most [`Entry::SERVERS`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub servers: Vec<Text>,
 }
 
 /// `kind: label`: an event's effective label, for the reactions, edits and redactions that will aim at it.
@@ -658,6 +661,8 @@ impl Entry {
     pub const FINDINGS: usize = 64;
     /// Most users in one line of [`RoomEntry`]; more of them count as none.
     pub const MAY_LOWER: usize = 256;
+    /// Most servers in one line of [`RoomEntry`].
+    pub const SERVERS: usize = 256;
     /// Most rules in one line of [`StrangersEntry`].
     pub const RULES: usize = 32;
 

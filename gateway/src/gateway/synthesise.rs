@@ -42,11 +42,15 @@ impl Gateway {
         Ok(Answer::new(StatusCode::OK, body))
     }
 
-    /// For our homeserver: the peer homeserver's real keys and our injected one, signed by the injected one alone.
+    /// For our homeserver: the other homeserver's real keys and our injected one, signed by the injected one alone.
     async fn keys_of_peer(&self, active: &Active, caller: &Caller) -> Result<Vec<u8>, Refusal> {
-        let known = self
-            .peer_keys(active, &caller.peer, &caller.local, &caller.remote, None)
-            .await?;
+        let known = match active.is_local(&caller.remote) {
+            true => self.own_keys(active, &caller.remote, None).await?,
+            false => {
+                self.peer_keys(active, &caller.peer, &caller.local, &caller.remote, None)
+                    .await?
+            }
+        };
         Ok(json::write(&known.document.publish(
             &caller.remote,
             &active.keys.injected,

@@ -220,7 +220,21 @@ fn room(transaction: &Transaction<'_>, room: &RoomEntry) -> rusqlite::Result<()>
         clearance,
         may_lower
     ])?;
+    let sql = "INSERT OR IGNORE INTO servers (room_id, server) VALUES (?1, ?2)";
+    for server in &room.servers {
+        transaction
+            .prepare_cached(sql)?
+            .execute(params![room.room_id.as_str(), server.as_str()])?;
+    }
     Ok(())
+}
+
+/// The servers that came into a room, or were invited.
+pub(super) fn servers(connection: &Connection, room_id: &str) -> rusqlite::Result<Vec<String>> {
+    let mut statement = connection
+        .prepare_cached("SELECT server FROM servers WHERE room_id = ?1 ORDER BY server")?;
+    let rows = statement.query_map([room_id], |row| row.get(0))?;
+    rows.collect()
 }
 
 fn remember(transaction: &Transaction<'_>, entry: &LabelEntry, time: i64) -> rusqlite::Result<()> {

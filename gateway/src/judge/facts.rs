@@ -36,6 +36,7 @@ pub(super) fn of<'a>(
     };
     match case.material.as_ref().ok()? {
         Material::Pdu(pdu) if pdu.denial.is_some() || pdu.integrity == Integrity::Redacted => None,
+        Material::Pdu(pdu) if pdu.returned.is_some() => None,
         Material::Pdu(pdu) => Some(UnitFacts {
             seen: collected.seen(pdu.pdu.room_id()),
             around: heard.map(Heard::around).unwrap_or_default(),

@@ -150,11 +150,21 @@ pub(super) fn learned(
     ruling: &Ruling,
 ) -> Vec<Entry> {
     let mut entries = Vec::new();
-    if case.integrity != Integrity::Whole || ruling.verdict == Verdict::Drop {
+    if ruling.verdict == Verdict::Drop {
         return entries;
     }
     let pdu = &case.pdu;
     let room_id = || Text::from(pdu.room_id());
+    entries.extend(case.newcomer.as_deref().map(|server| {
+        Entry::Room(RoomEntry {
+            room_id: room_id(),
+            servers: vec![server.into()],
+            ..RoomEntry::default()
+        })
+    }));
+    if case.integrity != Integrity::Whole {
+        return entries;
+    }
     if pdu.kind() == "m.room.create" {
         let (version, creator) = (
             Some(pdu.version().as_str().into()),
@@ -235,7 +245,8 @@ pub(super) fn weighed(decision: &UnitDecision) -> Option<&Label> {
 /// An event that was denied before was looked at then. It is not the room's newest word because it comes again.
 fn room_label(scene: &Scene<'_>, case: &PduCase, ruling: &Ruling) -> Option<Entry> {
     let op = scene.exchange.route.endpoint.op;
-    let ours = scene.exchange.outbound(scene.way);
+    // Between two homeservers of our zone neither is the only one that knows.
+    let ours = scene.exchange.outbound(scene.way) && !scene.exchange.is_own_zone();
     let current = matches!(op, Op::Send | Op::SendJoin) && !(ours && ruling.sticky);
     let entry = RoomEntry {
         room_id: case.pdu.room_id().into(),

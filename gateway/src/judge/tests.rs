@@ -60,6 +60,9 @@ fn event(kind: &str, state_key: Option<&str>, content: serde_json::Value) -> Mat
         is_news: true,
         unasked: false,
         said: None,
+        returned: None,
+        third: None,
+        newcomer: None,
     }))
 }
 
@@ -116,6 +119,7 @@ fn decided(bundle: &Bundle, case: &Case) -> UnitDecision {
         water: BTreeMap::new(),
         seen: BTreeMap::new(),
         visit: None,
+        thirds: BTreeSet::new(),
     };
     let unit = facts::of(Some(ROOM), case, &collected, None).unwrap();
     let at = OffsetDateTime::now_utc();

@@ -11,7 +11,7 @@ use crate::check::open_bundle;
 use crate::config::{Config, HsAddress, Material, Mistake, Mistakes, Secret};
 use crate::gateway::{Active, LinkKeys};
 use crate::links::Links;
-use crate::peers::{Own, Peer, Peers};
+use crate::peers::{Own, Peer, Peers, Record};
 use crate::relay::{self, Deadlines, Homeserver, HomeserverAddress, PeerTarget};
 
 /// Everything that the files say, checked.
@@ -32,6 +32,7 @@ pub(super) fn load(
 ) -> Result<Loaded, Mistakes> {
     let own = Own::of(&config, &material);
     let peers = Peers::load(&config.state.peers, &own)?;
+    let own_zone = own_zone(&config, &material)?;
     let tls_mistake = |error: &dyn std::fmt::Display| {
         Mistakes(vec![config.origin.mistake(
             "border.certificate",
@@ -63,6 +64,7 @@ pub(super) fn load(
         clearance: material.clearance.clone(),
         config,
         peers,
+        own: own_zone,
         bundle,
         keys,
     };
@@ -73,6 +75,19 @@ pub(super) fn load(
         active,
         material,
         border_tls,
+    })
+}
+
+/// Our own zone as the far end of a link, for traffic between two of its homeservers.
+fn own_zone(config: &Config, material: &Material) -> Result<Arc<Peer>, Mistakes> {
+    let own = Record::own(config, material).into_peer();
+    own.map(Arc::new).map_err(|fault| {
+        let message = format!("our own record {fault}");
+        Mistakes(vec![config.origin.mistake(
+            "zone",
+            message,
+            "run `sluice check`",
+        )])
     })
 }
 

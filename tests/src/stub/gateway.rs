@@ -46,18 +46,25 @@ impl Gateway {
     /// Where a command fails.
     #[must_use]
     pub fn init(dir: &Path, zone: &str, homeserver: &str, socket: &Path) -> Self {
-        let (dir_text, homeserver) = (
-            dir.display().to_string(),
-            format!("{homeserver}=unix:{}", socket.display()),
-        );
+        Self::init_for(dir, zone, &[(homeserver, socket)])
+    }
+
+    /// As [`Gateway::init`], for several homeservers.
+    ///
+    /// # Panics
+    /// Where a command fails.
+    #[must_use]
+    pub fn init_for(dir: &Path, zone: &str, homeservers: &[(&str, &Path)]) -> Self {
+        let dir_text = dir.display().to_string();
         let free = format!("{}:0", own_address());
+        let homeservers: Vec<String> = homeservers
+            .iter()
+            .map(|(name, socket)| format!("{name}=unix:{}", socket.display()))
+            .collect();
+        let named = homeservers
+            .iter()
+            .flat_map(|homeserver| ["--homeserver", homeserver.as_str()]);
         let args = [
-            "init",
-            &dir_text,
-            "--zone",
-            zone,
-            "--homeserver",
-            &homeserver,
             "--way",
             "hook",
             "--listen-border",
@@ -68,6 +75,11 @@ impl Gateway {
             &free,
             "--json",
         ];
+        let args: Vec<&str> = ["init", &dir_text, "--zone", zone]
+            .into_iter()
+            .chain(named)
+            .chain(args)
+            .collect();
         command(&args, "");
         let gateway = Self {
             dir: dir.to_owned(),
