@@ -45,6 +45,8 @@ impl Drop for Entered {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests state what must hold")]
+
     use super::*;
 
     #[test]

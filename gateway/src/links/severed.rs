@@ -114,6 +114,8 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Severed<T> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests state what must hold")]
+
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     use super::super::Links;

@@ -43,7 +43,7 @@ pub struct Place {
 
 impl Shed {
     /// So many eighths may be full before a kind is shed: a hanging peer leaves half of its lane to transactions.
-    const fn from_eighths(self) -> u64 {
+    const fn threshold(self) -> u64 {
         match self {
             Self::History => 4,
             Self::State => 6,
@@ -68,7 +68,7 @@ impl Load {
 
 impl Fullness {
     pub(super) const fn is_over(self, shed: Shed) -> bool {
-        self.peer >= shed.from_eighths() || self.all >= shed.from_eighths()
+        self.peer >= shed.threshold() || self.all >= shed.threshold()
     }
 }
 
@@ -99,10 +99,10 @@ impl Budget {
     ) -> Result<Place, Room> {
         let mut taken = budget.lock().unwrap_or_else(PoisonError::into_inner);
         let full = taken.fullness(limits, lane, bytes);
-        if full.peer >= shed.from_eighths() {
+        if full.peer >= shed.threshold() {
             return Err(Room::Peer);
         }
-        if full.all >= shed.from_eighths() {
+        if full.all >= shed.threshold() {
             return Err(Room::All);
         }
         taken.all.requests += 1;
@@ -137,6 +137,8 @@ impl Drop for Place {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests state what must hold")]
+
     use super::super::DEFAULT_LIMITS;
     use super::*;
 
