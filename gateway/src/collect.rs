@@ -387,7 +387,7 @@ struct Collector<'a> {
     patience: Patience,
     /// What may still be asked to restore events of our own zone.
     restoring: returned::Restoring,
-    /// Rooms and servers that the body brings into them.
+    /// Rooms, and servers that the body brings into them, as far as looked at.
     newcomers: BTreeSet<(String, String)>,
     /// The zones of senders that are neither ours nor the peer's.
     thirds: BTreeSet<String>,

@@ -59,9 +59,9 @@ impl Collector<'_> {
         }
         let (active, exchange) = (self.active, self.exchange);
         let (server, author) = (pdu.sender_server(), exchange.author(self.way));
-        // The peer's own users need no other homeserver than one of the peer's.
+        // Of its own users a homeserver is told by nobody; of those of another homeserver of its zone it is.
         if exchange.peer.speaks_for(server) && !exchange.is_own_zone() {
-            return exchange.peer.speaks_for(author);
+            return exchange.peer.speaks_for(author) || server != exchange.destination();
         }
         active.admits(exchange, self.way, server)
     }
@@ -78,10 +78,14 @@ impl Collector<'_> {
         if self.active.is_local(server) || self.active.peers.by_server(server).is_none() {
             return Ok(None);
         }
+        let here = (pdu.room_id().to_owned(), server.to_owned());
+        // The journal is asked once a body, however many members come.
+        if !self.newcomers.insert(here) {
+            return Ok(None);
+        }
         let known = self.gateway.journal.servers(pdu.room_id());
         let known = known.map_err(broken_journal)?;
-        let here = (pdu.room_id().to_owned(), server.to_owned());
-        let is_new = !known.iter().any(|known| known == server) && self.newcomers.insert(here);
+        let is_new = !known.iter().any(|known| known == server);
         Ok(is_new.then(|| server.to_owned()))
     }
 

@@ -13,6 +13,8 @@
 //!
 //! No link judges such an event, because its content never left the zone. Nothing of it is kept here.
 
+use std::time::Instant;
+
 use ruma_common::CanonicalJsonObject as Object;
 use sluice_policy::json::Fault;
 use sluice_policy::pdu::{Integrity, Pdu};
@@ -21,7 +23,7 @@ use super::{Collector, Condemned};
 use crate::exchange::Way;
 use crate::parse::Parsed;
 use crate::refusal::Refusal;
-use crate::route::encode;
+use crate::route::{Op, encode};
 
 /// Questions that are asked for one body; an answer with more events to restore loses those beyond.
 const ASKS_A_BODY: usize = 512;
@@ -73,7 +75,7 @@ impl Collector<'_> {
             (true, Ok(Integrity::Redacted)) => Returned::Redacted,
             (true, Err(_)) => Returned::Tampered,
         };
-        Ok(match self.of_its_homeserver(&pdu).await? {
+        Ok(match self.restored(&pdu).await? {
             Some((event, integrity)) => Ok((event, integrity, Some(came_as))),
             None if came_as == Returned::Tampered => Err(Condemned::of(Fault::Hash.rule(), &pdu)),
             None => Err(Condemned::of(LOST, &pdu)),
@@ -92,7 +94,24 @@ impl Collector<'_> {
             && self.exchange.author(self.way) != sender
     }
 
-    /// The event as its sender's homeserver gives it, checked. It is asked in the name of each homeserver of the exchange
+    /// The event as its sender's homeserver gives it. One that is just joining the room answers when it has written the
+    /// join down; what our homeservers pull is not waited for.
+    async fn restored(&mut self, pdu: &Pdu) -> Result<Option<(Pdu, Integrity)>, Refusal> {
+        loop {
+            let joining = self.exchange.route.endpoint.op == Op::Send
+                && self.gateway.joins.is_under_way(
+                    pdu.sender_server(),
+                    pdu.room_id(),
+                    Instant::now(),
+                );
+            let found = self.of_its_homeserver(pdu).await?;
+            if found.is_some() || !joining || !self.patience.pause().await {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// The event as its sender's homeserver gives it now, checked. It is asked in the name of each homeserver of the exchange
     /// that is not itself: of those that are in the room, one may not see what was said before it came.
     async fn of_its_homeserver(&mut self, pdu: &Pdu) -> Result<Option<(Pdu, Integrity)>, Refusal> {
         let sender = pdu.sender_server();

@@ -288,8 +288,18 @@ fn two_homeservers_of_a_zone_have_everything_of_each_other_also_by_way_of_a_peer
         assert_eq!(arrived(&bob, &room, &secret_id), json!({}));
         assert_eq!(arrived(&bob, &room, &topic_id), json!({}));
         // anna comes in by way of bob's homeserver, which has no more than that.
+        let name = format!("{CANARY} GEHEIM {version}");
+        anna.set_displayname(&name).unwrap();
         bob.invite(&room, anna.user_id()).unwrap();
         anna.join(&room, &["low.test"]).unwrap();
+        // Her homeserver told of her join by bob's, which got it without the name; alice's has it whole all the same.
+        until("alice's homeserver knows anna", ARRIVES_WITHIN, || {
+            let member = alice.state(&room, "m.room.member", anna.user_id());
+            Ok(member.ok().filter(|member| member["displayname"] == *name))
+        })
+        .unwrap();
+        let seen = bob.state(&room, "m.room.member", anna.user_id()).unwrap();
+        assert_eq!(seen.get("displayname"), None, "{seen}");
         assert_eq!(
             anna.state(&room, "m.room.topic", "").unwrap(),
             topic,
