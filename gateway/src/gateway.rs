@@ -141,12 +141,12 @@ impl Gateway {
         match route.endpoint.action {
             Action::Forbid => Err(Refusal::forbidden(
                 "protocol.route.refused",
-                "this operation is not relayed",
+                route.endpoint.why,
             )),
-            Action::Hide => Err(Refusal::new(
+            Action::Hide | Action::File => Err(Refusal::new(
                 "protocol.route.refused",
                 Blame::NotFound,
-                "this operation is not relayed",
+                route.endpoint.why,
             )),
             Action::Synthesise => {
                 trace.answered_here = true;
@@ -186,7 +186,10 @@ impl Gateway {
         self.verify(active, head, &caller, &bytes).await?;
         // Behind everything that could tell a hidden room from none.
         let sight = self.sight(active, &exchange)?;
-        self.refuse_hidden_room(&exchange, sight)?;
+        if !admit::opened(active, &exchange)? {
+            return self.nothing_listed(&exchange).await;
+        }
+        self.refuse_hidden_room(active, &exchange, sight)?;
         self.refuse_closed_room(&exchange)?;
         let measures = Measures {
             bytes: bytes.len(),
@@ -245,6 +248,9 @@ impl Gateway {
             parse::parse(shape(exchange, way), &bytes).map_err(|fault| malformed(way, &fault))?;
         // The tree is all that counts from here on, and a large body need not be held twice.
         drop(bytes);
+        if way == Way::Answer {
+            self.refuse_denied_name(exchange, &parsed.fields)?;
+        }
         let collected = crate::collect::collect(self, active, exchange, way, parsed).await?;
         let name = exchange.link(way);
         let scene = Scene {
@@ -253,6 +259,7 @@ impl Gateway {
             bundle: active.bundle()?,
             link: active.link_context(exchange, way, &name)?,
             links: active.links(),
+            refuses_encryption: active.refuses_encryption(exchange)?,
             locals: active.locals(),
             at: OffsetDateTime::now_utc(),
         };

@@ -21,7 +21,7 @@ use sluice_policy::verdict::{Decision, Verdict};
 use time::OffsetDateTime;
 
 use crate::audit::entry::{AlarmEntry, ClosedEntry, EduEntry, Entry};
-use crate::collect::{Case, Collected, Condemned, EduCase, Material, PduCase};
+use crate::collect::{Case, Collected, Condemned, EduCase, ListedRoom, Material, PduCase};
 use crate::exchange::{Exchange, Way};
 use crate::refusal::{Blame, Refusal};
 use crate::route::{Op, UnitKind};
@@ -47,6 +47,8 @@ pub struct Scene<'a> {
     pub link: LinkContext<'a>,
     /// Every link of this gateway: what is known of a room counts on all of them.
     pub links: Vec<String>,
+    /// Whether encrypted rooms are not entered across the border.
+    pub refuses_encryption: bool,
     /// The homeservers of our own zone.
     pub locals: Vec<&'a str>,
     /// The moment of the decision, for validity periods.
@@ -130,6 +132,7 @@ pub fn judge(scene: &Scene<'_>, collected: Collected) -> Result<Judged, EngineEr
         .enumerate()
         .map(|(at, case)| bench.outcome(case, decisions.get(&at)))
         .collect();
+    bench.refuse_an_encrypted_room(collected.encrypted);
     bench.refuse_what_lost_its_only_unit(&outcomes);
     bench.refuse_without_its_event(&outcomes);
     bench.refuse_a_room_with_strangers(&collected.fields);
@@ -219,6 +222,10 @@ impl Bench<'_> {
             Ok(Material::Pdu(case)) => self.pdu(blank, index, &case, decision),
             Ok(Material::Edu(edu)) => self.edu(blank, index, edu, decision),
             Ok(Material::Plain(tree)) => self.plain(blank, index, tree, decision),
+            Ok(Material::Listed(listed)) => {
+                let ListedRoom { tree, .. } = *listed;
+                self.plain(blank, index, tree, decision)
+            }
         }
     }
 
@@ -351,13 +358,15 @@ impl Bench<'_> {
         }
     }
 
-    /// MX-9: an invitation into a room that the other side may not know of would tell of it also in its redacted form.
+    /// MX-9: an invitation into a room that the other side may not know of, or a knock at it, would tell of it also in its
+    /// redacted form.
     fn invites_above_the_clearance(&self, decision: &UnitDecision) -> bool {
         let granted = decision
             .label_rule
             .as_deref()
             .is_none_or(|rule| rule == GRANTED);
-        self.scene.exchange.route.endpoint.op == Op::Invite && !granted
+        let op = self.scene.exchange.route.endpoint.op;
+        matches!(op, Op::Invite | Op::SendKnock) && !granted
     }
 
     /// MX-12: a room freezes where what crossed of it lately is, together, more than the link is cleared for.
@@ -530,10 +539,22 @@ impl Bench<'_> {
         });
         if let (Some(outcome), None) = (lost, &self.refusal) {
             let rule = outcome.rule.clone();
+            let shows_rooms = matches!(outcome.kind, UnitKind::Alias | UnitKind::Summary);
             match (rule.as_str(), self.scene.way) {
                 (ROOM_CLOSED, Way::Answer) => self.hide(&rule),
+                _ if shows_rooms => self.hide(&rule),
                 _ => self.refuse(&rule),
             }
+        }
+    }
+
+    /// An encrypted room is not entered where its ciphertext would not cross. One that people are in already lives on.
+    fn refuse_an_encrypted_room(&mut self, encrypted: bool) {
+        if encrypted && self.scene.refuses_encryption {
+            let detail =
+                "the room is encrypted and the link refuses that (encryption = \"refuse\")";
+            let refusal = Refusal::new("protocol.encrypted_room", Blame::EncryptedRoom, detail);
+            self.refusal.get_or_insert(refusal);
         }
     }
 

@@ -26,6 +26,7 @@ pub mod journal;
 pub mod judge;
 pub mod keystore;
 pub mod label_cli;
+mod listing;
 pub mod opa;
 pub mod operations;
 pub mod parse;

@@ -29,6 +29,8 @@ pub enum Blame {
     Unauthenticated,
     /// The caller is known and may not do this: 403.
     Forbidden,
+    /// The room is encrypted, and the link refuses that: 403, with that reason.
+    EncryptedRoom,
     /// What was asked for does not exist for this caller: 404.
     NotFound,
     /// The endpoint does not exist: 404 M_UNRECOGNIZED.
@@ -103,6 +105,11 @@ impl Blame {
                 "M_FORBIDDEN",
                 "Refused by the policy of the border gateway",
             ),
+            Self::EncryptedRoom => (
+                StatusCode::FORBIDDEN,
+                "M_FORBIDDEN",
+                "Encrypted rooms are not allowed across this border: nobody can be invited to or join this one over it",
+            ),
             Self::NotFound => (StatusCode::NOT_FOUND, "M_NOT_FOUND", "Not found"),
             Self::UnknownEndpoint => (
                 StatusCode::NOT_FOUND,
@@ -164,6 +171,7 @@ mod tests {
     fn a_policy_refusal_never_answers_with_a_status_that_silences_the_destination() {
         for blame in [
             Blame::Forbidden,
+            Blame::EncryptedRoom,
             Blame::NotFound,
             Blame::UnknownEndpoint,
             Blame::Malformed,

@@ -298,6 +298,9 @@ pub struct RoomEntry {
     /// The room's label may have changed on the other side: what is known of it counts until it has been asked for anew.
     #[serde(default, skip_serializing_if = "is_false")]
     pub label_unknown: bool,
+    /// The room is encrypted: that cannot be taken back.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub encrypted: bool,
 }
 
 /// `kind: label`: an event's effective label, for the reactions, edits and redactions that will aim at it.

@@ -10,7 +10,7 @@ use super::{BUSY, JournalError, database};
 const VERSION: i64 = STEPS.len() as i64;
 
 /// Step `n` makes schema `n + 1`. Times are milliseconds since 1970; labels are JSON, `null` for "none".
-pub(super) const STEPS: [&str; 3] = [
+pub(super) const STEPS: [&str; 4] = [
     "
     CREATE TABLE denials (event_id TEXT NOT NULL, link TEXT NOT NULL, verdict TEXT NOT NULL, rule TEXT NOT NULL,
         time INTEGER NOT NULL, PRIMARY KEY (event_id, link)) WITHOUT ROWID;
@@ -45,6 +45,10 @@ pub(super) const STEPS: [&str; 3] = [
         strength TEXT NOT NULL, time INTEGER NOT NULL, PRIMARY KEY (link, room_id, detector, value, strength)) WITHOUT ROWID;
     CREATE INDEX sightings_time ON sightings (time);
     CREATE INDEX sightings_room ON sightings (link, room_id, time);
+",
+    // Rooms that were encrypted before are learned with the next state that crosses.
+    "
+    ALTER TABLE rooms ADD COLUMN encrypted INTEGER NOT NULL DEFAULT 0;
 ",
 ];
 
