@@ -22,9 +22,9 @@ use time::OffsetDateTime;
 
 use crate::audit::entry::{AlarmEntry, ClosedEntry, EduEntry, Entry};
 use crate::collect::{Case, Collected, Condemned, EduCase, ListedRoom, Material, PduCase};
-use crate::exchange::{Exchange, Way};
+use crate::exchange::{Exchange, Face, Way};
 use crate::refusal::{Blame, Refusal};
-use crate::route::{Op, UnitKind};
+use crate::route::{Denied, Op, UnitKind};
 use crate::window::{Speaker, Visit};
 
 mod facts;
@@ -612,12 +612,16 @@ impl Bench<'_> {
 
     /// What a closed room holds is not there.
     fn hide(&mut self, rule: &str) {
-        let detail = "the room is closed on this link";
+        let detail = "the room is closed on this link, or may not be known there";
         self.refusal
             .get_or_insert(Refusal::new(rule, Blame::NotFound, detail));
     }
 
     fn refuse(&mut self, rule: &str) {
+        let exchange = self.scene.exchange;
+        if (exchange.route.endpoint.denied, exchange.face) == (Denied::Hidden, Face::Border) {
+            return self.hide(rule);
+        }
         let detail = format!(
             "{} denied by {rule}",
             self.scene.exchange.route.endpoint.op.as_str()

@@ -256,7 +256,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
         who: Homeserver,
         action: Action::Relay,
         opens: None,
-        denied: Denied::NotFound,
+        denied: Denied::Forbidden,
         why: "a denied event comes in its redacted form; one of a hidden or closed room is not there",
         request: NOTHING,
         response: PDUS,

@@ -8,6 +8,7 @@
 
 mod bypass;
 mod canary;
+mod canary_matrix;
 mod canary_real;
 mod chaos;
 mod client_nio;
@@ -39,3 +40,5 @@ mod outage;
 mod processes;
 mod room_versions;
 mod scenes;
+mod surface;
+mod surface_real;
