@@ -32,11 +32,13 @@ use crate::window::{Speaker, Visit};
 use sluice_policy::ids;
 
 mod company;
+mod listed;
 mod returned;
 mod said;
 mod targets;
 
 pub(crate) use company::THIRD_SERVER;
+pub use listed::ListedRoom;
 pub use returned::Returned;
 pub(crate) use targets::facts as target_facts;
 
@@ -66,6 +68,8 @@ pub enum Material {
     Edu(EduCase),
     /// Anything without hashes and signatures of its own.
     Plain(CanonicalJsonObject),
+    /// A room that is shown to those who were not invited.
+    Listed(Box<ListedRoom>),
 }
 
 /// An ephemeral event with those of its rooms that are closed on this link.
@@ -176,6 +180,8 @@ pub struct Collected {
     pub announced: Option<(String, RoomVersion)>,
     /// What the room in the path says, where that is known.
     pub room: Option<RoomLabel>,
+    /// Whether somebody would enter a room that is encrypted.
+    pub encrypted: bool,
     /// The labels of what crossed lately, by room, where the link keeps a high-water mark.
     pub water: BTreeMap<String, Vec<Label>>,
     /// What detectors found within the hour, by room.
@@ -227,6 +233,8 @@ pub async fn collect(
         came_ms: crate::gateway::now_ms(),
     };
     collector.shown = collector.label_shown(&parsed.units).await?;
+    let shows_it = parsed.units.iter().any(listed::turns_encryption_on);
+    let encrypted = collector.enters_an_encrypted_room(shows_it)?;
     let announced = announced_field(exchange, &parsed).filter(|(room, version)| {
         if !may_announce(active, exchange, way, room, *version) {
             return false;
@@ -269,6 +277,7 @@ pub async fn collect(
         cases,
         announced,
         room,
+        encrypted,
         water: collector.water,
         seen: collector.seen,
         visit: Some(visit),
@@ -311,6 +320,14 @@ fn announced_versions(
         if known.is_some() || may_announce(active, exchange, way, &room, version) {
             versions.entry(room).or_insert(known.unwrap_or(version));
         }
+    }
+    // The state that answers a knock says nothing of it; the template before it did.
+    if let Some(room) = exchange.route.room_id()
+        && !versions.contains_key(room)
+    {
+        let known = gateway.journal.room(room).map_err(broken_journal)?;
+        let known = known.and_then(|room| RoomVersion::parse(&room.version?));
+        versions.extend(known.map(|version| (room.to_owned(), version)));
     }
     Ok(versions)
 }
@@ -411,10 +428,15 @@ impl Collector<'_> {
             UnitKind::Edu => self.edu(object),
             UnitKind::StrippedState => Ok(self.stripped(object)),
             UnitKind::Template => Ok(self.template(object)),
-            _ => Ok(
-                crate::plain::check(self.exchange, self.way, unit.kind, object)
-                    .map(Material::Plain),
-            ),
+            UnitKind::Directory | UnitKind::Summary | UnitKind::Alias => {
+                self.listed(unit.kind, unit.pattern, object)
+            }
+            _ => {
+                let fields = self.active.profile_fields(&self.exchange.link(self.way))?;
+                let rebuilt =
+                    crate::plain::check(self.exchange, self.way, unit.kind, object, fields);
+                Ok(rebuilt.map(Material::Plain))
+            }
         }
     }
 
@@ -741,7 +763,7 @@ impl Collector<'_> {
         }
         let names_this_event = matches!(
             route.endpoint.op,
-            Op::Event | Op::SendJoin | Op::SendLeave | Op::Invite
+            Op::Event | Op::SendJoin | Op::SendKnock | Op::SendLeave | Op::Invite
         ) && matches!(pattern, "" | "/event" | "/pdus/*");
         if names_this_event && route.params.get("event") != Some(pdu.event_id()) {
             return Err("protocol.event_id");
@@ -764,7 +786,16 @@ impl Collector<'_> {
             Err(fault) => return Ok(Err(Condemned::new(fault.rule()))),
         };
         let author = self.exchange.author(self.way);
-        if edu.user_servers().iter().any(|server| *server != author) {
+        let reader = match self.way {
+            Way::Request => self.exchange.destination(),
+            Way::Answer => self.exchange.origin(),
+        };
+        if edu.user_servers().iter().any(|server| *server != author)
+            || edu
+                .recipient_servers()
+                .iter()
+                .any(|server| *server != reader)
+        {
             return Ok(Err(Condemned::new("protocol.edu.user")));
         }
         if let Some(rule) = self.crowded_out(&edu) {
@@ -817,10 +848,10 @@ impl Collector<'_> {
     /// The template is for the room and the user that were asked for, in a version that the gateway judges.
     fn template(&self, object: CanonicalJsonObject) -> Result<Material, Condemned> {
         let route = &self.exchange.route;
-        let membership = if route.endpoint.op == Op::MakeJoin {
-            "join"
-        } else {
-            "leave"
+        let membership = match route.endpoint.op {
+            Op::MakeJoin => "join",
+            Op::MakeKnock => "knock",
+            _ => "leave",
         };
         let room = route.room_id().unwrap_or_default();
         let version = self

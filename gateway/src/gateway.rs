@@ -167,12 +167,12 @@ impl Gateway {
         match route.endpoint.action {
             Action::Forbid => Err(Refusal::forbidden(
                 "protocol.route.refused",
-                "this operation is not relayed",
+                route.endpoint.why,
             )),
-            Action::Hide => Err(Refusal::new(
+            Action::Hide | Action::File => Err(Refusal::new(
                 "protocol.route.refused",
                 Blame::NotFound,
-                "this operation is not relayed",
+                route.endpoint.why,
             )),
             Action::Synthesise => {
                 trace.answered_here = true;
@@ -219,7 +219,10 @@ impl Gateway {
         self.verify(active, head, &caller, &bytes).await?;
         // Behind everything that could tell a hidden room from none.
         let sight = self.sight(active, &exchange)?;
-        self.refuse_hidden_room(&exchange, sight)?;
+        if !admit::opened(active, &exchange)? {
+            return self.nothing_listed(&exchange).await;
+        }
+        self.refuse_hidden_room(active, &exchange, sight)?;
         self.refuse_closed_room(&exchange)?;
         let measures = Measures {
             bytes: bytes.len(),
@@ -273,6 +276,9 @@ impl Gateway {
             parse::parse(shape(exchange, way), &bytes).map_err(|fault| malformed(way, &fault))?;
         // The tree is all that counts from here on, and a large body need not be held twice.
         drop(bytes);
+        if way == Way::Answer {
+            self.refuse_denied_name(exchange, &parsed.fields)?;
+        }
         let collected = crate::collect::collect(self, active, exchange, way, parsed).await?;
         let name = exchange.link(way);
         let thirds = active.links_from(&collected.thirds);
@@ -287,6 +293,7 @@ impl Gateway {
                 .iter()
                 .map(|(peer, name)| (peer.zone(), active.link_from(peer, name)))
                 .collect(),
+            refuses_encryption: active.refuses_encryption(exchange)?,
             at: OffsetDateTime::now_utc(),
         };
         // Asking and waiting takes time, and a verdict of an expired policy would be remembered.

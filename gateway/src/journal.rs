@@ -84,6 +84,8 @@ pub struct Room {
     pub clearance: Option<Value>,
     /// User ids of those who may label lower than what they answer; known where `label` is.
     pub may_lower: Vec<String>,
+    /// Whether it is known to be encrypted.
+    pub encrypted: bool,
 }
 
 /// A room that is closed for a link.
@@ -268,7 +270,7 @@ impl Journal {
     /// # Errors
     /// [`JournalError::Database`].
     pub fn room(&self, room_id: &str) -> Result<Option<Room>, JournalError> {
-        let sql = "SELECT version, creator, label, clearance, may_lower, stale FROM rooms WHERE room_id = ?1";
+        let sql = "SELECT version, creator, label, clearance, may_lower, stale, encrypted FROM rooms WHERE room_id = ?1";
         self.one(sql, &[room_id], |row| {
             let label: Option<String> = row.get(2)?;
             let clearance: Option<String> = row.get(3)?;
@@ -280,6 +282,7 @@ impl Journal {
                 clearance: clearance.as_deref().and_then(view::label),
                 may_lower: may_lower.as_deref().map(view::users).unwrap_or_default(),
                 stale: row.get(5)?,
+                encrypted: row.get(6)?,
             })
         })
     }

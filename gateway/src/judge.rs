@@ -22,12 +22,12 @@ use time::OffsetDateTime;
 
 use crate::audit::entry::{AlarmEntry, ClosedEntry, EduEntry, Entry};
 use crate::collect::{
-    Case, Collected, Condemned, EduCase, Material, PduCase, Returned, THIRD_SERVER,
+    Case, Collected, Condemned, EduCase, ListedRoom, Material, PduCase, Returned, THIRD_SERVER,
 };
-use crate::exchange::{Exchange, Way};
+use crate::exchange::{Exchange, Face, Way};
 use crate::gateway::Active;
 use crate::refusal::{Blame, Refusal};
-use crate::route::{Op, UnitKind};
+use crate::route::{Denied, Op, UnitKind};
 use crate::window::{Speaker, Visit};
 
 mod facts;
@@ -55,6 +55,8 @@ pub struct Scene<'a> {
     pub active: &'a Active,
     /// The link to us from the zone of each third server's user who sent something; `None` where that link is closed.
     pub thirds: BTreeMap<&'a str, Option<LinkContext<'a>>>,
+    /// Whether encrypted rooms are not entered across the border.
+    pub refuses_encryption: bool,
     /// The moment of the decision, for validity periods.
     pub at: OffsetDateTime,
 }
@@ -137,6 +139,7 @@ pub fn judge(scene: &Scene<'_>, collected: Collected) -> Result<Judged, EngineEr
         .enumerate()
         .map(|(at, case)| bench.outcome(case, decisions.get(&at)))
         .collect();
+    bench.refuse_an_encrypted_room(collected.encrypted);
     bench.refuse_what_lost_its_only_unit(&outcomes);
     bench.refuse_without_its_event(&outcomes);
     bench.refuse_a_room_with_strangers(&collected.fields);
@@ -245,6 +248,10 @@ impl Bench<'_> {
             Ok(Material::Pdu(case)) => self.pdu(blank, index, &case, decision),
             Ok(Material::Edu(edu)) => self.edu(blank, index, edu, decision),
             Ok(Material::Plain(tree)) => self.plain(blank, index, tree, decision),
+            Ok(Material::Listed(listed)) => {
+                let ListedRoom { tree, .. } = *listed;
+                self.plain(blank, index, tree, decision)
+            }
         }
     }
 
@@ -386,13 +393,15 @@ impl Bench<'_> {
         }));
     }
 
-    /// MX-9: an invitation into a room that the other side may not know of would tell of it also in its redacted form.
+    /// MX-9: an invitation into a room that the other side may not know of, or a knock at it, would tell of it also in its
+    /// redacted form.
     fn invites_above_the_clearance(&self, decision: &UnitDecision) -> bool {
         let granted = decision
             .label_rule
             .as_deref()
             .is_none_or(|rule| rule == GRANTED);
-        self.scene.exchange.route.endpoint.op == Op::Invite && !granted
+        let op = self.scene.exchange.route.endpoint.op;
+        matches!(op, Op::Invite | Op::SendKnock) && !granted
     }
 
     /// MX-12: a room freezes where what crossed of it lately is, together, more than the link is cleared for.
@@ -565,10 +574,22 @@ impl Bench<'_> {
         });
         if let (Some(outcome), None) = (lost, &self.refusal) {
             let rule = outcome.rule.clone();
+            let shows_rooms = matches!(outcome.kind, UnitKind::Alias | UnitKind::Summary);
             match (rule.as_str(), self.scene.way) {
                 (ROOM_CLOSED, Way::Answer) => self.hide(&rule),
+                _ if shows_rooms => self.hide(&rule),
                 _ => self.refuse(&rule),
             }
+        }
+    }
+
+    /// An encrypted room is not entered where its ciphertext would not cross. One that people are in already lives on.
+    fn refuse_an_encrypted_room(&mut self, encrypted: bool) {
+        if encrypted && self.scene.refuses_encryption {
+            let detail =
+                "the room is encrypted and the link refuses that (encryption = \"refuse\")";
+            let refusal = Refusal::new("protocol.encrypted_room", Blame::EncryptedRoom, detail);
+            self.refusal.get_or_insert(refusal);
         }
     }
 
@@ -624,12 +645,16 @@ impl Bench<'_> {
 
     /// What a closed room holds is not there.
     fn hide(&mut self, rule: &str) {
-        let detail = "the room is closed on this link";
+        let detail = "the room is closed on this link, or may not be known there";
         self.refusal
             .get_or_insert(Refusal::new(rule, Blame::NotFound, detail));
     }
 
     fn refuse(&mut self, rule: &str) {
+        let exchange = self.scene.exchange;
+        if (exchange.route.endpoint.denied, exchange.face) == (Denied::Hidden, Face::Border) {
+            return self.hide(rule);
+        }
         let detail = format!(
             "{} denied by {rule}",
             self.scene.exchange.route.endpoint.op.as_str()

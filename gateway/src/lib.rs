@@ -27,6 +27,7 @@ pub mod judge;
 pub mod keystore;
 pub mod label_cli;
 pub mod links;
+mod listing;
 pub mod opa;
 pub mod operations;
 pub mod operator_cli;

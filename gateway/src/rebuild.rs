@@ -176,6 +176,7 @@ fn field(
 ) -> Option<Value> {
     match kind {
         FieldKind::Origin => value.map(|_| Value::String(exchange.author(way).to_owned())),
+        FieldKind::Emptied => Some(Value::Array(Vec::new())),
         FieldKind::ServerNames => value.map(|value| known_servers(active, exchange, way, value)),
         _ => value,
     }

@@ -29,6 +29,8 @@ pub enum Blame {
     Unauthenticated,
     /// The caller is known and may not do this: 403.
     Forbidden,
+    /// The room is encrypted, and the link refuses that: 403, with that reason.
+    EncryptedRoom,
     /// What was asked for does not exist for this caller: 404.
     NotFound,
     /// The endpoint does not exist: 404 M_UNRECOGNIZED.
@@ -107,6 +109,11 @@ impl Blame {
                 "M_FORBIDDEN",
                 "Refused by the policy of the border gateway",
             ),
+            Self::EncryptedRoom => (
+                StatusCode::FORBIDDEN,
+                "M_FORBIDDEN",
+                "Encrypted rooms are not allowed across this border: nobody can be invited to or join this one over it",
+            ),
             Self::NotFound => (StatusCode::NOT_FOUND, "M_NOT_FOUND", "Not found"),
             Self::UnknownEndpoint => (
                 StatusCode::NOT_FOUND,
@@ -183,9 +190,10 @@ mod tests {
         }
     }
 
-    const ALL: [Blame; 11] = [
+    const ALL: [Blame; 12] = [
         Blame::Unauthenticated,
         Blame::Forbidden,
+        Blame::EncryptedRoom,
         Blame::NotFound,
         Blame::UnknownEndpoint,
         Blame::UnknownMethod,
@@ -201,6 +209,7 @@ mod tests {
     const fn is_policy(blame: Blame) -> bool {
         match blame {
             Blame::Forbidden
+            | Blame::EncryptedRoom
             | Blame::NotFound
             | Blame::UnknownEndpoint
             | Blame::UnknownMethod

@@ -333,6 +333,8 @@ impl<'a> Scene<'a> {
                 to: self.link.to,
                 direction: self.link.direction,
                 edus: &self.policy.edus,
+                opens: &self.policy.opens,
+                profile_fields: &self.policy.profile_fields,
                 require_label: self.policy.require_label,
                 clearances: self
                     .clearances

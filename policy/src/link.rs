@@ -16,6 +16,12 @@ pub struct LinkPolicy {
     /// Types of EDU that may cross; all others are dropped.
     #[serde(default)]
     pub edus: Vec<String>,
+    /// What the zone that the link leaves shows to those who were not invited: its answers to the other one cross here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub opens: Vec<Opening>,
+    /// Profile fields that may cross; all others are left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub profile_fields: Vec<String>,
     /// What becomes of ciphertext.
     #[serde(default)]
     pub encryption: Encryption,
@@ -63,6 +69,8 @@ impl LinkPolicy {
         Self {
             require_label,
             edus: Vec::new(),
+            opens: Vec::new(),
+            profile_fields: Vec::new(),
             encryption: Encryption::Refuse,
             clearance: None,
             default_label: None,
@@ -80,6 +88,33 @@ impl LinkPolicy {
     }
 }
 
+/// What a link may open beside the rooms that people are invited to.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Opening {
+    /// The list of public rooms, and the search in it.
+    PublicRooms,
+    /// Which room an alias names: joining by alias.
+    Aliases,
+    /// What a room or space and its children are called.
+    Hierarchy,
+    /// Knocking at a room.
+    Knock,
+}
+
+impl Opening {
+    /// The word in bundles, facts and records.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::PublicRooms => "public_rooms",
+            Self::Aliases => "aliases",
+            Self::Hierarchy => "hierarchy",
+            Self::Knock => "knock",
+        }
+    }
+}
+
 /// What a link demands of labels.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -92,14 +127,15 @@ pub enum RequireLabel {
     Room,
 }
 
-/// What a link does with ciphertext.
+/// What a link does with ciphertext. A third answer has its place here: to pass what a guard that is a visible member of
+/// the room has decrypted and inspected.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Encryption {
-    /// Encrypted events are redacted.
+    /// Encrypted events are redacted, and no encrypted room is joined or invited to.
     #[default]
     Refuse,
-    /// Encrypted events pass by the label that they carry in clear, uninspected (MX-8).
+    /// Encrypted events pass by the label that they carry in clear and that of their room, uninspected (MX-8).
     LabelOnly,
 }
 

@@ -333,6 +333,7 @@ pub fn policy() -> BundleParts {
     let edus = ["m.typing", "m.receipt", "m.device_list_update"];
     let link = LinkPolicy {
         edus: edus.map(str::to_owned).to_vec(),
+        profile_fields: ["displayname", "avatar_url"].map(str::to_owned).to_vec(),
         ..LinkPolicy::new(RequireLabel::None)
     };
     parts.links = [(DEFAULT_LINK.to_owned(), link)].into();

@@ -303,6 +303,9 @@ pub struct RoomEntry {
     /// Servers of other zones whose users came into the room or were invited, as far as news. At most [`Entry::SERVERS`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub servers: Vec<Text>,
+    /// The room is encrypted: that cannot be taken back.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub encrypted: bool,
 }
 
 /// `kind: label`: an event's effective label, for the reactions, edits and redactions that will aim at it.

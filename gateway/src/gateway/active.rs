@@ -9,7 +9,7 @@ use sluice_policy::decide::{self, ClearanceOf, LinkClearance, LinkContext};
 use sluice_policy::facts::Direction;
 use sluice_policy::keys::SigningKey;
 use sluice_policy::label::{Clearance, Label};
-use sluice_policy::link::{LinkPolicy, ThirdServers};
+use sluice_policy::link::{Encryption, LinkPolicy, ThirdServers};
 use time::OffsetDateTime;
 
 use crate::config::Config;
@@ -226,6 +226,28 @@ impl Active {
         self.bundle
             .as_ref()
             .is_ok_and(|bundle| bundle.link(link).is_some_and(LinkPolicy::demands_labels))
+    }
+
+    /// The profile fields that cross a link.
+    ///
+    /// # Errors
+    /// [`Refusal`] where there is no bundle.
+    pub fn profile_fields(&self, link: &str) -> Result<&[String], Refusal> {
+        let policy = self.bundle()?.link(link);
+        Ok(policy.map_or(&[], |policy| policy.profile_fields.as_slice()))
+    }
+
+    /// Whether a link refuses ciphertext in either direction, so that its rooms cannot be encrypted.
+    ///
+    /// # Errors
+    /// [`Refusal`] where there is no bundle.
+    pub fn refuses_encryption(&self, exchange: &Exchange) -> Result<bool, Refusal> {
+        let bundle = self.bundle()?;
+        let refuses = |way| {
+            let policy = bundle.link(&exchange.link(way));
+            policy.is_none_or(|policy| policy.encryption == Encryption::Refuse)
+        };
+        Ok(refuses(Way::Request) || refuses(Way::Answer))
     }
 
     /// The client of one of our homeservers.

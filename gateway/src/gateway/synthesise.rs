@@ -6,10 +6,10 @@ use sluice_policy::json;
 use super::{Answer, Gateway, now_ms};
 use crate::accept::Head;
 use crate::audit::entry::{Entry, RequestEntry};
-use crate::exchange::Face;
+use crate::exchange::{Exchange, Face};
 use crate::gateway::Active;
 use crate::identify::Caller;
-use crate::record::audit_face;
+use crate::record::{audit_face, heading};
 use crate::refusal::{Blame, Refusal};
 use crate::route::{Op, Route};
 
@@ -70,6 +70,19 @@ impl Gateway {
         Ok(json::write(&signed))
     }
 
+    /// The list of public rooms of a link that does not open it.
+    pub(super) async fn nothing_listed(&self, exchange: &Exchange) -> Result<Answer, Refusal> {
+        let line = RequestEntry {
+            own: true,
+            ..heading(exchange)
+        };
+        self.own_answer_line(line).await?;
+        Ok(Answer::new(
+            StatusCode::OK,
+            br#"{"chunk":[]}"#.to_vec(),
+        ))
+    }
+
     async fn synthesised_line(
         &self,
         caller: &Caller,
@@ -92,6 +105,10 @@ impl Gateway {
             own: true,
             ..RequestEntry::default()
         };
+        self.own_answer_line(line).await
+    }
+
+    async fn own_answer_line(&self, line: RequestEntry) -> Result<(), Refusal> {
         let failed = |error| {
             Refusal::ourselves(
                 "gateway.audit",

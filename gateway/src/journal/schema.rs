@@ -10,7 +10,7 @@ use super::{BUSY, JournalError, database};
 const VERSION: i64 = STEPS.len() as i64;
 
 /// Step `n` makes schema `n + 1`. Times are milliseconds since 1970; labels are JSON, `null` for "none".
-pub(super) const STEPS: [&str; 5] = [
+pub(super) const STEPS: [&str; 6] = [
     "
     CREATE TABLE denials (event_id TEXT NOT NULL, link TEXT NOT NULL, verdict TEXT NOT NULL, rule TEXT NOT NULL,
         time INTEGER NOT NULL, PRIMARY KEY (event_id, link)) WITHOUT ROWID;
@@ -57,6 +57,10 @@ pub(super) const STEPS: [&str; 5] = [
     // Servers of other zones that came into a room, or were invited. Whether they are there still, nobody says here.
     "
     CREATE TABLE servers (room_id TEXT NOT NULL, server TEXT NOT NULL, PRIMARY KEY (room_id, server)) WITHOUT ROWID;
+",
+    // Rooms that were encrypted before are learned with the next state that crosses.
+    "
+    ALTER TABLE rooms ADD COLUMN encrypted INTEGER NOT NULL DEFAULT 0;
 ",
 ];
 

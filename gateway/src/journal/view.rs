@@ -196,10 +196,10 @@ fn denial(transaction: &Transaction<'_>, event: &EventEntry, time: i64) -> rusql
 
 /// What is absent changes nothing. A room's version and creator never change, so the first word holds.
 fn room(transaction: &Transaction<'_>, room: &RoomEntry) -> rusqlite::Result<()> {
-    let sql = "INSERT INTO rooms (room_id, version, creator, label, clearance, may_lower)
-        VALUES (?1, ?2, ?3, ?4, ?6, ?7)
+    let sql = "INSERT INTO rooms (room_id, version, creator, label, clearance, may_lower, encrypted)
+        VALUES (?1, ?2, ?3, ?4, ?6, ?7, ?8)
         ON CONFLICT (room_id) DO UPDATE SET version = coalesce(version, excluded.version),
-            creator = coalesce(creator, excluded.creator),
+            creator = coalesce(creator, excluded.creator), encrypted = encrypted OR excluded.encrypted,
             clearance = CASE WHEN excluded.label IS NULL THEN clearance ELSE excluded.clearance END,
             may_lower = CASE WHEN excluded.label IS NULL THEN may_lower ELSE excluded.may_lower END,
             stale = CASE WHEN ?5 THEN 1 WHEN excluded.label IS NULL THEN stale ELSE 0 END,
@@ -218,7 +218,8 @@ fn room(transaction: &Transaction<'_>, room: &RoomEntry) -> rusqlite::Result<()>
         label,
         room.label_unknown,
         clearance,
-        may_lower
+        may_lower,
+        room.encrypted
     ])?;
     let sql = "INSERT OR IGNORE INTO servers (room_id, server) VALUES (?1, ?2)";
     for server in &room.servers {

@@ -48,6 +48,11 @@ pub(super) fn of<'a>(
             room: edu.room.as_ref(),
             ..blank(edu.edu.content())
         }),
+        Material::Listed(listed) => Some(UnitFacts {
+            room_id: Some(&listed.room_id),
+            room: Some(&listed.room),
+            ..blank(&listed.tree)
+        }),
         Material::Plain(tree) => Some(UnitFacts {
             room: room
                 .filter(|_| matches!(case.kind, UnitKind::StrippedState | UnitKind::Template)),
@@ -120,5 +125,9 @@ const fn kind(kind: UnitKind) -> Kind {
         UnitKind::Keys => Kind::Keys,
         UnitKind::Claim => Kind::Claim,
         UnitKind::Ids => Kind::Ids,
+        UnitKind::Directory => Kind::Directory,
+        UnitKind::Search => Kind::Search,
+        UnitKind::Alias => Kind::Alias,
+        UnitKind::Summary => Kind::Summary,
     }
 }

@@ -177,6 +177,16 @@ pub(super) fn learned(
             ..RoomEntry::default()
         }));
     }
+    // A peer's word alone would keep others out of a room of ours; our homeserver's is asked for with the next state.
+    let is_shown =
+        scene.exchange.outbound(scene.way) || scene.exchange.route.endpoint.op != Op::Send;
+    if pdu.kind() == "m.room.encryption" && pdu.state_key() == Some("") && is_shown {
+        entries.push(Entry::Room(RoomEntry {
+            room_id: room_id(),
+            encrypted: true,
+            ..RoomEntry::default()
+        }));
+    }
     if case.pdu.is_label_state() && !is_refused_lowering(case, decision, ruling) {
         entries.extend(room_label(scene, case, ruling));
     }

@@ -35,19 +35,38 @@ fn a_document_cannot_pass_as_keys() {
 }
 
 #[test]
-fn a_profile_keeps_name_and_avatar_and_nothing_else() {
-    let kept = profile(object(
-        json!({"displayname": "Bob", "avatar_url": null, "m.tz": "Europe/Berlin"}),
-    ))
-    .unwrap();
+fn a_profile_keeps_the_fields_that_the_link_lists() {
+    let names =
+        |names: &[&str]| -> Vec<String> { names.iter().map(|name| (*name).to_owned()).collect() };
+    let bob = json!({"displayname": "Bob", "avatar_url": null, "m.tz": "Europe/Berlin", "org.example.rank": {"short": "Hptm"}});
+    let kept = profile(object(bob.clone()), &names(&["displayname", "avatar_url"]));
     assert_eq!(
         kept,
-        object(json!({"displayname": "Bob", "avatar_url": null}))
+        Some(object(json!({"displayname": "Bob", "avatar_url": null})))
     );
-    assert_eq!(
-        profile(object(json!({"displayname": {"text": "Bob"}}))),
-        None
+    let kept = profile(
+        object(bob.clone()),
+        &names(&["m.tz", "org.example.rank", "displayname", "avatar_url"]),
     );
+    assert_eq!(kept, Some(object(bob.clone())));
+    assert_eq!(profile(object(bob), &[]), Some(Object::new()));
+}
+
+#[test]
+fn a_profile_of_another_shape_or_size_is_none() {
+    let names = ["displayname", "m.tz", "org.example.note"].map(str::to_owned);
+    for (name, value) in [
+        ("displayname", json!({"text": "Bob"})),
+        ("m.tz", json!(["Europe/Berlin"])),
+        ("m.tz", json!("x".repeat(MAX_TIME_ZONE + 1))),
+        ("org.example.note", json!("x".repeat(MAX_PROFILE))),
+    ] {
+        assert_eq!(
+            profile(object(json!({ name: value })), &names),
+            None,
+            "{name}"
+        );
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@
 
 mod bypass;
 mod canary;
+mod canary_matrix;
 mod canary_real;
 mod chaos;
 mod client_nio;
@@ -48,5 +49,7 @@ mod processes;
 mod refusals;
 mod room_versions;
 mod scenes;
-mod walk;
+mod surface;
+mod surface_real;
 mod thirds;
+mod walk;
