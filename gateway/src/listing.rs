@@ -24,8 +24,11 @@ const MAX_ORDER: usize = 50;
 /// Most children of one room, servers of one alias, rooms whose members may join.
 const MAX_NAMES: usize = 1000;
 
-/// Keys of a room in a list or a hierarchy, and what fits there.
-const ROOM: [(&str, fn(&Value) -> bool); 12] = [
+/// A key, and whether a value fits there.
+type Key = (&'static str, fn(&Value) -> bool);
+
+/// Keys of a room in a list or a hierarchy.
+const ROOM: [Key; 12] = [
     ("avatar_url", is_line),
     ("canonical_alias", is_alias),
     ("encryption", is_word),

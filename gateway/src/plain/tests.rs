@@ -135,3 +135,33 @@ fn a_key_request_names_users_and_devices_only() {
     );
     assert_eq!(ids_asked_for(object(json!({})), "low.test"), None);
 }
+
+/// What signatures cover is not touched, whatever order it came in; what they do not cover stays behind.
+#[test]
+fn key_material_is_canonically_what_its_server_gave_less_what_no_signature_covers() {
+    let device = json!({
+        "user_id": BOB, "device_id": "D", "algorithms": ["m.olm.v1.curve25519-aes-sha2", "m.megolm.v1.aes-sha2"],
+        "keys": {"curve25519:D": KEY, "ed25519:D": KEY}, "signatures": {BOB: {"ed25519:D": SIGNATURE, "ed25519:S": SIGNATURE}},
+    });
+    let master = json!({
+        "user_id": BOB, "usage": ["master"], "keys": {format!("ed25519:{KEY}"): KEY},
+        "signatures": {BOB: {"ed25519:D": SIGNATURE}},
+    });
+    let mut told = device.clone();
+    told["unsigned"] = json!({"device_display_name": "Bob's telephone", "note": "x"});
+    let answer = |device: &serde_json::Value| {
+        json!({
+            "device_keys": {BOB: {"D": device}}, "master_keys": {BOB: master}, "self_signing_keys": {BOB: master},
+        })
+    };
+    assert_eq!(
+        keys(object(answer(&told)), "low.test"),
+        Some(object(answer(&device)))
+    );
+    let claimed = json!({"one_time_keys": {BOB: {"D": {"signed_curve25519:AAAAHg": {
+        "key": KEY, "fallback": true, "signatures": {BOB: {"ed25519:D": SIGNATURE}},
+    }}}}});
+    let mut told = claimed.clone();
+    told["failures"] = json!({"third.test": {"error": "x"}});
+    assert_eq!(claim(object(told), "low.test"), Some(object(claimed)));
+}

@@ -167,3 +167,20 @@ fn a_list_of_rooms_is_asked_for_whole() {
         format!("/_matrix/federation/v1/publicRooms?limit={MAX_LISTED_ROOMS}")
     );
 }
+
+#[test]
+fn machines_get_the_same_table() {
+    let table = print::json();
+    let lines = table["endpoints"].as_array().unwrap();
+    assert_eq!(lines.len(), ENDPOINTS.len());
+    let invite = lines.iter().find(|line| line["op"] == "invite").unwrap();
+    assert_eq!(
+        invite["request"]["units"]["/invite_room_state/*"],
+        "stripped_state"
+    );
+    let knock = lines
+        .iter()
+        .find(|line| line["op"] == "make_knock")
+        .unwrap();
+    assert_eq!(knock["opens"], "knock");
+}

@@ -102,6 +102,8 @@ struct Tally {
     cells: usize,
     canaries: usize,
     crossed: usize,
+    /// Cells in which a text that is released did not cross: there the matrix would show nothing.
+    mute: Vec<String>,
     /// Why a half has no cell, and how many halves have none for it.
     not_applicable: BTreeMap<&'static str, usize>,
 }
@@ -344,32 +346,31 @@ fn cell(
         endpoint.op.as_str()
     );
     assert!(!trials.is_empty(), "{story}: nothing was planted");
+    let may_cross =
+        |plant: &Plant| fate == Fate::Release && plant.may_cross() && !is_settled(endpoint, half);
     let (mut may, mut crossed) = (0, 0);
     for trial in trials {
         let play = base.with(&scene, endpoint.op, half, trial.body);
         let arrived = seen(&scene.exchange(half, &play));
         tally.canaries += trial.plants.len();
-        may += trial
-            .plants
-            .iter()
-            .filter(|plant| plant.may_cross())
-            .count();
+        may += trial.plants.iter().filter(|plant| may_cross(plant)).count();
         for number in arrived {
             let plant = trial.plants.iter().find(|plant| plant.number == number);
-            let allowed = plant.is_some_and(|plant| fate == Fate::Release && plant.may_cross());
+            let allowed = plant.is_some_and(may_cross);
             assert!(allowed, "{story}: canary {number} sang: {plant:?}");
             crossed += 1;
         }
     }
-    if fate == Fate::Release && may > 0 {
-        let rules: std::collections::BTreeSet<String> = world.rules_since(0).into_iter().collect();
-        assert!(
-            crossed > 0,
-            "{story}: the control: none of {may} texts crossed: {rules:?}"
-        );
+    if may > 0 && crossed == 0 {
+        tally.mute.push(story);
     }
     tally.crossed += crossed;
     tally.cells += 1;
+}
+
+/// The answer to an invitation is the event that was sent, signed once more: with another text it is another event.
+fn is_settled(endpoint: &Endpoint, half: Half) -> bool {
+    (endpoint.op, half) == (sluice::route::Op::Invite, Half::Answer)
 }
 
 /// A refused operation, with a canary in its path, query and body: nobody sees it.
@@ -427,6 +428,12 @@ fn all_cells(fate: Fate) {
         halves,
         2 * ENDPOINTS.len(),
         "every half of every line is a cell or has its reason"
+    );
+    assert!(
+        tally.mute.is_empty(),
+        "the control: {:?}\n{}",
+        tally.mute,
+        world.gateway.log()
     );
     assert_eq!(tally.crossed == 0, fate != Fate::Release, "{tally:?}");
     for (place, text) in [
