@@ -5,7 +5,8 @@
 //! sluice reload ─ ask() ──▶ state/admin.sock ──▶ peer credentials ──▶ AdminHandler::handle ──▶ answer line
 //! ```
 //!
-//! Only the gateway's own user and root are answered, whatever the file's mode says.
+//! Only the gateway's own user and root are answered, whatever the file's mode says; about what is held also the reviewers
+//! that the configuration names.
 
 use std::fs;
 use std::future::Future;
@@ -19,6 +20,8 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
+
+use crate::hold::HoldAsk;
 
 mod client;
 
@@ -41,6 +44,18 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub enum AdminRequest {
     /// Read configuration, peers and bundle again; all or nothing.
     Reload {},
+    /// Look at what waits for a person, and decide on it.
+    Hold {
+        /// What to do.
+        ask: HoldAsk,
+    },
+}
+
+/// Who asks, by the kernel's word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asker {
+    /// Number of the user.
+    pub uid: u32,
 }
 
 /// What the gateway answers.
@@ -58,7 +73,17 @@ pub struct AdminAnswer {
 /// Who does what was asked.
 pub trait AdminHandler: Send + Sync + 'static {
     /// Does it and says how it went.
-    fn handle(&self, request: AdminRequest) -> impl Future<Output = AdminAnswer> + Send;
+    fn handle(
+        &self,
+        request: AdminRequest,
+        asker: Asker,
+    ) -> impl Future<Output = AdminAnswer> + Send;
+
+    /// Whether this user may ask about what is held, although it is neither the gateway's nor root. Nobody is, unless told.
+    fn is_reviewer(&self, asker: Asker) -> bool {
+        let _nobody = asker;
+        false
+    }
 }
 
 /// A bound admin socket; its file is removed when this is dropped.
@@ -101,6 +126,14 @@ impl AdminSocket {
             listener,
             owner,
         })
+    }
+
+    /// Lets every user of the machine connect; who is answered is decided by the kernel's word for who asks.
+    ///
+    /// # Errors
+    /// Where the mode cannot be changed.
+    pub fn open_to_reviewers(&self) -> io::Result<()> {
+        fs::set_permissions(&self.path, fs::Permissions::from_mode(0o666))
     }
 
     /// Serves until `stop` is done.
@@ -153,26 +186,44 @@ fn remove_stale(path: &Path) -> io::Result<()> {
 }
 
 async fn client<H: AdminHandler>(stream: UnixStream, owner: u32, handler: &H) -> io::Result<()> {
-    let asker = stream.peer_cred()?.uid();
+    let asker = Asker {
+        uid: stream.peer_cred()?.uid(),
+    };
     let mut stream = BufReader::new(stream);
-    let answer = if is_allowed(asker, owner) {
+    let operator = is_allowed(asker.uid, owner);
+    let answer = if operator || handler.is_reviewer(asker) {
         let line = tokio::time::timeout(LINE_TIMEOUT, read_line(&mut stream)).await??;
-        answer(&line, handler).await
+        answer(&line, handler, asker, operator).await
     } else {
-        tracing::warn!(uid = asker, "an admin client of another user was refused");
-        AdminAnswer::refused("only the gateway's user and root may ask", Vec::new())
+        tracing::warn!(
+            uid = asker.uid,
+            "an admin client of another user was refused"
+        );
+        not_allowed()
     };
     let mut line = serde_json::to_vec(&answer)?;
     line.push(b'\n');
     stream.get_mut().write_all(&line).await
 }
 
-async fn answer<H: AdminHandler>(line: &[u8], handler: &H) -> AdminAnswer {
+fn not_allowed() -> AdminAnswer {
+    AdminAnswer::refused("only the gateway's user and root may ask", Vec::new())
+}
+
+async fn answer<H: AdminHandler>(
+    line: &[u8],
+    handler: &H,
+    asker: Asker,
+    operator: bool,
+) -> AdminAnswer {
     let Ok(request) = serde_json::from_slice(line) else {
         let message = "this is no command of this version; use the `sluice` of the running gateway";
         return AdminAnswer::refused(message, Vec::new());
     };
-    match tokio::time::timeout(ANSWER_TIMEOUT, handler.handle(request)).await {
+    if !operator && !matches!(request, AdminRequest::Hold { .. }) {
+        return not_allowed();
+    }
+    match tokio::time::timeout(ANSWER_TIMEOUT, handler.handle(request, asker)).await {
         Ok(answer) => answer,
         Err(_) => {
             AdminAnswer::refused("it took too long and was given up; see the log", Vec::new())

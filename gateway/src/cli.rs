@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::admin::{AdminRequest, ask};
 use crate::audit::AuditPublicKey;
 use crate::config::{Config, Mistakes, material};
-use crate::{audit_cli, check, dlp_cli, doctor, init, label_cli, peers, policy_cli};
+use crate::{audit_cli, check, dlp_cli, doctor, hold, init, label_cli, peers, policy_cli};
 
 /// What the exit code of a command says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +62,9 @@ enum Command {
     /// Rooms and their labels.
     #[command(subcommand)]
     Room(label_cli::RoomCommand),
+    /// What waits for a person: look at it, release or reject it.
+    #[command(subcommand)]
+    Hold(hold::cli::HoldCommand),
     /// Look into the audit log.
     #[command(subcommand)]
     Audit(audit_cli::AuditCommand),
@@ -113,6 +116,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Room(command) => {
             with_streams(|streams| label_cli::run_room(&command, streams)).into()
         }
+        Command::Hold(command) => hold::cli::command(&command).into(),
         Command::Audit(command) => audit(&command),
     }
 }

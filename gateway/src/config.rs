@@ -48,6 +48,8 @@ pub struct Config {
     pub state: State,
     /// Health and metrics, if wanted.
     pub operations: Option<Operations>,
+    /// What waits for people.
+    pub hold: Hold,
     /// The program's own log.
     pub log: Log,
     /// Switches for tests that weaken the gateway.
@@ -159,7 +161,54 @@ pub struct State {
     pub windows: PathBuf,
     /// The keys of that, which are erased with it.
     pub window_keys: PathBuf,
+    /// Folder of what waits for a reviewer, encrypted, and of its keys.
+    pub held: PathBuf,
 }
+
+/// How long what is held waits, and who may decide on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hold {
+    /// Days after which content that nobody decided on is destroyed.
+    pub days: u64,
+    /// Days in which what was released can be sent again.
+    pub ticket_days: u64,
+    /// Whether two different users must release.
+    pub two_persons: bool,
+    /// Users of the machine, by name or number, who may use `sluice hold` beside the gateway's own user and root.
+    pub reviewers: Vec<String>,
+}
+
+impl Hold {
+    /// When what comes now expires, milliseconds since 1970.
+    #[must_use]
+    pub fn until(&self, now_ms: i64) -> i64 {
+        later(now_ms, self.days)
+    }
+
+    /// When a ticket that is issued now expires, milliseconds since 1970.
+    #[must_use]
+    pub fn ticket_until(&self, now_ms: i64) -> i64 {
+        later(now_ms, self.ticket_days)
+    }
+}
+
+impl Default for Hold {
+    fn default() -> Self {
+        Self {
+            days: 7,
+            ticket_days: 7,
+            two_persons: false,
+            reviewers: Vec::new(),
+        }
+    }
+}
+
+fn later(now_ms: i64, days: u64) -> i64 {
+    let ms = i64::try_from(days.saturating_mul(DAY_MS)).unwrap_or(i64::MAX);
+    now_ms.saturating_add(ms)
+}
+
+const DAY_MS: u64 = 86_400_000;
 
 /// The operations listener.
 #[derive(Debug, Clone)]

@@ -23,6 +23,7 @@ use crate::accept::{Head, Service, Source};
 use crate::audit::entry::{Entry, RefusedEntry};
 use crate::audit::{Audit, Strangers};
 use crate::exchange::{Exchange, Face, Way};
+use crate::hold::Holds;
 use crate::http::{self, BodyError, Pace};
 use crate::identify::{self, Caller};
 use crate::joins::Joins;
@@ -33,7 +34,7 @@ use crate::operations::Metrics;
 use crate::operations::metrics::{self, Stage};
 use crate::parse;
 use crate::rebuild;
-use crate::record::{self, Cleared, Measures};
+use crate::record::{self, Cleared, Durable, Measures};
 use crate::refusal::{self, Blame, Refusal};
 use crate::route::{self, Action, Op, Route, RouteFault, Shape};
 use crate::window::Windows;
@@ -58,6 +59,10 @@ pub struct Gateway {
     pub journal: Arc<Journal>,
     /// What each sender said lately.
     pub windows: Windows,
+    /// What waits for a reviewer.
+    pub holds: Arc<Holds>,
+    /// One decision on what is held at a time.
+    pub(crate) desk: tokio::sync::Mutex<()>,
     /// The homeservers' keys.
     pub keys: KeyStore,
     /// The joins of our homeservers that are under way.
@@ -78,7 +83,7 @@ impl Gateway {
     pub fn new(
         active: Active,
         audit: Audit,
-        (journal, windows): (Arc<Journal>, Windows),
+        (journal, windows, holds): (Arc<Journal>, Windows, Holds),
         metrics: Metrics,
         run: String,
     ) -> Self {
@@ -87,6 +92,8 @@ impl Gateway {
             audit,
             journal,
             windows,
+            holds: Arc::new(holds),
+            desk: tokio::sync::Mutex::default(),
             keys: KeyStore::default(),
             joins: Joins::default(),
             strangers: Strangers::new(),
@@ -268,7 +275,12 @@ impl Gateway {
             judged.map_err(|error| Refusal::ourselves("gateway.policy", error.to_string()))?;
         self.metrics.stage(Stage::Judge, started.elapsed());
         let started = Instant::now();
-        let durable = (&self.audit, &self.windows);
+        let durable = Durable {
+            audit: &self.audit,
+            windows: &self.windows,
+            holds: &self.holds,
+            held_until: active.config.hold.until(now_ms()),
+        };
         let cleared = record::record(durable, exchange, way, judged, measures).await;
         self.metrics.stage(Stage::Record, started.elapsed());
         if let Ok(cleared) = &cleared {

@@ -23,6 +23,7 @@ use time::OffsetDateTime;
 use crate::audit::entry::{AlarmEntry, ClosedEntry, EduEntry, Entry};
 use crate::collect::{Case, Collected, Condemned, EduCase, Material, PduCase};
 use crate::exchange::{Exchange, Way};
+use crate::hold::{Candidate, HELD, Presented};
 use crate::refusal::{Blame, Refusal};
 use crate::route::{Op, UnitKind};
 use crate::window::{Speaker, Visit};
@@ -30,6 +31,7 @@ use crate::window::{Speaker, Visit};
 mod facts;
 mod found;
 mod heard;
+mod held;
 mod lines;
 
 pub(crate) use facts::event as event_facts;
@@ -61,6 +63,16 @@ pub struct Judged {
     entries: Vec<Entry>,
     refusal: Option<Refusal>,
     spoken: Spoken,
+    reviews: Reviews,
+}
+
+/// What people have to do with a judged body.
+#[derive(Debug, Default)]
+pub(super) struct Reviews {
+    /// What should wait for a reviewer.
+    pub(super) candidates: Vec<Candidate>,
+    /// Tickets that nobody else may use until the spent ones are recorded.
+    pub(super) presented: Vec<Presented>,
 }
 
 /// What was said in a judged body.
@@ -99,6 +111,7 @@ impl Judged {
         Vec<Entry>,
         Option<Refusal>,
         Spoken,
+        Reviews,
     ) {
         (
             self.fields,
@@ -106,6 +119,7 @@ impl Judged {
             self.entries,
             self.refusal,
             self.spoken,
+            self.reviews,
         )
     }
 }
@@ -123,6 +137,7 @@ pub fn judge(scene: &Scene<'_>, collected: Collected) -> Result<Judged, EngineEr
         closed: BTreeSet::new(),
         water: collected.water,
         released: Vec::new(),
+        reviews: Reviews::default(),
     };
     let outcomes: Vec<Outcome> = collected
         .cases
@@ -146,6 +161,7 @@ pub fn judge(scene: &Scene<'_>, collected: Collected) -> Result<Judged, EngineEr
             released: bench.released,
             visit: collected.visit,
         },
+        reviews: bench.reviews,
     })
 }
 
@@ -166,7 +182,12 @@ fn decide_all(
     if units.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let decisions = decide::decide_units(scene.bundle, &scene.link, &units, scene.at)?;
+    let mut decisions = decide::decide_units(scene.bundle, &scene.link, &units, scene.at)?;
+    for ((place, unit), decision) in places.iter().zip(&units).zip(&mut decisions) {
+        if let Some(waived) = held::by_ticket(scene, &collected.cases[*place], unit, decision)? {
+            *decision = waived;
+        }
+    }
     Ok(places.into_iter().zip(decisions).collect())
 }
 
@@ -196,6 +217,7 @@ struct Bench<'a> {
     water: BTreeMap<String, Vec<Label>>,
     /// What was said in events that cross.
     released: Vec<(Speaker, Part)>,
+    reviews: Reviews,
 }
 
 impl Bench<'_> {
@@ -216,7 +238,7 @@ impl Bench<'_> {
         };
         match material {
             Err(condemned) => self.condemned(blank, index, condemned),
-            Ok(Material::Pdu(case)) => self.pdu(blank, index, &case, decision),
+            Ok(Material::Pdu(case)) => self.pdu(blank, index, *case, decision),
             Ok(Material::Edu(edu)) => self.edu(blank, index, edu, decision),
             Ok(Material::Plain(tree)) => self.plain(blank, index, tree, decision),
         }
@@ -253,13 +275,26 @@ impl Bench<'_> {
         &mut self,
         outcome: Outcome,
         index: u32,
-        case: &PduCase,
+        mut case: PduCase,
         decision: Option<&UnitDecision>,
     ) -> Outcome {
+        let presented = case.ticket.take();
+        let case = &case;
         let ruling = self.below_the_mark(case, decision, self.ruling(case, decision));
         let link = &self.scene.link;
+        if ruling.reason == Some(HELD) {
+            let place = self.entries.len();
+            let candidate =
+                decision.map(|decision| held::candidate(self.scene, case, decision, place));
+            self.reviews.candidates.extend(candidate);
+        }
         self.entries
             .push(lines::event(self.scene, index, case, decision, &ruling));
+        if let Some(presented) = presented.filter(|_| held::crosses_by_ticket(decision, &ruling)) {
+            self.entries
+                .extend(held::spent(self.scene, case, &presented));
+            self.reviews.presented.push(presented);
+        }
         self.entries
             .extend(lines::learned(self.scene, case, decision, &ruling));
         if ruling.closes {
@@ -339,7 +374,7 @@ impl Bench<'_> {
                 ..Ruling::drop(rule)
             },
             Verdict::Hold => Ruling {
-                reason: Some("hold_unavailable"),
+                reason: Some(held::why(self.scene, case, decision)),
                 remember: true,
                 ..Ruling::redact(rule)
             },

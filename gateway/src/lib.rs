@@ -17,6 +17,7 @@ pub mod dlp_cli;
 pub mod doctor;
 pub mod exchange;
 pub mod gateway;
+pub mod hold;
 pub mod http;
 pub mod identify;
 pub mod ids;

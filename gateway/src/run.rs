@@ -22,12 +22,13 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::accept::{self, Border, Bounds, Connect, Hook, Listener, Shutdown};
-use crate::admin::{AdminAnswer, AdminHandler, AdminRequest, AdminSocket};
+use crate::admin::{AdminAnswer, AdminHandler, AdminRequest, AdminSocket, Asker};
 use crate::audit::entry::{Entry, ReloadEntry, StartEntry};
 use crate::audit::{Audit, AuditConfig, SEGMENT_BYTES};
 use crate::cli::{Exit, tell_failure, tell_mistakes};
 use crate::config::{Config, Listen, Material, Mistakes, Way};
 use crate::gateway::Gateway;
+use crate::hold::Holds;
 use crate::journal::Journal;
 use crate::operations::{self, Health, Metrics};
 use crate::window::{Now, Windows};
@@ -131,15 +132,17 @@ impl Running {
         let metrics = Metrics::new();
         let (audit, journal) = open_record(&config, &material, metrics.clone())?;
         let windows = open_windows(&config)?;
+        let holds = Holds::open(&config.state.held, &journal)?;
         let health = Arc::new(Health::default());
         let gateway = Arc::new(Gateway::new(
             active,
             audit,
-            (journal, windows),
+            (journal, windows, holds),
             metrics.clone(),
             run_id()?,
         ));
         record_start(&gateway, file).await?;
+        gateway.settle_held().await?;
         let (stop, shutdown) = accept::shutdown();
         let (tls, tls_seen) = watch::channel(border_tls);
         let mut tasks = tokio::task::JoinSet::new();
@@ -217,6 +220,7 @@ impl Running {
             let _still_failing = self.gateway.audit.probe().await;
         }
         self.erase_windows();
+        self.gateway.expire_held().await;
         tell_health(&self.gateway, &self.health);
     }
 }
@@ -305,10 +309,16 @@ impl Reloader {
 }
 
 impl AdminHandler for Reloader {
-    async fn handle(&self, request: AdminRequest) -> AdminAnswer {
+    async fn handle(&self, request: AdminRequest, asker: Asker) -> AdminAnswer {
         match request {
             AdminRequest::Reload {} => self.reload().await,
+            AdminRequest::Hold { ask } => self.gateway.review(ask, asker).await,
         }
+    }
+
+    fn is_reviewer(&self, asker: Asker) -> bool {
+        let reviewers = &self.gateway.active().config.hold.reviewers;
+        crate::hold::names_user(reviewers, asker.uid)
     }
 }
 
@@ -480,6 +490,12 @@ fn serve_admin(
             &error,
         )
     })?;
+    if !config.hold.reviewers.is_empty() {
+        socket.open_to_reviewers().map_err(|error| {
+            let place = config.state.admin.display();
+            format!("cannot open {place} to the reviewers of hold.reviewers: {error}")
+        })?;
+    }
     let (reloader, mut shutdown) = (Arc::clone(reloader), shutdown.clone());
     tasks.spawn(async move {
         socket

@@ -11,7 +11,7 @@ use super::*;
 struct Gateway(AtomicUsize);
 
 impl AdminHandler for Gateway {
-    async fn handle(&self, request: AdminRequest) -> AdminAnswer {
+    async fn handle(&self, request: AdminRequest, _: Asker) -> AdminAnswer {
         assert_eq!(request, AdminRequest::Reload {});
         match self.0.fetch_add(1, Ordering::SeqCst) {
             0 => AdminAnswer::done("reloaded"),

@@ -7,17 +7,21 @@ use std::path::{Path, PathBuf};
 use super::mistake::Mistakes;
 use super::reader::{Located, Source};
 use super::written::{
-    Written, WrittenBorder, WrittenHomeserver, WrittenInside, WrittenKeys, WrittenState,
+    Written, WrittenBorder, WrittenHold, WrittenHomeserver, WrittenInside, WrittenKeys,
+    WrittenState,
 };
 use super::{
-    Border, Config, Danger, Homeserver, HsAddress, Inside, Keys, Listen, Log, LogFormat, LogLevel,
-    Operations, Origin, State, Way, names,
+    Border, Config, Danger, Hold, Homeserver, HsAddress, Inside, Keys, Listen, Log, LogFormat,
+    LogLevel, Operations, Origin, State, Way, names,
 };
 
 /// Longest pause that a test may ask for, in milliseconds.
 const MAX_PAUSE_MS: u64 = 60_000;
 /// Longest path of a unix socket on Linux, without the closing zero.
 pub const MAX_SOCKET_PATH: usize = 107;
+
+/// Longest time that something may wait for a person, or a ticket for its use: as long as denials are remembered.
+const MAX_HOLD_DAYS: u64 = 400;
 
 type Text = Option<Located<String>>;
 
@@ -34,6 +38,7 @@ pub fn mean(written: Written, source: Source<'_>) -> Result<Config, Mistakes> {
     let keys = written.keys.and_then(|keys| reading.keys(keys));
     let state = written.state.and_then(|state| reading.state(state));
     let operations = written.operations.map(|listen| reading.operations(listen));
+    let hold = reading.hold(written.hold);
     let log = reading.log(written.log_format, written.log_level);
     let danger = reading.danger(written.pause_after_record_ms);
     let lines = std::mem::take(&mut reading.source.lines);
@@ -53,6 +58,7 @@ pub fn mean(written: Written, source: Source<'_>) -> Result<Config, Mistakes> {
                 keys,
                 state,
                 operations: operations.flatten(),
+                hold: hold.unwrap_or_default(),
                 log: log.unwrap_or_default(),
                 danger: danger.unwrap_or_default(),
                 origin: Origin { file, lines },
@@ -296,9 +302,11 @@ impl<'t> Reading<'t> {
         };
         let windows = beside(self.path(written.windows), "windows.db");
         let window_keys = beside(self.path(written.window_keys), "windows.key");
+        let held = beside(self.path(written.held), "held");
         Some(State {
             windows,
             window_keys,
+            held,
             journal,
             audit: audit?,
             admin: admin?,
@@ -310,6 +318,37 @@ impl<'t> Reading<'t> {
     fn operations(&mut self, listen: Text) -> Option<Operations> {
         let listen = self.tcp_listen(&listen?)?;
         Some(Operations { listen })
+    }
+
+    fn hold(&mut self, written: Option<WrittenHold>) -> Option<Hold> {
+        let written = written?;
+        let usual = Hold::default();
+        let days = self.days(written.days, usual.days);
+        let ticket_days = self.days(written.ticket_days, usual.ticket_days);
+        Some(Hold {
+            days: days?,
+            ticket_days: ticket_days?,
+            two_persons: written.two_persons.is_some_and(|given| given.value),
+            reviewers: written
+                .reviewers
+                .map(|given| given.value)
+                .unwrap_or_default(),
+        })
+    }
+
+    fn days(&mut self, given: Option<Located<u64>>, usual: u64) -> Option<u64> {
+        let Some(given) = given else {
+            return Some(usual);
+        };
+        if (1..=MAX_HOLD_DAYS).contains(&given.value) {
+            return Some(given.value);
+        }
+        let message = format!(
+            "{} is not a number of days from 1 to {MAX_HOLD_DAYS}",
+            given.value
+        );
+        self.source.wrong(&given, message, "write 7, for example");
+        None
     }
 
     fn log(&mut self, format: Text, level: Text) -> Option<Log> {

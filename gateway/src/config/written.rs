@@ -15,6 +15,7 @@ pub struct Written {
     pub keys: Option<WrittenKeys>,
     pub state: Option<WrittenState>,
     pub operations: Option<Text>,
+    pub hold: Option<WrittenHold>,
     pub log_format: Text,
     pub log_level: Text,
     pub pause_after_record_ms: Option<Located<u64>>,
@@ -60,6 +61,14 @@ pub struct WrittenState {
     pub bundle: Text,
     pub windows: Text,
     pub window_keys: Text,
+    pub held: Text,
+}
+
+pub struct WrittenHold {
+    pub days: Option<Located<u64>>,
+    pub ticket_days: Option<Located<u64>>,
+    pub two_persons: Option<Located<bool>>,
+    pub reviewers: Option<Located<Vec<String>>>,
 }
 
 impl Written {
@@ -88,6 +97,9 @@ impl Written {
         let operations = top
             .optional_section(source, "operations")
             .map(|table| operations(table, source));
+        let hold = top
+            .optional_section(source, "hold")
+            .map(|table| hold(table, source));
         let log = top
             .optional_section(source, "log")
             .map(|table| log(table, source));
@@ -104,6 +116,7 @@ impl Written {
             keys,
             state,
             operations,
+            hold,
             log_format,
             log_level,
             pause_after_record_ms,
@@ -178,6 +191,18 @@ fn state<'t>(mut table: Table<'t>, source: &mut Source<'t>) -> WrittenState {
         bundle: table.string(source, "bundle", r#"bundle = "bundle.tar.gz""#),
         windows: table.optional_string(source, "windows"),
         window_keys: table.optional_string(source, "window_keys"),
+        held: table.optional_string(source, "held"),
+    };
+    table.close(source);
+    written
+}
+
+fn hold<'t>(mut table: Table<'t>, source: &mut Source<'t>) -> WrittenHold {
+    let written = WrittenHold {
+        days: table.optional_number(source, "days"),
+        ticket_days: table.optional_number(source, "ticket_days"),
+        two_persons: table.optional_bool(source, "two_persons"),
+        reviewers: table.optional_strings(source, "reviewers"),
     };
     table.close(source);
     written

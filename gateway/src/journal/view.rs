@@ -6,7 +6,10 @@ use sluice_policy::decide::SIGHTING_MS;
 use sluice_policy::label::Label;
 use time::OffsetDateTime;
 
-use super::{DENIAL_DAYS, DENIALS, LABEL_DAYS, LABELS, SIGHTINGS, WATER_DAYS, WATERS, sightings};
+use super::{
+    DENIAL_DAYS, DENIALS, LABEL_DAYS, LABELS, SIGHTINGS, TICKETS, WATER_DAYS, WATERS, held,
+    sightings,
+};
 use crate::audit::Head;
 use crate::audit::entry::{
     ClosedEntry, Entry, EventEntry, LabelEntry, LabelValue, Line, RoomEntry, Verdict, WaterEntry,
@@ -82,6 +85,7 @@ pub(super) fn prune(connection: &mut Connection, now: OffsetDateTime) -> rusqlit
         ("labels", LABEL_DAYS * DAY, LABELS),
         ("water", WATER_DAYS * DAY, WATERS),
         ("sightings", SIGHTING_MS, SIGHTINGS),
+        ("tickets", DENIAL_DAYS * DAY, TICKETS),
     ] {
         let oldest = now
             .unix_timestamp()
@@ -96,6 +100,7 @@ pub(super) fn prune(connection: &mut Connection, now: OffsetDateTime) -> rusqlit
             _ => cap(&transaction, table, most)?,
         }
     }
+    held::drop_unused(&transaction, now.unix_timestamp().saturating_mul(1000))?;
     transaction.commit()
 }
 
@@ -141,6 +146,8 @@ fn take(transaction: &Transaction<'_>, line: &Line) -> rusqlite::Result<()> {
         Entry::Room(entry) => room(transaction, entry),
         Entry::Label(entry) => remember(transaction, entry, crate::audit::millis(&line.time)),
         Entry::Closed(entry) => closed(transaction, entry),
+        Entry::Held(entry) => held::keep(transaction, entry, line),
+        Entry::Hold(entry) => held::act(transaction, entry, crate::audit::millis(&line.time)),
         Entry::Water(entry) => rise(transaction, entry, crate::audit::millis(&line.time)),
         _ => Ok(()),
     }

@@ -60,6 +60,7 @@ fn event(kind: &str, state_key: Option<&str>, content: serde_json::Value) -> Mat
         is_news: true,
         unasked: false,
         said: None,
+        ticket: None,
     }))
 }
 

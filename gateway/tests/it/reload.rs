@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sluice::admin::{AdminAnswer, AdminHandler, AdminRequest, AdminSocket};
+use sluice::admin::{AdminAnswer, AdminHandler, AdminRequest, AdminSocket, Asker};
 
 use crate::operator::Operator;
 
@@ -12,7 +12,7 @@ struct Running {
 }
 
 impl AdminHandler for Running {
-    async fn handle(&self, request: AdminRequest) -> AdminAnswer {
+    async fn handle(&self, request: AdminRequest, _: Asker) -> AdminAnswer {
         assert_eq!(request, AdminRequest::Reload {});
         if self.takes {
             return AdminAnswer::done("reloaded: 1 peer");

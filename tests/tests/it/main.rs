@@ -18,6 +18,7 @@ mod dlp_stories;
 mod dlp_window;
 mod failures;
 mod figures;
+mod hold;
 mod homeserver;
 mod hostile;
 mod house;
