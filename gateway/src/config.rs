@@ -50,6 +50,10 @@ pub struct Config {
     pub operations: Option<Operations>,
     /// What waits for people.
     pub hold: Hold,
+    /// Who is told of it, beside the sender.
+    pub notify: Notify,
+    /// By which the senders are told.
+    pub connector: Option<Connector>,
     /// The program's own log.
     pub log: Log,
     /// Switches for tests that weaken the gateway.
@@ -163,6 +167,35 @@ pub struct State {
     pub window_keys: PathBuf,
     /// Folder of what waits for a reviewer, encrypted, and of its keys.
     pub held: PathBuf,
+}
+
+/// Who is told what became of events, beside their senders.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Notify {
+    /// Gets each notice as JSON.
+    pub webhook: Option<Endpoint>,
+    /// Gets each notice as a line of JSON.
+    pub file: Option<PathBuf>,
+}
+
+/// The client listener of one of our homeservers, for what a gateway has to ask or tell there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Connector {
+    /// The homeserver's name.
+    pub server: String,
+    /// Its client listener.
+    pub address: HsAddress,
+    /// File with the access token of an administrator.
+    pub token: PathBuf,
+}
+
+/// Something that takes JSON by POST.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Where it listens.
+    pub address: HsAddress,
+    /// The path of the request.
+    pub path: String,
 }
 
 /// How long what is held waits, and who may decide on it.
@@ -313,6 +346,24 @@ impl Listen {
             Some(path) => Some(Self::Unix(PathBuf::from(path))),
             None => text.parse().ok().map(Self::Tcp),
         }
+    }
+}
+
+impl Endpoint {
+    /// Reads `http://IP:PORT/PATH`, or `unix:SOCKET`, where the path is `/`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let Some(rest) = text.strip_prefix("http://") else {
+            let address = HsAddress::parse(text)?;
+            let path = "/".to_owned();
+            return Some(Self { address, path });
+        };
+        let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/%?=&".contains(&byte);
+        let address = HsAddress::parse(&format!("http://{authority}"))?;
+        path.bytes().all(plain).then(|| Self {
+            address,
+            path: format!("/{path}"),
+        })
     }
 }
 

@@ -37,6 +37,7 @@ use crate::rebuild;
 use crate::record::{self, Cleared, Durable, Measures};
 use crate::refusal::{self, Blame, Refusal};
 use crate::route::{self, Action, Op, Route, RouteFault, Shape};
+use crate::tell::Teller;
 use crate::window::Windows;
 
 mod active;
@@ -61,6 +62,8 @@ pub struct Gateway {
     pub windows: Windows,
     /// What waits for a reviewer.
     pub holds: Arc<Holds>,
+    /// Tells people what became of events.
+    pub(crate) teller: Teller,
     /// One decision on what is held at a time.
     pub(crate) desk: tokio::sync::Mutex<()>,
     /// The homeservers' keys.
@@ -84,6 +87,7 @@ impl Gateway {
         active: Active,
         audit: Audit,
         (journal, windows, holds): (Arc<Journal>, Windows, Holds),
+        teller: Teller,
         metrics: Metrics,
         run: String,
     ) -> Self {
@@ -93,6 +97,7 @@ impl Gateway {
             journal,
             windows,
             holds: Arc::new(holds),
+            teller,
             desk: tokio::sync::Mutex::default(),
             keys: KeyStore::default(),
             joins: Joins::default(),
@@ -279,6 +284,7 @@ impl Gateway {
             audit: &self.audit,
             windows: &self.windows,
             holds: &self.holds,
+            teller: &self.teller,
             held_until: active.config.hold.until(now_ms()),
         };
         let cleared = record::record(durable, exchange, way, judged, measures).await;

@@ -42,5 +42,6 @@ pub mod route;
 pub mod run;
 pub mod shipped;
 pub mod telemetry;
+pub mod tell;
 pub mod window;
 pub mod xmatrix;

@@ -16,6 +16,7 @@ use crate::hold::{Candidate, HOLD_FAILED, HOLD_REFUSED, Holds};
 use crate::judge::{Judged, Outcome};
 use crate::refusal::Refusal;
 use crate::route::UnitKind;
+use crate::tell::{Notice, Teller};
 use crate::window::{Speaker, Windows};
 
 /// A judged and durably recorded body.
@@ -68,6 +69,8 @@ pub struct Durable<'a> {
     pub windows: &'a Windows,
     /// What waits for a reviewer.
     pub holds: &'a Arc<Holds>,
+    /// Tells people of it.
+    pub teller: &'a Teller,
     /// Until when it waits, milliseconds since 1970.
     pub held_until: i64,
 }
@@ -96,6 +99,7 @@ pub async fn record(
         Some(_) => Vec::new(),
         None => spoken.released,
     };
+    let notices = Notice::of(&entries, crate::gateway::now_ms());
     let written = tokio::try_join!(
         write(durable.audit, entries),
         keep(durable.windows, released)
@@ -105,6 +109,7 @@ pub async fn record(
         kept.iter().for_each(|item| durable.holds.destroy(item));
         return Err(refusal);
     }
+    durable.teller.tell(notices);
     // From here on it is kept, and others need not see it as pending, or the ticket as open.
     drop((spoken.visit, reviews.presented));
     match refusal {

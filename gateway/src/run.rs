@@ -31,6 +31,7 @@ use crate::gateway::Gateway;
 use crate::hold::Holds;
 use crate::journal::Journal;
 use crate::operations::{self, Health, Metrics};
+use crate::tell;
 use crate::window::{Now, Windows};
 
 mod leaves;
@@ -134,10 +135,12 @@ impl Running {
         let windows = open_windows(&config)?;
         let holds = Holds::open(&config.state.held, &journal)?;
         let health = Arc::new(Health::default());
+        let (teller, told) = tell::queues(metrics.clone());
         let gateway = Arc::new(Gateway::new(
             active,
             audit,
             (journal, windows, holds),
+            teller,
             metrics.clone(),
             run_id()?,
         ));
@@ -146,6 +149,7 @@ impl Running {
         let (stop, shutdown) = accept::shutdown();
         let (tls, tls_seen) = watch::channel(border_tls);
         let mut tasks = tokio::task::JoinSet::new();
+        told.run(&gateway, &shutdown, &mut tasks);
         let inside = listen_inside(&config, &material, &gateway, &shutdown, &mut tasks).await?;
         let border = listen_border(&config, &gateway, tls_seen, &shutdown, &mut tasks).await?;
         let operations =

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use super::mistake::Mistakes;
 use super::reader::{Located, Source};
 use super::written::{
-    Written, WrittenBorder, WrittenHold, WrittenHomeserver, WrittenInside, WrittenKeys,
-    WrittenState,
+    Written, WrittenBorder, WrittenConnector, WrittenHold, WrittenHomeserver, WrittenInside,
+    WrittenKeys, WrittenNotify, WrittenState,
 };
 use super::{
-    Border, Config, Danger, Hold, Homeserver, HsAddress, Inside, Keys, Listen, Log, LogFormat,
-    LogLevel, Operations, Origin, State, Way, names,
+    Border, Config, Connector, Danger, Endpoint, Hold, Homeserver, HsAddress, Inside, Keys, Listen,
+    Log, LogFormat, LogLevel, Notify, Operations, Origin, State, Way, names,
 };
 
 /// Longest pause that a test may ask for, in milliseconds.
@@ -39,6 +39,8 @@ pub fn mean(written: Written, source: Source<'_>) -> Result<Config, Mistakes> {
     let state = written.state.and_then(|state| reading.state(state));
     let operations = written.operations.map(|listen| reading.operations(listen));
     let hold = reading.hold(written.hold);
+    let notify = reading.notify(written.notify);
+    let connector = reading.connector(written.connector, &homeservers);
     let log = reading.log(written.log_format, written.log_level);
     let danger = reading.danger(written.pause_after_record_ms);
     let lines = std::mem::take(&mut reading.source.lines);
@@ -59,6 +61,8 @@ pub fn mean(written: Written, source: Source<'_>) -> Result<Config, Mistakes> {
                 state,
                 operations: operations.flatten(),
                 hold: hold.unwrap_or_default(),
+                notify,
+                connector,
                 log: log.unwrap_or_default(),
                 danger: danger.unwrap_or_default(),
                 origin: Origin { file, lines },
@@ -333,6 +337,62 @@ impl<'t> Reading<'t> {
                 .reviewers
                 .map(|given| given.value)
                 .unwrap_or_default(),
+        })
+    }
+
+    fn notify(&mut self, written: Option<WrittenNotify>) -> Notify {
+        let Some(written) = written else {
+            return Notify::default();
+        };
+        let webhook = written.webhook.and_then(|text| self.endpoint(&text));
+        let file = written.file.and_then(|file| self.path(Some(file)));
+        Notify { webhook, file }
+    }
+
+    fn endpoint(&mut self, text: &Located<String>) -> Option<Endpoint> {
+        match Endpoint::parse(&text.value) {
+            Some(Endpoint {
+                address: HsAddress::Unix(socket),
+                path,
+            }) => {
+                let address = HsAddress::Unix(self.socket_path(text, &socket)?);
+                Some(Endpoint { address, path })
+            }
+            Some(endpoint) => Some(endpoint),
+            None => {
+                let message = format!("{:?} is not an address to post to", text.value);
+                let remedy = r#"write "http://IP:PORT/PATH" or "unix:PATH""#;
+                self.source.wrong(text, message, remedy);
+                None
+            }
+        }
+    }
+
+    /// Which homeserver it is of need not be said where there is one alone.
+    fn connector(
+        &mut self,
+        written: Option<WrittenConnector>,
+        homeservers: &[Homeserver],
+    ) -> Option<Connector> {
+        let written = written?;
+        let address = written
+            .address
+            .and_then(|address| self.hs_address(&address));
+        let token = self.path(written.token);
+        let server = match written.server {
+            Some(given) if homeservers.iter().any(|one| one.name == given.value) => given.value,
+            Some(given) => {
+                let message = format!("{:?} is no homeserver of this zone", given.value);
+                self.source
+                    .wrong(&given, message, "write the name of a [[homeserver]]");
+                return None;
+            }
+            None => homeservers.first()?.name.clone(),
+        };
+        Some(Connector {
+            server,
+            address: address?,
+            token: token?,
         })
     }
 

@@ -16,6 +16,8 @@ pub struct Written {
     pub state: Option<WrittenState>,
     pub operations: Option<Text>,
     pub hold: Option<WrittenHold>,
+    pub notify: Option<WrittenNotify>,
+    pub connector: Option<WrittenConnector>,
     pub log_format: Text,
     pub log_level: Text,
     pub pause_after_record_ms: Option<Located<u64>>,
@@ -64,6 +66,17 @@ pub struct WrittenState {
     pub held: Text,
 }
 
+pub struct WrittenNotify {
+    pub webhook: Text,
+    pub file: Text,
+}
+
+pub struct WrittenConnector {
+    pub server: Text,
+    pub address: Text,
+    pub token: Text,
+}
+
 pub struct WrittenHold {
     pub days: Option<Located<u64>>,
     pub ticket_days: Option<Located<u64>>,
@@ -100,6 +113,12 @@ impl Written {
         let hold = top
             .optional_section(source, "hold")
             .map(|table| hold(table, source));
+        let notify = top
+            .optional_section(source, "notify")
+            .map(|table| notify(table, source));
+        let connector = top
+            .optional_section(source, "connector")
+            .map(|table| connector(table, source));
         let log = top
             .optional_section(source, "log")
             .map(|table| log(table, source));
@@ -117,6 +136,8 @@ impl Written {
             state,
             operations,
             hold,
+            notify,
+            connector,
             log_format,
             log_level,
             pause_after_record_ms,
@@ -203,6 +224,25 @@ fn hold<'t>(mut table: Table<'t>, source: &mut Source<'t>) -> WrittenHold {
         ticket_days: table.optional_number(source, "ticket_days"),
         two_persons: table.optional_bool(source, "two_persons"),
         reviewers: table.optional_strings(source, "reviewers"),
+    };
+    table.close(source);
+    written
+}
+
+fn notify<'t>(mut table: Table<'t>, source: &mut Source<'t>) -> WrittenNotify {
+    let written = WrittenNotify {
+        webhook: table.optional_string(source, "webhook"),
+        file: table.optional_string(source, "file"),
+    };
+    table.close(source);
+    written
+}
+
+fn connector<'t>(mut table: Table<'t>, source: &mut Source<'t>) -> WrittenConnector {
+    let written = WrittenConnector {
+        server: table.optional_string(source, "server"),
+        address: table.string(source, "address", r#"address = "http://127.0.0.1:8008""#),
+        token: table.string(source, "token", r#"token = "keys/connector.token""#),
     };
     table.close(source);
     written

@@ -12,6 +12,7 @@ use crate::audit::entry::{Entry, HoldAct, HoldEntry};
 use crate::config::Hold;
 use crate::gateway::{Gateway, now_ms};
 use crate::journal::HeldItem;
+use crate::tell::Notice;
 
 /// Items in one answer to `list` at most.
 pub(super) const PAGE: usize = 200;
@@ -190,7 +191,13 @@ impl Gateway {
 
     /// Records the end of an item, then destroys its content.
     async fn end(&self, item: &HeldItem, line: Entry) -> Result<(), String> {
+        let act = match &line {
+            Entry::Hold(line) => line.act,
+            _ => HoldAct::Lost,
+        };
         self.note(line).await?;
+        let notice = Notice::of_act(item, act, now_ms());
+        self.teller.tell(notice.into_iter().collect());
         let (holds, id) = (std::sync::Arc::clone(&self.holds), item.item.clone());
         let destroying = tokio::task::spawn_blocking(move || holds.destroy(&id));
         destroying.await.map_err(|error| error.to_string())

@@ -12,6 +12,7 @@ use crate::config::{Config, HsAddress, Material, Mistake, Mistakes, Secret};
 use crate::gateway::{Active, LinkKeys};
 use crate::peers::{Own, Peer, Peers};
 use crate::relay::{self, Deadlines, Homeserver, HomeserverAddress, PeerTarget};
+use crate::tell::Connected;
 
 /// Everything that the files say, checked.
 pub struct Loaded {
@@ -58,6 +59,11 @@ pub(super) fn load(
         clients,
         targets,
         clearance: material.clearance.clone(),
+        connector: config
+            .connector
+            .as_ref()
+            .zip(material.connector.clone())
+            .map(|(connector, token)| Connected::new(connector, token)),
         config,
         peers,
         bundle,

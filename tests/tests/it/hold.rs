@@ -13,13 +13,13 @@ use sluice_tests::stub::room::{Event, Room};
 use sluice_tests::stub::{World, answer_of, errors};
 
 /// Three account numbers from the examples of standards: what the sample policy holds.
-const THREE: &str =
+pub const THREE: &str =
     "DE89 3704 0044 0532 0130 00, DE75 5121 0800 1245 1261 99, DE12 5001 0517 0648 4898 90";
 /// A part of them as it would stand in a file.
-const PART: &str = "1245 1261";
+pub const PART: &str = "1245 1261";
 
 /// alice says it; whether it crossed whole.
-fn says(world: &World, room: &mut Room, text: &str) -> (Event, bool) {
+pub fn says(world: &World, room: &mut Room, text: &str) -> (Event, bool) {
     let event = room.message(&world.alice(), text);
     let crossed = crosses(world, &event);
     (event, crossed)
@@ -30,14 +30,14 @@ fn crosses(world: &World, event: &Event) -> bool {
 }
 
 /// `sluice hold ...`, as the user that runs the tests.
-fn hold(gateway: &Gateway, args: &[&str]) -> Output {
+pub fn hold(gateway: &Gateway, args: &[&str]) -> Output {
     let mut command = Command::new(sluice_tests::sluice_binary());
     command.arg("hold").args(args);
     command.arg("-c").arg(gateway.file("sluice.toml"));
     command.output().unwrap()
 }
 
-fn done(gateway: &Gateway, args: &[&str]) -> String {
+pub fn done(gateway: &Gateway, args: &[&str]) -> String {
     let done = hold(gateway, args);
     let said = String::from_utf8_lossy(&done.stderr).into_owned();
     assert_eq!(done.status.code(), Some(0), "{args:?}: {said}");
@@ -60,7 +60,7 @@ fn waiting(gateway: &Gateway) -> Vec<Value> {
 }
 
 /// The id of the one item that waits.
-fn the_item(gateway: &Gateway) -> String {
+pub fn the_item(gateway: &Gateway) -> String {
     let items = waiting(gateway);
     assert_eq!(items.len(), 1, "{items:?}");
     items[0]["item"].as_str().unwrap().to_owned()

@@ -19,6 +19,8 @@ mod dlp_window;
 mod failures;
 mod figures;
 mod hold;
+mod hold_real;
+mod hold_told;
 mod homeserver;
 mod hostile;
 mod house;
