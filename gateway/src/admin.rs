@@ -5,7 +5,8 @@
 //! sluice reload ─ ask() ──▶ state/admin.sock ──▶ peer credentials ──▶ AdminHandler::handle ──▶ answer line
 //! ```
 //!
-//! Only the gateway's own user and root are answered, whatever the file's mode says.
+//! Only the gateway's own user and root are answered, whatever the file's mode says; about what is held also the reviewers
+//! that the configuration names.
 
 use std::fs;
 use std::future::Future;
@@ -19,6 +20,8 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
+
+use crate::hold::HoldAsk;
 
 mod client;
 
@@ -75,6 +78,11 @@ pub enum AdminRequest {
         /// Why, for the audit log.
         #[serde(default)]
         reason: Option<String>,
+    },
+    /// Look at what waits for a person, and decide on it.
+    Hold {
+        /// What to do.
+        ask: HoldAsk,
     },
 }
 
@@ -153,6 +161,12 @@ pub trait AdminHandler: Send + Sync + 'static {
         operator: &Operator,
         request: AdminRequest,
     ) -> impl Future<Output = AdminAnswer> + Send;
+
+    /// Whether this user may ask about what is held, although it is neither the gateway's nor root. Nobody is, unless told.
+    fn is_reviewer(&self, operator: &Operator) -> bool {
+        let _nobody = operator;
+        false
+    }
 }
 
 /// A bound admin socket; its file is removed when this is dropped.
@@ -218,6 +232,14 @@ impl AdminSocket {
         })
     }
 
+    /// Lets every user of the machine connect; who is answered is decided by the kernel's word for who asks.
+    ///
+    /// # Errors
+    /// Where the mode cannot be changed.
+    pub fn open_to_reviewers(&self) -> io::Result<()> {
+        fs::set_permissions(&self.path, fs::Permissions::from_mode(0o666))
+    }
+
     /// Serves until `stop` is done.
     pub async fn serve<H: AdminHandler>(self, handler: Arc<H>, stop: impl Future<Output = ()>) {
         let places = Arc::new(Semaphore::new(MAX_CLIENTS));
@@ -268,26 +290,42 @@ fn remove_stale(path: &Path) -> io::Result<()> {
 }
 
 async fn client<H: AdminHandler>(stream: UnixStream, owner: u32, handler: &H) -> io::Result<()> {
-    let asker = stream.peer_cred()?.uid();
+    let asker = Operator::of(stream.peer_cred()?.uid());
     let mut stream = BufReader::new(stream);
-    let answer = if is_allowed(asker, owner) {
+    let operator = is_allowed(asker.uid, owner);
+    let answer = if operator || handler.is_reviewer(&asker) {
         let line = tokio::time::timeout(LINE_TIMEOUT, read_line(&mut stream)).await??;
-        answer(&line, &Operator::of(asker), handler).await
+        answer(&line, handler, &asker, operator).await
     } else {
-        tracing::warn!(uid = asker, "an admin client of another user was refused");
-        AdminAnswer::refused("only the gateway's user and root may ask", Vec::new())
+        tracing::warn!(
+            uid = asker.uid,
+            "an admin client of another user was refused"
+        );
+        not_allowed()
     };
     let mut line = serde_json::to_vec(&answer)?;
     line.push(b'\n');
     stream.get_mut().write_all(&line).await
 }
 
-async fn answer<H: AdminHandler>(line: &[u8], operator: &Operator, handler: &H) -> AdminAnswer {
+fn not_allowed() -> AdminAnswer {
+    AdminAnswer::refused("only the gateway's user and root may ask", Vec::new())
+}
+
+async fn answer<H: AdminHandler>(
+    line: &[u8],
+    handler: &H,
+    asker: &Operator,
+    operator: bool,
+) -> AdminAnswer {
     let Ok(request) = serde_json::from_slice(line) else {
         let message = "this is no command of this version; use the `sluice` of the running gateway";
         return AdminAnswer::refused(message, Vec::new());
     };
-    match tokio::time::timeout(ANSWER_TIMEOUT, handler.handle(operator, request)).await {
+    if !operator && !matches!(request, AdminRequest::Hold { .. }) {
+        return not_allowed();
+    }
+    match tokio::time::timeout(ANSWER_TIMEOUT, handler.handle(asker, request)).await {
         Ok(answer) => answer,
         Err(_) => {
             AdminAnswer::refused("it took too long and was given up; see the log", Vec::new())

@@ -10,7 +10,9 @@ use serde::Serialize;
 use crate::admin::{AdminRequest, ask};
 use crate::audit::AuditPublicKey;
 use crate::config::{Config, Mistakes, material};
-use crate::{audit_cli, check, dlp_cli, doctor, init, label_cli, operator_cli, peers, policy_cli};
+use crate::{
+    audit_cli, check, dlp_cli, doctor, hold, init, label_cli, operator_cli, peers, policy_cli,
+};
 
 /// What the exit code of a command says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +67,9 @@ enum Command {
     /// Rooms: their labels, and which of them are closed.
     #[command(subcommand)]
     Room(operator_cli::RoomCommand),
+    /// What waits for a person: look at it, release or reject it.
+    #[command(subcommand)]
+    Hold(hold::cli::HoldCommand),
     /// Look into the audit log.
     #[command(subcommand)]
     Audit(audit_cli::AuditCommand),
@@ -118,6 +123,7 @@ pub fn run(cli: Cli) -> ExitCode {
             with_streams(|streams| label_cli::room_label(args, streams))
         })
         .into(),
+        Command::Hold(command) => hold::cli::command(&command).into(),
         Command::Audit(command) => audit(&command),
     }
 }

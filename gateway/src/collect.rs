@@ -21,6 +21,7 @@ use time::OffsetDateTime;
 
 use crate::exchange::{Exchange, Way};
 use crate::gateway::{Active, Gateway};
+use crate::hold::Presented;
 use crate::joins::Patience;
 use crate::journal::Denial;
 use crate::parse::{Parsed, Unit};
@@ -114,6 +115,8 @@ pub struct PduCase {
     pub third: Option<String>,
     /// The server that it brings into its room, where it is not ours and the journal does not know it there.
     pub newcomer: Option<String>,
+    /// The ticket by which it may cross although policy holds it.
+    pub ticket: Option<Presented>,
 }
 
 /// What is known of an event that another one relates to.
@@ -582,11 +585,23 @@ impl Collector<'_> {
             returned: None,
             third,
             newcomer,
+            ticket: None,
         };
+        case.ticket = self.ticket_for(&case, &link)?;
         case.said = self.said_in(&case, &link);
         self.as_first_seen(&mut case)?;
         self.hear(&case)?;
         Ok(case)
+    }
+
+    /// The ticket that a reviewer's release has made for what this event says.
+    fn ticket_for(&self, case: &PduCase, link: &str) -> Result<Option<Presented>, Refusal> {
+        if case.denial.is_some() || case.integrity != Integrity::Whole {
+            return Ok(None);
+        }
+        let Gateway { holds, journal, .. } = self.gateway;
+        let presented = holds.present(journal, link, &case.pdu, self.came_ms);
+        presented.map_err(broken_journal)
     }
 
     /// Whether events are brought to us as they are said, and not pulled from what was said once.

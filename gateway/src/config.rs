@@ -50,6 +50,12 @@ pub struct Config {
     pub state: State,
     /// Health and metrics, if wanted.
     pub operations: Option<Operations>,
+    /// What waits for people.
+    pub hold: Hold,
+    /// Who is told of it, beside the sender.
+    pub notify: Notify,
+    /// By which the senders are told.
+    pub connector: Option<Connector>,
     /// The program's own log.
     pub log: Log,
     /// What each peer may have of everything.
@@ -163,7 +169,83 @@ pub struct State {
     pub windows: PathBuf,
     /// The keys of that, which are erased with it.
     pub window_keys: PathBuf,
+    /// Folder of what waits for a reviewer, encrypted, and of its keys.
+    pub held: PathBuf,
 }
+
+/// Who is told what became of events, beside their senders.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Notify {
+    /// Gets each notice as JSON.
+    pub webhook: Option<Endpoint>,
+    /// Gets each notice as a line of JSON.
+    pub file: Option<PathBuf>,
+}
+
+/// The client listener of one of our homeservers, for what a gateway has to ask or tell there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Connector {
+    /// The homeserver's name.
+    pub server: String,
+    /// Its client listener.
+    pub address: HsAddress,
+    /// File with the access token of an administrator.
+    pub token: PathBuf,
+}
+
+/// Something that takes JSON by POST.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Where it listens.
+    pub address: HsAddress,
+    /// The path of the request.
+    pub path: String,
+}
+
+/// How long what is held waits, and who may decide on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hold {
+    /// Days after which content that nobody decided on is destroyed.
+    pub days: u64,
+    /// Days in which what was released can be sent again.
+    pub ticket_days: u64,
+    /// Whether two different users must release.
+    pub two_persons: bool,
+    /// Users of the machine, by name or number, who may use `sluice hold` beside the gateway's own user and root.
+    pub reviewers: Vec<String>,
+}
+
+impl Hold {
+    /// When what comes now expires, milliseconds since 1970.
+    #[must_use]
+    pub fn until(&self, now_ms: i64) -> i64 {
+        later(now_ms, self.days)
+    }
+
+    /// When a ticket that is issued now expires, milliseconds since 1970.
+    #[must_use]
+    pub fn ticket_until(&self, now_ms: i64) -> i64 {
+        later(now_ms, self.ticket_days)
+    }
+}
+
+impl Default for Hold {
+    fn default() -> Self {
+        Self {
+            days: 7,
+            ticket_days: 7,
+            two_persons: false,
+            reviewers: Vec::new(),
+        }
+    }
+}
+
+fn later(now_ms: i64, days: u64) -> i64 {
+    let ms = i64::try_from(days.saturating_mul(DAY_MS)).unwrap_or(i64::MAX);
+    now_ms.saturating_add(ms)
+}
+
+const DAY_MS: u64 = 86_400_000;
 
 /// The operations listener.
 #[derive(Debug, Clone)]
@@ -268,6 +350,24 @@ impl Listen {
             Some(path) => Some(Self::Unix(PathBuf::from(path))),
             None => text.parse().ok().map(Self::Tcp),
         }
+    }
+}
+
+impl Endpoint {
+    /// Reads `http://IP:PORT/PATH`, or `unix:SOCKET`, where the path is `/`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let Some(rest) = text.strip_prefix("http://") else {
+            let address = HsAddress::parse(text)?;
+            let path = "/".to_owned();
+            return Some(Self { address, path });
+        };
+        let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/%?=&".contains(&byte);
+        let address = HsAddress::parse(&format!("http://{authority}"))?;
+        path.bytes().all(plain).then(|| Self {
+            address,
+            path: format!("/{path}"),
+        })
     }
 }
 

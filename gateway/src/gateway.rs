@@ -25,6 +25,7 @@ use crate::accept::{Head, Service, Source};
 use crate::audit::entry::{Entry, RefusedEntry};
 use crate::audit::{Audit, Strangers};
 use crate::exchange::{Exchange, Face, Way};
+use crate::hold::Holds;
 use crate::http::{self, BodyError, Pace};
 use crate::identify::{self, Caller};
 use crate::joins::Joins;
@@ -36,9 +37,10 @@ use crate::operations::Metrics;
 use crate::operations::metrics::{self, Stage};
 use crate::parse;
 use crate::rebuild;
-use crate::record::{self, Cleared, Measures};
+use crate::record::{self, Cleared, Durable, Measures};
 use crate::refusal::{self, Blame, Refusal};
 use crate::route::{self, Action, Op, Route, RouteFault, Shape};
+use crate::tell::Teller;
 use crate::traffic::Traffic;
 use crate::window::Windows;
 
@@ -64,6 +66,12 @@ pub struct Gateway {
     pub journal: Arc<Journal>,
     /// What each sender said lately.
     pub windows: Windows,
+    /// What waits for a reviewer.
+    pub holds: Arc<Holds>,
+    /// Tells people what became of events.
+    pub(crate) teller: Teller,
+    /// One decision on what is held at a time.
+    pub(crate) desk: tokio::sync::Mutex<()>,
     /// The homeservers' keys.
     pub keys: KeyStore,
     /// The joins of our homeservers that are under way.
@@ -88,7 +96,8 @@ impl Gateway {
     pub fn new(
         active: Active,
         audit: Audit,
-        (journal, windows): (Arc<Journal>, Windows),
+        (journal, windows, holds): (Arc<Journal>, Windows, Holds),
+        teller: Teller,
         metrics: Metrics,
         run: String,
     ) -> Self {
@@ -97,6 +106,9 @@ impl Gateway {
             audit,
             journal,
             windows,
+            holds: Arc::new(holds),
+            teller,
+            desk: tokio::sync::Mutex::default(),
             keys: KeyStore::default(),
             joins: Joins::default(),
             traffic: Traffic::default(),
@@ -308,7 +320,13 @@ impl Gateway {
             judged.map_err(|error| Refusal::ourselves("gateway.policy", error.to_string()))?;
         self.metrics.stage(Stage::Judge, started.elapsed());
         let started = Instant::now();
-        let durable = (&self.audit, &self.windows);
+        let durable = Durable {
+            audit: &self.audit,
+            windows: &self.windows,
+            holds: &self.holds,
+            teller: &self.teller,
+            held_until: active.config.hold.until(now_ms()),
+        };
         let cleared = record::record(durable, exchange, way, judged, measures).await;
         self.metrics.stage(Stage::Record, started.elapsed());
         if let Ok(cleared) = &cleared {

@@ -24,11 +24,14 @@ use time::OffsetDateTime;
 use crate::audit::Head;
 use crate::audit::entry::{Line, Text, Verdict};
 
+mod held;
 mod schema;
 mod sightings;
 #[cfg(test)]
 mod tests;
 mod view;
+
+pub use held::{HeldItem, Ticket};
 
 /// Days that a denial is remembered.
 pub const DENIAL_DAYS: i64 = 400;
@@ -45,6 +48,8 @@ pub const WATERS: u64 = 1_000_000;
 /// Values that detectors found and that are kept for the rooms of one link at most; the oldest go first. They count for an
 /// hour.
 pub const SIGHTINGS: u64 = 200_000;
+/// Tickets that are remembered at most, spent ones with them; the oldest go first.
+pub const TICKETS: u64 = 100_000;
 /// Connections for reading.
 const READERS: usize = 4;
 /// How long a statement waits for another connection before it fails.

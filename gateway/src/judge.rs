@@ -26,6 +26,7 @@ use crate::collect::{
 };
 use crate::exchange::{Exchange, Face, Way};
 use crate::gateway::Active;
+use crate::hold::{Candidate, HELD, Presented};
 use crate::refusal::{Blame, Refusal};
 use crate::route::{Denied, Op, UnitKind};
 use crate::window::{Speaker, Visit};
@@ -33,6 +34,7 @@ use crate::window::{Speaker, Visit};
 mod facts;
 mod found;
 mod heard;
+mod held;
 mod lines;
 mod thirds;
 
@@ -69,6 +71,16 @@ pub struct Judged {
     entries: Vec<Entry>,
     refusal: Option<Refusal>,
     spoken: Spoken,
+    reviews: Reviews,
+}
+
+/// What people have to do with a judged body.
+#[derive(Debug, Default)]
+pub(super) struct Reviews {
+    /// What should wait for a reviewer.
+    pub(super) candidates: Vec<Candidate>,
+    /// Tickets that nobody else may use until the spent ones are recorded.
+    pub(super) presented: Vec<Presented>,
 }
 
 /// What was said in a judged body.
@@ -107,6 +119,7 @@ impl Judged {
         Vec<Entry>,
         Option<Refusal>,
         Spoken,
+        Reviews,
     ) {
         (
             self.fields,
@@ -114,6 +127,7 @@ impl Judged {
             self.entries,
             self.refusal,
             self.spoken,
+            self.reviews,
         )
     }
 }
@@ -132,6 +146,7 @@ pub fn judge(scene: &Scene<'_>, collected: Collected) -> Result<Judged, EngineEr
         closed: BTreeSet::new(),
         water: collected.water,
         released: Vec::new(),
+        reviews: Reviews::default(),
     };
     let outcomes: Vec<Outcome> = collected
         .cases
@@ -156,6 +171,7 @@ pub fn judge(scene: &Scene<'_>, collected: Collected) -> Result<Judged, EngineEr
             released: bench.released,
             visit: collected.visit,
         },
+        reviews: bench.reviews,
     })
 }
 
@@ -179,7 +195,12 @@ fn decide_all(
     if units.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let decisions = decide::decide_units(scene.bundle, &scene.link, &units, scene.at)?;
+    let mut decisions = decide::decide_units(scene.bundle, &scene.link, &units, scene.at)?;
+    for ((place, unit), decision) in places.iter().zip(&units).zip(&mut decisions) {
+        if let Some(waived) = held::by_ticket(scene, &collected.cases[*place], unit, decision)? {
+            *decision = waived;
+        }
+    }
     Ok(places.into_iter().zip(decisions).collect())
 }
 
@@ -225,6 +246,7 @@ struct Bench<'a> {
     water: BTreeMap<String, Vec<Label>>,
     /// What was said in events that cross.
     released: Vec<(Speaker, Part)>,
+    reviews: Reviews,
 }
 
 impl Bench<'_> {
@@ -245,7 +267,7 @@ impl Bench<'_> {
         };
         match material {
             Err(condemned) => self.condemned(blank, index, condemned),
-            Ok(Material::Pdu(case)) => self.pdu(blank, index, &case, decision),
+            Ok(Material::Pdu(case)) => self.pdu(blank, index, *case, decision),
             Ok(Material::Edu(edu)) => self.edu(blank, index, edu, decision),
             Ok(Material::Plain(tree)) => self.plain(blank, index, tree, decision),
             Ok(Material::Listed(listed)) => {
@@ -277,9 +299,11 @@ impl Bench<'_> {
         &mut self,
         outcome: Outcome,
         index: u32,
-        case: &PduCase,
+        mut case: PduCase,
         decision: Option<&UnitDecision>,
     ) -> Outcome {
+        let presented = case.ticket.take();
+        let case = &case;
         let ruling =
             self.below_the_mark(case, decision, self.ruling(outcome.pattern, case, decision));
         let (event_id, room_id) = (Some(case.pdu.event_id()), Some(case.pdu.room_id()));
@@ -287,8 +311,19 @@ impl Bench<'_> {
         if case.returned == Some(Returned::Tampered) {
             self.alarm(HASH, event_id, room_id);
         }
+        if ruling.reason == Some(HELD) {
+            let place = self.entries.len();
+            let candidate =
+                decision.map(|decision| held::candidate(self.scene, case, decision, place));
+            self.reviews.candidates.extend(candidate);
+        }
         self.entries
             .push(lines::event(self.scene, index, case, decision, &ruling));
+        if let Some(presented) = presented.filter(|_| held::crosses_by_ticket(decision, &ruling)) {
+            self.entries
+                .extend(held::spent(self.scene, case, &presented));
+            self.reviews.presented.push(presented);
+        }
         self.entries
             .extend(lines::learned(self.scene, case, decision, &ruling));
         if ruling.closes {
@@ -370,7 +405,7 @@ impl Bench<'_> {
                 ..Ruling::drop(rule)
             },
             Verdict::Hold => Ruling {
-                reason: Some("hold_unavailable"),
+                reason: Some(held::why(self.scene, case, decision)),
                 remember: true,
                 ..Ruling::redact(rule)
             },

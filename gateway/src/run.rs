@@ -28,8 +28,10 @@ use crate::audit::{Audit, AuditConfig, SEGMENT_BYTES};
 use crate::cli::{Exit, tell_failure, tell_mistakes};
 use crate::config::{Config, Listen, Material, Mistakes, Way};
 use crate::gateway::Gateway;
+use crate::hold::Holds;
 use crate::journal::Journal;
 use crate::operations::{self, Health, Metrics};
+use crate::tell;
 use crate::window::{Now, Windows};
 
 mod leaves;
@@ -131,19 +133,24 @@ impl Running {
         let metrics = Metrics::new();
         let (audit, journal) = open_record(&config, &material, metrics.clone())?;
         let windows = open_windows(&config)?;
+        let holds = Holds::open(&config.state.held, &journal)?;
         let health = Arc::new(Health::default());
+        let (teller, told) = tell::queues(metrics.clone());
         let gateway = Arc::new(Gateway::new(
             active,
             audit,
-            (journal, windows),
+            (journal, windows, holds),
+            teller,
             metrics.clone(),
             run_id()?,
         ));
         gateway.restore_links().map_err(|error| error.to_string())?;
         record_start(&gateway, file).await?;
+        gateway.settle_held().await?;
         let (stop, shutdown) = accept::shutdown();
         let (tls, tls_seen) = watch::channel(border_tls);
         let mut tasks = tokio::task::JoinSet::new();
+        told.run(&gateway, &shutdown, &mut tasks);
         let inside = listen_inside(&config, &material, &gateway, &shutdown, &mut tasks).await?;
         let border = listen_border(&config, &gateway, tls_seen, &shutdown, &mut tasks).await?;
         let operations =
@@ -218,6 +225,7 @@ impl Running {
             let _still_failing = self.gateway.audit.probe().await;
         }
         self.erase_windows();
+        self.gateway.expire_held().await;
         tell_health(&self.gateway, &self.health);
     }
 }
@@ -326,7 +334,13 @@ impl AdminHandler for Reloader {
                 let reason = reason.as_deref();
                 gateway.set_room(operator, room, open, reason).await
             }
+            AdminRequest::Hold { ask } => gateway.review(ask, operator).await,
         }
+    }
+
+    fn is_reviewer(&self, operator: &Operator) -> bool {
+        let reviewers = &self.gateway.active().config.hold.reviewers;
+        crate::hold::names_user(reviewers, operator)
     }
 }
 
@@ -498,6 +512,12 @@ fn serve_admin(
             &error,
         )
     })?;
+    if !config.hold.reviewers.is_empty() {
+        socket.open_to_reviewers().map_err(|error| {
+            let place = config.state.admin.display();
+            format!("cannot open {place} to the reviewers of hold.reviewers: {error}")
+        })?;
+    }
     let (reloader, mut shutdown) = (Arc::clone(reloader), shutdown.clone());
     tasks.spawn(async move {
         socket

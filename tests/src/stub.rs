@@ -13,6 +13,7 @@ pub mod homeserver;
 pub mod labels;
 pub mod peer;
 pub mod room;
+pub mod service;
 pub mod wire;
 
 use serde_json::{Value, json};

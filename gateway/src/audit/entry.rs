@@ -69,6 +69,10 @@ pub enum Entry {
     Reload(ReloadEntry),
     /// Something that an operator should look at.
     Alarm(AlarmEntry),
+    /// The content of an event that crossed in its redacted form waits for somebody who looks.
+    Held(HeldEntry),
+    /// What became of something that was held.
+    Hold(HoldEntry),
     /// Signs all that stands before it. Written by the log itself, as the last line of each segment.
     Checkpoint(CheckpointEntry),
 }
@@ -99,7 +103,7 @@ pub struct EventEntry {
     pub verdict: Verdict,
     /// The rule that decided (`protocol.*`, `label.*`, `dlp.*`, `rego.*`).
     pub rule: Text,
-    /// Why the verdict differs from what the rule said, e.g. `hold_unavailable`.
+    /// Why the verdict differs from what the rule said: `held`, or `hold_*` for why nothing waits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Text>,
     /// The label that was decided on.
@@ -471,6 +475,97 @@ pub struct AlarmEntry {
     pub event_id: Option<Text>,
 }
 
+/// `kind: held`: the content of an event waits. The event's own line stands before it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct HeldEntry {
+    /// Id of the item: of link and event id.
+    pub item: Text,
+    /// Reference of the request that carried it.
+    pub request: Text,
+    /// Link it was judged under.
+    pub link: Text,
+    /// Room id.
+    pub room_id: Text,
+    /// Event id.
+    pub event_id: Text,
+    /// Event type.
+    pub event_type: Text,
+    /// User id of the sender.
+    pub sender: Text,
+    /// The rule that held it.
+    pub rule: Text,
+    /// What detectors had found: what a release waives, with the rule. At most [`Entry::SHOWN`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<ShownFinding>,
+    /// Bytes of the event.
+    pub bytes: u64,
+    /// When the content is destroyed, milliseconds since 1970.
+    pub until: i64,
+}
+
+/// A value that a reviewer is shown.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ShownFinding {
+    /// Detector's name.
+    pub detector: Text,
+    /// HMAC of the value, as in [`FindingSummary::value`].
+    pub value: Text,
+}
+
+/// `kind: hold`: what became of something that was held, and by whose hand.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct HoldEntry {
+    /// Id of the item.
+    pub item: Text,
+    /// What was done.
+    pub act: HoldAct,
+    /// Link.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<Text>,
+    /// Room id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub room_id: Option<Text>,
+    /// The event that was held; with `spent` the one that crossed instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_id: Option<Text>,
+    /// Name of the operator's user on the gateway's machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operator: Option<Text>,
+    /// Its number, which the kernel vouches for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uid: Option<u32>,
+    /// What the operator gave as reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Text>,
+    /// With `released`: keyed hash of what may be sent again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub likeness: Option<Text>,
+    /// With `released`: until when, milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<i64>,
+}
+
+/// What can be done with something that is held.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HoldAct {
+    /// A reviewer read it.
+    #[default]
+    Shown,
+    /// The first of two reviewers released it.
+    Approved,
+    /// It may be sent again: a ticket was issued, the content is destroyed.
+    Released,
+    /// It was rejected, the content is destroyed.
+    Rejected,
+    /// Nobody decided in time, the content is destroyed.
+    Expired,
+    /// The content was not there any more.
+    Lost,
+    /// The same was sent again and crosses by the ticket.
+    Spent,
+}
+
 /// `kind: checkpoint`: the gateway's signature over the chain so far ([`super::checkpoint`]).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CheckpointEntry {
@@ -606,7 +701,7 @@ pub struct FindingSummary {
 pub struct Counts {
     /// Relayed as they were.
     pub release: u32,
-    /// Held (for now: redacted, with reason `hold_unavailable`).
+    /// Waiting for a check.
     pub hold: u32,
     /// Relayed in their redacted form.
     pub redact: u32,
@@ -666,6 +761,8 @@ impl Entry {
     pub const MAY_LOWER: usize = 256;
     /// Most servers in one line of [`RoomEntry`].
     pub const SERVERS: usize = 256;
+    /// Most findings in one line of [`HeldEntry`]; what shows more is not held.
+    pub const SHOWN: usize = 256;
     /// Most rules in one line of [`StrangersEntry`].
     pub const RULES: usize = 32;
 
@@ -674,6 +771,8 @@ impl Entry {
         match self {
             Self::Event(event) => cut(&mut event.findings, &mut event.findings_omitted),
             Self::Edu(edu) => cut(&mut edu.findings, &mut edu.findings_omitted),
+            // Without all of them nothing is waived.
+            Self::Held(held) if held.findings.len() > Self::SHOWN => held.findings.clear(),
             Self::Room(room) if room.may_lower.len() > Self::MAY_LOWER => room.may_lower.clear(),
             Self::Strangers(strangers) => {
                 while strangers.counts.len() > Self::RULES {

@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use super::mistake::Mistakes;
 use super::reader::{Located, Source};
 use super::written::{
-    Written, WrittenBorder, WrittenHomeserver, WrittenInside, WrittenKeys, WrittenLimits,
-    WrittenState,
+    Written, WrittenBorder, WrittenConnector, WrittenHold, WrittenHomeserver, WrittenInside,
+    WrittenKeys, WrittenLimits, WrittenNotify, WrittenState,
 };
 use super::{
-    Border, Config, Danger, Homeserver, HsAddress, Inside, Keys, Listen, Log, LogFormat, LogLevel,
-    Operations, Origin, State, Way, names,
+    Border, Config, Connector, Danger, Endpoint, Hold, Homeserver, HsAddress, Inside, Keys, Listen,
+    Log, LogFormat, LogLevel, Notify, Operations, Origin, State, Way, names,
 };
 
 /// Longest pause that a test may ask for, in milliseconds.
@@ -32,6 +32,9 @@ const TOO_SMALL: &str = "write a number in these bounds: one transaction may hav
 /// Longest path of a unix socket on Linux, without the closing zero.
 pub const MAX_SOCKET_PATH: usize = 107;
 
+/// Longest time that something may wait for a person, or a ticket for its use: as long as denials are remembered.
+const MAX_HOLD_DAYS: u64 = 400;
+
 use crate::traffic::{DEFAULT_LIMITS, Limits};
 
 type Text = Option<Located<String>>;
@@ -49,6 +52,9 @@ pub fn mean(written: Written, source: Source<'_>) -> Result<Config, Mistakes> {
     let keys = written.keys.and_then(|keys| reading.keys(keys));
     let state = written.state.and_then(|state| reading.state(state));
     let operations = written.operations.map(|listen| reading.operations(listen));
+    let hold = reading.hold(written.hold);
+    let notify = reading.notify(written.notify);
+    let connector = reading.connector(written.connector, &homeservers);
     let log = reading.log(written.log_format, written.log_level);
     let limits = reading.limits(written.limits);
     let danger = reading.danger(written.pause_after_record_ms);
@@ -69,6 +75,9 @@ pub fn mean(written: Written, source: Source<'_>) -> Result<Config, Mistakes> {
                 keys,
                 state,
                 operations: operations.flatten(),
+                hold: hold.unwrap_or_default(),
+                notify,
+                connector,
                 log: log.unwrap_or_default(),
                 limits,
                 danger: danger.unwrap_or_default(),
@@ -313,9 +322,11 @@ impl<'t> Reading<'t> {
         };
         let windows = beside(self.path(written.windows), "windows.db");
         let window_keys = beside(self.path(written.window_keys), "windows.key");
+        let held = beside(self.path(written.held), "held");
         Some(State {
             windows,
             window_keys,
+            held,
             journal,
             audit: audit?,
             admin: admin?,
@@ -327,6 +338,93 @@ impl<'t> Reading<'t> {
     fn operations(&mut self, listen: Text) -> Option<Operations> {
         let listen = self.tcp_listen(&listen?)?;
         Some(Operations { listen })
+    }
+
+    fn hold(&mut self, written: Option<WrittenHold>) -> Option<Hold> {
+        let written = written?;
+        let usual = Hold::default();
+        let days = self.days(written.days, usual.days);
+        let ticket_days = self.days(written.ticket_days, usual.ticket_days);
+        Some(Hold {
+            days: days?,
+            ticket_days: ticket_days?,
+            two_persons: written.two_persons.is_some_and(|given| given.value),
+            reviewers: written
+                .reviewers
+                .map(|given| given.value)
+                .unwrap_or_default(),
+        })
+    }
+
+    fn notify(&mut self, written: Option<WrittenNotify>) -> Notify {
+        let Some(written) = written else {
+            return Notify::default();
+        };
+        let webhook = written.webhook.and_then(|text| self.endpoint(&text));
+        let file = written.file.and_then(|file| self.path(Some(file)));
+        Notify { webhook, file }
+    }
+
+    fn endpoint(&mut self, text: &Located<String>) -> Option<Endpoint> {
+        match Endpoint::parse(&text.value) {
+            Some(Endpoint {
+                address: HsAddress::Unix(socket),
+                path,
+            }) => {
+                let address = HsAddress::Unix(self.socket_path(text, &socket)?);
+                Some(Endpoint { address, path })
+            }
+            Some(endpoint) => Some(endpoint),
+            None => {
+                let message = format!("{:?} is not an address to post to", text.value);
+                let remedy = r#"write "http://IP:PORT/PATH" or "unix:PATH""#;
+                self.source.wrong(text, message, remedy);
+                None
+            }
+        }
+    }
+
+    /// Which homeserver it is of need not be said where there is one alone.
+    fn connector(
+        &mut self,
+        written: Option<WrittenConnector>,
+        homeservers: &[Homeserver],
+    ) -> Option<Connector> {
+        let written = written?;
+        let address = written
+            .address
+            .and_then(|address| self.hs_address(&address));
+        let token = self.path(written.token);
+        let server = match written.server {
+            Some(given) if homeservers.iter().any(|one| one.name == given.value) => given.value,
+            Some(given) => {
+                let message = format!("{:?} is no homeserver of this zone", given.value);
+                self.source
+                    .wrong(&given, message, "write the name of a [[homeserver]]");
+                return None;
+            }
+            None => homeservers.first()?.name.clone(),
+        };
+        Some(Connector {
+            server,
+            address: address?,
+            token: token?,
+        })
+    }
+
+    fn days(&mut self, given: Option<Located<u64>>, usual: u64) -> Option<u64> {
+        let Some(given) = given else {
+            return Some(usual);
+        };
+        if (1..=MAX_HOLD_DAYS).contains(&given.value) {
+            return Some(given.value);
+        }
+        let message = format!(
+            "{} is not a number of days from 1 to {MAX_HOLD_DAYS}",
+            given.value
+        );
+        self.source.wrong(&given, message, "write 7, for example");
+        None
     }
 
     fn log(&mut self, format: Text, level: Text) -> Option<Log> {

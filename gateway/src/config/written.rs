@@ -16,6 +16,9 @@ pub struct Written {
     pub keys: Option<WrittenKeys>,
     pub state: Option<WrittenState>,
     pub operations: Option<Text>,
+    pub hold: Option<WrittenHold>,
+    pub notify: Option<WrittenNotify>,
+    pub connector: Option<WrittenConnector>,
     pub log_format: Text,
     pub log_level: Text,
     pub limits: WrittenLimits,
@@ -77,6 +80,25 @@ pub struct WrittenState {
     pub bundle: Text,
     pub windows: Text,
     pub window_keys: Text,
+    pub held: Text,
+}
+
+pub struct WrittenNotify {
+    pub webhook: Text,
+    pub file: Text,
+}
+
+pub struct WrittenConnector {
+    pub server: Text,
+    pub address: Text,
+    pub token: Text,
+}
+
+pub struct WrittenHold {
+    pub days: Option<Located<u64>>,
+    pub ticket_days: Option<Located<u64>>,
+    pub two_persons: Option<Located<bool>>,
+    pub reviewers: Option<Located<Vec<String>>>,
 }
 
 impl Written {
@@ -105,6 +127,15 @@ impl Written {
         let operations = top
             .optional_section(source, "operations")
             .map(|table| operations(table, source));
+        let hold = top
+            .optional_section(source, "hold")
+            .map(|table| hold(table, source));
+        let notify = top
+            .optional_section(source, "notify")
+            .map(|table| notify(table, source));
+        let connector = top
+            .optional_section(source, "connector")
+            .map(|table| connector(table, source));
         let log = top
             .optional_section(source, "log")
             .map(|table| log(table, source));
@@ -124,6 +155,9 @@ impl Written {
             keys,
             state,
             operations,
+            hold,
+            notify,
+            connector,
             log_format,
             log_level,
             limits: limits.unwrap_or_default(),
@@ -199,6 +233,37 @@ fn state<'t>(mut table: Table<'t>, source: &mut Source<'t>) -> WrittenState {
         bundle: table.string(source, "bundle", r#"bundle = "bundle.tar.gz""#),
         windows: table.optional_string(source, "windows"),
         window_keys: table.optional_string(source, "window_keys"),
+        held: table.optional_string(source, "held"),
+    };
+    table.close(source);
+    written
+}
+
+fn hold<'t>(mut table: Table<'t>, source: &mut Source<'t>) -> WrittenHold {
+    let written = WrittenHold {
+        days: table.optional_number(source, "days"),
+        ticket_days: table.optional_number(source, "ticket_days"),
+        two_persons: table.optional_bool(source, "two_persons"),
+        reviewers: table.optional_strings(source, "reviewers"),
+    };
+    table.close(source);
+    written
+}
+
+fn notify<'t>(mut table: Table<'t>, source: &mut Source<'t>) -> WrittenNotify {
+    let written = WrittenNotify {
+        webhook: table.optional_string(source, "webhook"),
+        file: table.optional_string(source, "file"),
+    };
+    table.close(source);
+    written
+}
+
+fn connector<'t>(mut table: Table<'t>, source: &mut Source<'t>) -> WrittenConnector {
+    let written = WrittenConnector {
+        server: table.optional_string(source, "server"),
+        address: table.string(source, "address", r#"address = "http://127.0.0.1:8008""#),
+        token: table.string(source, "token", r#"token = "keys/connector.token""#),
     };
     table.close(source);
     written

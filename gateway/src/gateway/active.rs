@@ -18,6 +18,7 @@ use crate::links::Links;
 use crate::peers::{Peer, Peers};
 use crate::refusal::Refusal;
 use crate::relay::{self, Homeserver, PeerClient, PeerTarget};
+use crate::tell::Connected;
 
 /// The snapshot.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub struct Active {
     pub config: Config,
     /// The zone's own clearance, where it has one.
     pub clearance: Option<Clearance>,
+    /// By which senders of our zone are told, where there is such a way.
+    pub connector: Option<Connected>,
     /// The peer records with their clearances.
     pub peers: Peers,
     /// Our own zone, as the far end of a link between two of its homeservers.

@@ -10,7 +10,7 @@ use super::{BUSY, JournalError, database};
 const VERSION: i64 = STEPS.len() as i64;
 
 /// Step `n` makes schema `n + 1`. Times are milliseconds since 1970; labels are JSON, `null` for "none".
-pub(super) const STEPS: [&str; 6] = [
+pub(super) const STEPS: [&str; 7] = [
     "
     CREATE TABLE denials (event_id TEXT NOT NULL, link TEXT NOT NULL, verdict TEXT NOT NULL, rule TEXT NOT NULL,
         time INTEGER NOT NULL, PRIMARY KEY (event_id, link)) WITHOUT ROWID;
@@ -61,6 +61,21 @@ pub(super) const STEPS: [&str; 6] = [
     // Rooms that were encrypted before are learned with the next state that crosses.
     "
     ALTER TABLE rooms ADD COLUMN encrypted INTEGER NOT NULL DEFAULT 0;
+",
+    // What waits for a person, and what was released: findings and approvals are JSON, hashes keyed.
+    "
+    CREATE TABLE held (item TEXT PRIMARY KEY NOT NULL, number INTEGER NOT NULL, link TEXT NOT NULL, room_id TEXT NOT NULL,
+        sender TEXT NOT NULL, event_id TEXT NOT NULL, event_type TEXT NOT NULL, rule TEXT NOT NULL, findings TEXT NOT NULL,
+        bytes INTEGER NOT NULL, time INTEGER NOT NULL, until INTEGER NOT NULL, approved TEXT NOT NULL DEFAULT '[]')
+        WITHOUT ROWID;
+    CREATE INDEX held_number ON held (number);
+    CREATE INDEX held_until ON held (until);
+    CREATE TABLE tickets (item TEXT PRIMARY KEY NOT NULL, link TEXT NOT NULL, room_id TEXT NOT NULL, sender TEXT NOT NULL,
+        rule TEXT NOT NULL, findings TEXT NOT NULL, likeness TEXT NOT NULL, until INTEGER NOT NULL, time INTEGER NOT NULL,
+        event_id TEXT) WITHOUT ROWID;
+    CREATE INDEX tickets_open ON tickets (link, room_id, sender);
+    CREATE INDEX tickets_event ON tickets (event_id, link);
+    CREATE INDEX tickets_time ON tickets (time);
 ",
 ];
 

@@ -7,8 +7,8 @@ use sluice_policy::label::Label;
 use time::OffsetDateTime;
 
 use super::{
-    ClosedLink, ClosedRoom, DENIAL_DAYS, DENIALS, LABEL_DAYS, LABELS, SIGHTINGS, WATER_DAYS,
-    WATERS, sightings,
+    ClosedLink, ClosedRoom, DENIAL_DAYS, DENIALS, LABEL_DAYS, LABELS, SIGHTINGS, TICKETS,
+    WATER_DAYS, WATERS, held, sightings,
 };
 use crate::audit::Head;
 use crate::audit::entry::{
@@ -112,6 +112,7 @@ pub(super) fn prune(connection: &mut Connection, now: OffsetDateTime) -> rusqlit
         ("labels", LABEL_DAYS * DAY, LABELS),
         ("water", WATER_DAYS * DAY, WATERS),
         ("sightings", SIGHTING_MS, SIGHTINGS),
+        ("tickets", DENIAL_DAYS * DAY, TICKETS),
     ] {
         let oldest = now
             .unix_timestamp()
@@ -126,6 +127,7 @@ pub(super) fn prune(connection: &mut Connection, now: OffsetDateTime) -> rusqlit
             _ => cap(&transaction, table, most)?,
         }
     }
+    held::drop_unused(&transaction, now.unix_timestamp().saturating_mul(1000))?;
     transaction.commit()
 }
 
@@ -172,6 +174,8 @@ fn take(transaction: &Transaction<'_>, line: &Line) -> rusqlite::Result<()> {
         Entry::Label(entry) => remember(transaction, entry, crate::audit::millis(&line.time)),
         Entry::Closed(entry) => closed(transaction, entry, crate::audit::millis(&line.time)),
         Entry::Link(entry) => link(transaction, entry, crate::audit::millis(&line.time)),
+        Entry::Held(entry) => held::keep(transaction, entry, line),
+        Entry::Hold(entry) => held::act(transaction, entry, crate::audit::millis(&line.time)),
         Entry::Water(entry) => rise(transaction, entry, crate::audit::millis(&line.time)),
         _ => Ok(()),
     }

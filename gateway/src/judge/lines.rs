@@ -75,7 +75,7 @@ pub(super) fn event(
 }
 
 /// A type or sender as it is; only its hash where a detector saw something in it, because then it is content.
-fn shown(decision: Option<&UnitDecision>, field: &str, text: &str) -> Text {
+pub(super) fn shown(decision: Option<&UnitDecision>, field: &str, text: &str) -> Text {
     let found = decision.is_some_and(|decision| {
         decision
             .findings

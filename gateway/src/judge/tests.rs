@@ -64,6 +64,7 @@ fn event(kind: &str, state_key: Option<&str>, content: serde_json::Value) -> Mat
         returned: None,
         third: None,
         newcomer: None,
+        ticket: None,
     }))
 }
 

@@ -118,6 +118,7 @@ struct Series {
     audit_batch: Histogram,
     in_flight: Family<FaceLabels, Gauge>,
     bundle: Family<BundleLabels, Gauge>,
+    notices: Family<NoticeLabels, Counter>,
     rules: Bounded,
     links: Bounded,
 }
@@ -155,6 +156,12 @@ struct FaceLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct NoticeLabels {
+    way: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct BundleLabels {
     id: String,
 }
@@ -179,6 +186,7 @@ impl Metrics {
             audit_batch: Histogram::new(exponential_buckets(1.0, 2.0, 12)),
             in_flight: Family::default(),
             bundle: Family::default(),
+            notices: Family::default(),
             rules: Bounded::new(MAX_RULES),
             links: Bounded::new(MAX_LINKS),
         };
@@ -263,6 +271,12 @@ impl Metrics {
             .set(1);
     }
 
+    /// Somebody was told of something, or could not be: `told`, `failed`, or `lost` because too many waited.
+    pub fn notice(&self, way: &'static str, outcome: &'static str) {
+        let labels = NoticeLabels { way, outcome };
+        self.0.notices.get_or_create(&labels).inc();
+    }
+
     /// The OpenMetrics text.
     pub fn encode(&self) -> Result<String, fmt::Error> {
         let mut text = String::new();
@@ -325,6 +339,11 @@ impl Series {
             "in_flight",
             "Requests under way by face",
             self.in_flight.clone(),
+        );
+        all.register(
+            "notices",
+            "Notices by way and outcome",
+            self.notices.clone(),
         );
         all.register(
             "bundle",

@@ -13,6 +13,7 @@ use crate::gateway::{Active, LinkKeys};
 use crate::links::Links;
 use crate::peers::{Own, Peer, Peers, Record};
 use crate::relay::{self, Deadlines, Homeserver, HomeserverAddress, PeerTarget};
+use crate::tell::Connected;
 
 /// Everything that the files say, checked.
 pub struct Loaded {
@@ -62,6 +63,11 @@ pub(super) fn load(
         links,
         targets,
         clearance: material.clearance.clone(),
+        connector: config
+            .connector
+            .as_ref()
+            .zip(material.connector.clone())
+            .map(|(connector, token)| Connected::new(connector, token)),
         config,
         peers,
         own: own_zone,
