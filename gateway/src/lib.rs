@@ -45,7 +45,7 @@ pub mod route;
 pub mod run;
 pub mod shipped;
 pub mod telemetry;
-pub mod traffic;
 pub mod tell;
+pub mod traffic;
 pub mod window;
 pub mod xmatrix;

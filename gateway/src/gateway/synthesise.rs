@@ -77,10 +77,7 @@ impl Gateway {
             ..heading(exchange)
         };
         self.own_answer_line(line).await?;
-        Ok(Answer::new(
-            StatusCode::OK,
-            br#"{"chunk":[]}"#.to_vec(),
-        ))
+        Ok(Answer::new(StatusCode::OK, br#"{"chunk":[]}"#.to_vec()))
     }
 
     async fn synthesised_line(

@@ -102,9 +102,8 @@ impl Gateway {
         let items = self.journal.held_after(after, PAGE);
         let items = items.map_err(|error| error.to_string())?;
         Ok(AdminAnswer {
-            ok: true,
-            message: format!("{} waiting", self.holds.waiting()),
             details: items.iter().map(|item| shown(item).to_string()).collect(),
+            ..AdminAnswer::done(format!("{} waiting", self.holds.waiting()))
         })
     }
 
@@ -114,9 +113,8 @@ impl Gateway {
         self.note(by(acted(&found, HoldAct::Shown), operator, None))
             .await?;
         Ok(AdminAnswer {
-            ok: true,
-            message: format!("held by {}", found.waiver.rule),
             details: vec![shown(&found).to_string(), STANDARD.encode(&content)],
+            ..AdminAnswer::done(format!("held by {}", found.waiver.rule))
         })
     }
 
@@ -167,8 +165,11 @@ impl Gateway {
         let reason = short(reason)?;
         let _alone = self.desk.lock().await;
         let found = self.held(item)?;
-        self.end(&found, by(acted(&found, HoldAct::Rejected), operator, reason))
-            .await?;
+        self.end(
+            &found,
+            by(acted(&found, HoldAct::Rejected), operator, reason),
+        )
+        .await?;
         Ok(AdminAnswer::done(format!(
             "{item}: rejected, its content is destroyed"
         )))
@@ -211,7 +212,11 @@ impl Gateway {
 }
 
 /// Whether another user must release too; an error where the one who asks has done so.
-fn second_needed(settings: &Hold, item: &HeldItem, operator: &Operator) -> Option<Result<(), String>> {
+fn second_needed(
+    settings: &Hold,
+    item: &HeldItem,
+    operator: &Operator,
+) -> Option<Result<(), String>> {
     if !settings.two_persons || item.approved.iter().any(|user| *user != operator.uid) {
         return None;
     }
