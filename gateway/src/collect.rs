@@ -36,6 +36,7 @@ mod said;
 mod targets;
 
 pub(crate) use company::THIRD_SERVER;
+pub(crate) use returned::EMPTY_ECHO;
 pub use returned::Returned;
 pub(crate) use targets::facts as target_facts;
 
