@@ -40,6 +40,7 @@ mod targets;
 
 pub(crate) use company::THIRD_SERVER;
 pub use listed::ListedRoom;
+pub(crate) use returned::EMPTY_ECHO;
 pub use returned::Returned;
 pub(crate) use targets::facts as target_facts;
 

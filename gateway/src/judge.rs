@@ -22,7 +22,8 @@ use time::OffsetDateTime;
 
 use crate::audit::entry::{AlarmEntry, ClosedEntry, EduEntry, Entry};
 use crate::collect::{
-    Case, Collected, Condemned, EduCase, ListedRoom, Material, PduCase, Returned, THIRD_SERVER,
+    Case, Collected, Condemned, EMPTY_ECHO, EduCase, ListedRoom, Material, PduCase, Returned,
+    THIRD_SERVER,
 };
 use crate::exchange::{Exchange, Face, Way};
 use crate::gateway::Active;
@@ -605,7 +606,7 @@ impl Bench<'_> {
         let op = self.scene.exchange.route.endpoint.op;
         let lost = outcomes.iter().find(|outcome| {
             let single = !outcome.pattern.ends_with("/*") || op == Op::Event;
-            single && outcome.tree.is_none()
+            single && outcome.tree.is_none() && outcome.rule != EMPTY_ECHO
         });
         if let (Some(outcome), None) = (lost, &self.refusal) {
             let rule = outcome.rule.clone();

@@ -30,6 +30,9 @@ const ASKS_A_BODY: usize = 512;
 /// The rule of an event of our own zone that came back in its redacted form, and whose homeserver does not give the whole.
 const LOST: &str = "protocol.own_event_lost";
 
+/// The rule of a join that comes back in the answer to it in its redacted form: it is left out of the answer.
+pub(crate) const EMPTY_ECHO: &str = "protocol.own_event_echo";
+
 /// How an event of our own zone came back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Returned {
@@ -63,6 +66,9 @@ impl Collector<'_> {
         verified: Result<Integrity, Fault>,
         pattern: &str,
     ) -> Result<Checked, Refusal> {
+        if verified == Ok(Integrity::Redacted) && self.is_needless_echo(&pdu, pattern) {
+            return Ok(Err(Condemned::of(EMPTY_ECHO, &pdu)));
+        }
         let came_as = match (self.comes_back(&pdu, pattern), verified) {
             (_, Err(fault)) if fault != Fault::Hash => {
                 return Ok(Err(Condemned::of(fault.rule(), &pdu)));
@@ -92,6 +98,18 @@ impl Collector<'_> {
             && !echoed
             && self.active.is_local(sender)
             && self.exchange.author(self.way) != sender
+    }
+
+    /// Whether it is the join of one of our users in the answer to it. Its homeserver has it, and would take the empty form
+    /// in its place; it needs the answer's form only where another homeserver had to sign it too.
+    fn is_needless_echo(&self, pdu: &Pdu, pattern: &str) -> bool {
+        let joins = self.exchange.route.endpoint.op == Op::SendJoin && self.way == Way::Answer;
+        joins
+            && pattern == "/event"
+            && self.active.is_local(pdu.sender_server())
+            && !pdu
+                .content()
+                .contains_key("join_authorised_via_users_server")
     }
 
     /// The event as its sender's homeserver gives it. One that is just joining the room answers when it has written the
