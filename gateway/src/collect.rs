@@ -28,6 +28,7 @@ use crate::parse::{Parsed, Unit};
 use crate::refusal::Refusal;
 use crate::rooms::truthful;
 use crate::route::{Op, UnitKind};
+use crate::wait::Pair;
 use crate::window::{Speaker, Visit};
 use sluice_policy::ids;
 
@@ -100,6 +101,8 @@ pub struct PduCase {
     pub unasked: bool,
     /// What it says, and whose window that belongs to; `None` where it is not read together with others.
     pub said: Option<(Speaker, Part)>,
+    /// Whether it was taken over before and is not sent yet.
+    pub waits_already: bool,
     /// The ticket by which it may cross although policy holds it.
     pub ticket: Option<Presented>,
 }
@@ -172,6 +175,8 @@ pub struct Collected {
     pub water: BTreeMap<String, Vec<Label>>,
     /// What detectors found within the hour, by room.
     pub seen: BTreeMap<String, Vec<Sighting>>,
+    /// Rooms in which something waits that nothing of this body may overtake.
+    pub queued: BTreeSet<String>,
     /// What the senders of the body said lately; `None` where nothing is read together.
     pub visit: Option<Visit>,
 }
@@ -211,6 +216,7 @@ pub async fn collect(
         water: BTreeMap::new(),
         seen: BTreeMap::new(),
         patience: Patience::default(),
+        queued: queued(gateway, exchange, way),
         came_ms: crate::gateway::now_ms(),
     };
     collector.shown = collector.label_shown(&parsed.units).await?;
@@ -258,7 +264,23 @@ pub async fn collect(
         room,
         water: collector.water,
         seen: collector.seen,
+        queued: collector.queued.0,
         visit: Some(visit),
+    })
+}
+
+/// What waits between the two homeservers of a transaction.
+fn queued(
+    gateway: &Gateway,
+    exchange: &Exchange,
+    way: Way,
+) -> (BTreeSet<String>, BTreeSet<String>) {
+    if exchange.route.endpoint.op != Op::Send || way != Way::Request {
+        return Default::default();
+    }
+    gateway.waits.queued(&Pair {
+        origin: exchange.origin().to_owned(),
+        destination: exchange.destination().to_owned(),
     })
 }
 
@@ -371,6 +393,8 @@ struct Collector<'a> {
     seen: BTreeMap<String, Vec<Sighting>>,
     /// How long this body may wait for joins of our homeserver, for all its events together.
     patience: Patience,
+    /// The rooms and events that wait to be sent between the two homeservers.
+    queued: (BTreeSet<String>, BTreeSet<String>),
     /// When the body came, in milliseconds since 1970.
     came_ms: i64,
 }
@@ -493,6 +517,12 @@ impl Collector<'_> {
         self.gateway
             .refuse_event_of_hidden_room(active, exchange, self.way, pdu.room_id())?;
         let link = self.exchange.link(self.way);
+        let is_sent = self.exchange.route.endpoint.op == Op::Send && self.is_sent_now();
+        if !is_sent {
+            // Its verdict is on its way, and a denial must be seen here.
+            self.gateway.waits.settled(&link, pdu.event_id()).await?;
+        }
+        let waits_already = self.queued.1.contains(pdu.event_id());
         let journal = &self.gateway.journal;
         let denial = journal
             .denial(pdu.event_id(), &link)
@@ -537,6 +567,7 @@ impl Collector<'_> {
             unasked,
             said: None,
             ticket: None,
+            waits_already,
         };
         case.ticket = self.ticket_for(&case, &link)?;
         case.said = self.said_in(&case, &link);

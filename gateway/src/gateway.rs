@@ -18,6 +18,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper::{Response, StatusCode};
 use ruma_common::CanonicalJsonValue;
 use time::OffsetDateTime;
+use tokio::sync::OwnedRwLockReadGuard;
 
 use crate::accept::{Head, Service, Source};
 use crate::audit::entry::{Entry, RefusedEntry};
@@ -38,6 +39,7 @@ use crate::record::{self, Cleared, Durable, Measures};
 use crate::refusal::{self, Blame, Refusal};
 use crate::route::{self, Action, Op, Route, RouteFault, Shape};
 use crate::tell::Teller;
+use crate::wait::{Pair, Waits};
 use crate::window::Windows;
 
 mod active;
@@ -62,6 +64,8 @@ pub struct Gateway {
     pub windows: Windows,
     /// What waits for a reviewer.
     pub holds: Arc<Holds>,
+    /// What was acknowledged and is sent later.
+    pub(crate) waits: Waits,
     /// Tells people what became of events.
     pub(crate) teller: Teller,
     /// One decision on what is held at a time.
@@ -87,7 +91,7 @@ impl Gateway {
         active: Active,
         audit: Audit,
         (journal, windows, holds): (Arc<Journal>, Windows, Holds),
-        teller: Teller,
+        (teller, waits): (Teller, Waits),
         metrics: Metrics,
         run: String,
     ) -> Self {
@@ -98,6 +102,7 @@ impl Gateway {
             windows,
             holds: Arc::new(holds),
             teller,
+            waits,
             desk: tokio::sync::Mutex::default(),
             keys: KeyStore::default(),
             joins: Joins::default(),
@@ -200,6 +205,7 @@ impl Gateway {
         let sight = self.sight(active, &exchange)?;
         self.refuse_hidden_room(&exchange, sight)?;
         self.refuse_closed_room(&exchange)?;
+        let _turn = self.turn(&exchange).await?;
         let measures = Measures {
             bytes: bytes.len(),
             status: 0,
@@ -244,6 +250,28 @@ impl Gateway {
         })
     }
 
+    /// No transaction is judged or sent while the gateway sends one of its own between the same two homeservers.
+    async fn turn(&self, exchange: &Exchange) -> Result<Option<OwnedRwLockReadGuard<()>>, Refusal> {
+        if exchange.route.endpoint.op != Op::Send {
+            return Ok(None);
+        }
+        let pair = Pair {
+            origin: exchange.origin().to_owned(),
+            destination: exchange.destination().to_owned(),
+        };
+        if self.waits.is_full(&pair) {
+            let detail = "as much waits for this destination as may; the homeserver sends again";
+            return Err(Refusal::ourselves("gateway.hold_full", detail));
+        }
+        Ok(Some(self.waits.relayed_turn(&pair).await))
+    }
+
+    /// Whether anything may cross now between the two zones of an exchange.
+    pub(crate) fn may_cross(&self, active: &Active, exchange: &Exchange) -> Result<(), Refusal> {
+        active.bundle()?;
+        admit::link(active, exchange)
+    }
+
     /// parse, collect, judge, record: the same for both halves.
     async fn decide(
         &self,
@@ -267,6 +295,7 @@ impl Gateway {
             links: active.links(),
             locals: active.locals(),
             at: OffsetDateTime::now_utc(),
+            wait_ms: active.config.hold.wait_ms(),
         };
         // Asking and waiting takes time, and a verdict of an expired policy would be remembered.
         admit::policies(scene.bundle, scene.at)?;
@@ -285,6 +314,7 @@ impl Gateway {
             windows: &self.windows,
             holds: &self.holds,
             teller: &self.teller,
+            waits: &self.waits,
             held_until: active.config.hold.until(now_ms()),
         };
         let cleared = record::record(durable, exchange, way, judged, measures).await;

@@ -43,5 +43,6 @@ pub mod run;
 pub mod shipped;
 pub mod telemetry;
 pub mod tell;
+pub mod wait;
 pub mod window;
 pub mod xmatrix;

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 
 use super::{
     DENIAL_DAYS, DENIALS, LABEL_DAYS, LABELS, SIGHTINGS, TICKETS, WATER_DAYS, WATERS, held,
-    sightings,
+    sightings, waits,
 };
 use crate::audit::Head;
 use crate::audit::entry::{
@@ -147,6 +147,10 @@ fn take(transaction: &Transaction<'_>, line: &Line) -> rusqlite::Result<()> {
         Entry::Label(entry) => remember(transaction, entry, crate::audit::millis(&line.time)),
         Entry::Closed(entry) => closed(transaction, entry),
         Entry::Held(entry) => held::keep(transaction, entry, line),
+        Entry::Wait(entry) => waits::keep(transaction, entry, line.seq),
+        Entry::Hold(entry) if entry.act.is_of_wait() => {
+            waits::act(transaction, entry, crate::audit::millis(&line.time))
+        }
         Entry::Hold(entry) => held::act(transaction, entry, crate::audit::millis(&line.time)),
         Entry::Water(entry) => rise(transaction, entry, crate::audit::millis(&line.time)),
         _ => Ok(()),

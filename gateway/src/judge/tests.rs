@@ -61,6 +61,7 @@ fn event(kind: &str, state_key: Option<&str>, content: serde_json::Value) -> Mat
         unasked: false,
         said: None,
         ticket: None,
+        waits_already: false,
     }))
 }
 
@@ -116,6 +117,7 @@ fn decided(bundle: &Bundle, case: &Case) -> UnitDecision {
         room: None,
         water: BTreeMap::new(),
         seen: BTreeMap::new(),
+        queued: BTreeSet::new(),
         visit: None,
     };
     let unit = facts::of(Some(ROOM), case, &collected, None).unwrap();

@@ -281,6 +281,15 @@ impl Gateway {
         }
     }
 
+    /// SIGKILL.
+    pub fn kill(&mut self) {
+        if let Some(mut running) = self.running.take() {
+            // Either may fail only because it has ended already.
+            let _ended = running.child.kill();
+            let _reaped = running.child.wait();
+        }
+    }
+
     /// Stops and starts it.
     pub fn restart(&mut self) {
         self.stop();
@@ -409,11 +418,7 @@ impl Gateway {
 
 impl Drop for Gateway {
     fn drop(&mut self) {
-        if let Some(mut running) = self.running.take() {
-            // Either may fail only because it has ended already.
-            let _ended = running.child.kill();
-            let _reaped = running.child.wait();
-        }
+        self.kill();
     }
 }
 
