@@ -29,6 +29,7 @@ use crate::refusal::Refusal;
 use crate::rooms::truthful;
 use crate::route::{Op, UnitKind};
 use crate::traffic;
+use crate::wait::Pair;
 use crate::window::{Speaker, Visit};
 use sluice_policy::ids;
 
@@ -116,6 +117,8 @@ pub struct PduCase {
     pub third: Option<String>,
     /// The server that it brings into its room, where it is not ours and the journal does not know it there.
     pub newcomer: Option<String>,
+    /// Whether it was taken over before and is not sent yet.
+    pub waits_already: bool,
     /// The ticket by which it may cross although policy holds it.
     pub ticket: Option<Presented>,
 }
@@ -190,6 +193,8 @@ pub struct Collected {
     pub water: BTreeMap<String, Vec<Label>>,
     /// What detectors found within the hour, by room.
     pub seen: BTreeMap<String, Vec<Sighting>>,
+    /// Rooms in which something waits that nothing of this body may overtake.
+    pub queued: BTreeSet<String>,
     /// What the senders of the body said lately; `None` where nothing is read together.
     pub visit: Option<Visit>,
     /// The zones of senders that are neither ours nor the peer's.
@@ -234,6 +239,7 @@ pub async fn collect(
         restoring: returned::Restoring::default(),
         newcomers: BTreeSet::new(),
         thirds: BTreeSet::new(),
+        queued: queued(gateway, exchange, way),
         came_ms: crate::gateway::now_ms(),
     };
     collector.shown = collector.label_shown(&parsed.units).await?;
@@ -284,8 +290,24 @@ pub async fn collect(
         encrypted,
         water: collector.water,
         seen: collector.seen,
+        queued: collector.queued.0,
         visit: Some(visit),
         thirds: collector.thirds,
+    })
+}
+
+/// What waits between the two homeservers of a transaction.
+fn queued(
+    gateway: &Gateway,
+    exchange: &Exchange,
+    way: Way,
+) -> (BTreeSet<String>, BTreeSet<String>) {
+    if exchange.route.endpoint.op != Op::Send || way != Way::Request {
+        return Default::default();
+    }
+    gateway.waits.queued(&Pair {
+        origin: exchange.origin().to_owned(),
+        destination: exchange.destination().to_owned(),
     })
 }
 
@@ -412,6 +434,8 @@ struct Collector<'a> {
     newcomers: BTreeSet<(String, String)>,
     /// The zones of senders that are neither ours nor the peer's.
     thirds: BTreeSet<String>,
+    /// The rooms and events that wait to be sent between the two homeservers.
+    queued: (BTreeSet<String>, BTreeSet<String>),
     /// When the body came, in milliseconds since 1970.
     came_ms: i64,
 }
@@ -540,6 +564,12 @@ impl Collector<'_> {
         self.gateway
             .refuse_event_of_hidden_room(active, exchange, self.way, pdu.room_id())?;
         let link = self.exchange.link(self.way);
+        let is_sent = self.exchange.route.endpoint.op == Op::Send && self.is_sent_now();
+        if !is_sent {
+            // Its verdict is on its way, and a denial must be seen here.
+            self.gateway.waits.settled(&link, pdu.event_id()).await?;
+        }
+        let waits_already = self.queued.1.contains(pdu.event_id());
         let journal = &self.gateway.journal;
         let third = self.third(&pdu);
         let newcomer = self.newcomer(&pdu)?;
@@ -587,6 +617,7 @@ impl Collector<'_> {
             third,
             newcomer,
             ticket: None,
+            waits_already,
         };
         case.ticket = self.ticket_for(&case, &link)?;
         case.said = self.said_in(&case, &link);

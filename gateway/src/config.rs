@@ -52,6 +52,8 @@ pub struct Config {
     pub operations: Option<Operations>,
     /// What waits for people.
     pub hold: Hold,
+    /// The checks that a policy may let an event wait for, by name.
+    pub checks: BTreeMap<String, Check>,
     /// Who is told of it, beside the sender.
     pub notify: Notify,
     /// By which the senders are told.
@@ -173,6 +175,15 @@ pub struct State {
     pub held: PathBuf,
 }
 
+/// A program that looks at an event and says whether it may pass.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// Where it is asked.
+    pub endpoint: Endpoint,
+    /// Seconds that it may take.
+    pub timeout_seconds: u64,
+}
+
 /// Who is told what became of events, beside their senders.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Notify {
@@ -209,6 +220,8 @@ pub struct Hold {
     pub days: u64,
     /// Days in which what was released can be sent again.
     pub ticket_days: u64,
+    /// Seconds that an event may wait for checks before it crosses in its redacted form.
+    pub wait_seconds: u64,
     /// Whether two different users must release.
     pub two_persons: bool,
     /// Users of the machine, by name or number, who may use `sluice hold` beside the gateway's own user and root.
@@ -220,6 +233,12 @@ impl Hold {
     #[must_use]
     pub fn until(&self, now_ms: i64) -> i64 {
         later(now_ms, self.days)
+    }
+
+    /// How long an event may wait for checks, in milliseconds.
+    #[must_use]
+    pub fn wait_ms(&self) -> i64 {
+        i64::try_from(self.wait_seconds.saturating_mul(1000)).unwrap_or(i64::MAX)
     }
 
     /// When a ticket that is issued now expires, milliseconds since 1970.
@@ -234,6 +253,7 @@ impl Default for Hold {
         Self {
             days: 7,
             ticket_days: 7,
+            wait_seconds: 10,
             two_persons: false,
             reviewers: Vec::new(),
         }

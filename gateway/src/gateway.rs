@@ -20,6 +20,7 @@ use ruma_common::CanonicalJsonValue;
 use rustls_pki_types::CertificateDer;
 use sluice_certs::UnixTime;
 use time::OffsetDateTime;
+use tokio::sync::OwnedRwLockReadGuard;
 
 use crate::accept::{Head, Service, Source};
 use crate::audit::entry::{Entry, RefusedEntry};
@@ -42,6 +43,7 @@ use crate::refusal::{self, Blame, Refusal};
 use crate::route::{self, Action, Op, Route, RouteFault, Shape};
 use crate::tell::Teller;
 use crate::traffic::Traffic;
+use crate::wait::{Pair, Waits};
 use crate::window::Windows;
 
 mod active;
@@ -68,6 +70,8 @@ pub struct Gateway {
     pub windows: Windows,
     /// What waits for a reviewer.
     pub holds: Arc<Holds>,
+    /// What was acknowledged and is sent later.
+    pub(crate) waits: Waits,
     /// Tells people what became of events.
     pub(crate) teller: Teller,
     /// One decision on what is held at a time.
@@ -97,7 +101,7 @@ impl Gateway {
         active: Active,
         audit: Audit,
         (journal, windows, holds): (Arc<Journal>, Windows, Holds),
-        teller: Teller,
+        (teller, waits): (Teller, Waits),
         metrics: Metrics,
         run: String,
     ) -> Self {
@@ -108,6 +112,7 @@ impl Gateway {
             windows,
             holds: Arc::new(holds),
             teller,
+            waits,
             desk: tokio::sync::Mutex::default(),
             keys: KeyStore::default(),
             joins: Joins::default(),
@@ -236,6 +241,7 @@ impl Gateway {
         }
         self.refuse_hidden_room(active, &exchange, sight)?;
         self.refuse_closed_room(&exchange)?;
+        let _turn = self.turn(&exchange).await?;
         let measures = Measures {
             bytes: bytes.len(),
             status: 0,
@@ -275,6 +281,28 @@ impl Gateway {
         Ok(Answer::new(StatusCode::OK, body))
     }
 
+    /// No transaction is judged or sent while the gateway sends one of its own between the same two homeservers.
+    async fn turn(&self, exchange: &Exchange) -> Result<Option<OwnedRwLockReadGuard<()>>, Refusal> {
+        if exchange.route.endpoint.op != Op::Send {
+            return Ok(None);
+        }
+        let pair = Pair {
+            origin: exchange.origin().to_owned(),
+            destination: exchange.destination().to_owned(),
+        };
+        if self.waits.is_full(&pair) {
+            let detail = "as much waits for this destination as may; the homeserver sends again";
+            return Err(Refusal::ourselves("gateway.hold_full", detail));
+        }
+        Ok(Some(self.waits.relayed_turn(&pair).await))
+    }
+
+    /// Whether anything may cross now between the two zones of an exchange.
+    pub(crate) fn may_cross(&self, active: &Active, exchange: &Exchange) -> Result<(), Refusal> {
+        active.bundle()?;
+        admit::link(active, exchange)
+    }
+
     /// parse, collect, judge, record: the same for both halves.
     async fn decide(
         &self,
@@ -307,6 +335,7 @@ impl Gateway {
                 .collect(),
             refuses_encryption: active.refuses_encryption(exchange)?,
             at: OffsetDateTime::now_utc(),
+            wait_ms: active.config.hold.wait_ms(),
         };
         // Asking and waiting takes time, and a verdict of an expired policy would be remembered.
         admit::policies(scene.bundle, scene.at)?;
@@ -325,6 +354,7 @@ impl Gateway {
             windows: &self.windows,
             holds: &self.holds,
             teller: &self.teller,
+            waits: &self.waits,
             held_until: active.config.hold.until(now_ms()),
         };
         let cleared = record::record(durable, exchange, way, judged, measures).await;

@@ -186,6 +186,16 @@ impl Holds {
         Ok(line)
     }
 
+    /// Whether the content of an item is there.
+    pub(crate) fn has(&self, item: &str) -> bool {
+        self.vault.has(item)
+    }
+
+    /// Seals what waits to be sent. Blocks for the disk.
+    pub(crate) fn seal(&self, item: &str, content: &[u8]) -> std::io::Result<()> {
+        self.vault.keep(item, content)
+    }
+
     /// The content of an item; `None` where it is gone.
     pub(crate) fn read(&self, item: &str) -> std::io::Result<Option<Zeroizing<Vec<u8>>>> {
         self.vault.read(item)
@@ -216,7 +226,8 @@ impl Holds {
             .items()
             .map_err(|error| format!("the held content cannot be listed: {error}"))?;
         for item in items {
-            if journal.held(&item).map_err(broken)?.is_none() {
+            let held = journal.held(&item).map_err(broken)?.is_some();
+            if !held && !journal.has_wait(&item).map_err(broken)? {
                 tracing::warn!(
                     item,
                     "held content without a line in the audit log is destroyed"
@@ -240,12 +251,13 @@ impl Holds {
         pdu: &Pdu,
         now_ms: i64,
     ) -> Result<Option<Presented>, JournalError> {
-        let spent = journal.ticket_of(pdu.event_id(), link)?;
+        if let Some(ticket) = journal.ticket_of(pdu.event_id(), link)? {
+            // The same event with a content that its hash vouches for: nothing need be compared.
+            let in_use = Arc::clone(&self.in_use);
+            return Ok(Some(Presented { ticket, in_use }));
+        }
         let place = (link, pdu.room_id(), pdu.sender());
-        let open = match spent {
-            Some(ticket) => vec![ticket],
-            None => journal.open_tickets(place, now_ms)?,
-        };
+        let open = journal.open_tickets(place, now_ms)?;
         if open.is_empty() {
             return Ok(None);
         }
@@ -261,7 +273,7 @@ impl Holds {
         Ok(None)
     }
 
-    /// A ticket that was spent meanwhile is none; one that was spent for this very event may be shown by many.
+    /// A ticket that another judgement holds, or that was spent meanwhile, is none.
     fn take(
         &self,
         journal: &Journal,
@@ -270,9 +282,6 @@ impl Holds {
         now_ms: i64,
     ) -> Result<Option<Presented>, JournalError> {
         let in_use = Arc::clone(&self.in_use);
-        if ticket.event_id.is_some() {
-            return Ok(Some(Presented { ticket, in_use }));
-        }
         if !lock(&self.in_use).insert(ticket.item.clone()) {
             return Ok(None);
         }

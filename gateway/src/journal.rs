@@ -30,6 +30,7 @@ mod sightings;
 #[cfg(test)]
 mod tests;
 mod view;
+mod waits;
 
 pub use held::{HeldItem, Ticket};
 

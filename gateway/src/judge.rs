@@ -30,6 +30,7 @@ use crate::gateway::Active;
 use crate::hold::{Candidate, HELD, Presented};
 use crate::refusal::{Blame, Refusal};
 use crate::route::{Denied, Op, UnitKind};
+use crate::wait::{Later, WAITING, WAITS_ALREADY};
 use crate::window::{Speaker, Visit};
 
 mod facts;
@@ -62,6 +63,8 @@ pub struct Scene<'a> {
     pub refuses_encryption: bool,
     /// The moment of the decision, for validity periods.
     pub at: OffsetDateTime,
+    /// How long an event may wait for checks, in milliseconds.
+    pub wait_ms: i64,
 }
 
 /// A judged body. Only [`judge`] makes it.
@@ -80,6 +83,8 @@ pub struct Judged {
 pub(super) struct Reviews {
     /// What should wait for a reviewer.
     pub(super) candidates: Vec<Candidate>,
+    /// What is acknowledged and sent later.
+    pub(super) laters: Vec<Later>,
     /// Tickets that nobody else may use until the spent ones are recorded.
     pub(super) presented: Vec<Presented>,
 }
@@ -142,6 +147,7 @@ pub fn judge(scene: &Scene<'_>, collected: Collected) -> Result<Judged, EngineEr
     thirds::decide(scene, &collected, &mut decisions)?;
     let mut bench = Bench {
         scene,
+        queued: collected.queued,
         entries: Vec::new(),
         refusal: None,
         closed: BTreeSet::new(),
@@ -201,6 +207,7 @@ fn decide_all(
         if let Some(waived) = held::by_ticket(scene, &collected.cases[*place], unit, decision)? {
             *decision = waived;
         }
+        held::note_waiting(scene, &collected.cases[*place], unit, decision)?;
     }
     Ok(places.into_iter().zip(decisions).collect())
 }
@@ -245,6 +252,8 @@ struct Bench<'a> {
     closed: BTreeSet<String>,
     /// Labels of what crossed lately, this judgement's own with them, by room, where the link keeps a high-water mark.
     water: BTreeMap<String, Vec<Label>>,
+    /// Rooms in which something waits that nothing may overtake.
+    queued: BTreeSet<String>,
     /// What was said in events that cross.
     released: Vec<(Speaker, Part)>,
     reviews: Reviews,
@@ -307,6 +316,7 @@ impl Bench<'_> {
         let case = &case;
         let ruling =
             self.below_the_mark(case, decision, self.ruling(outcome.pattern, case, decision));
+        let ruling = ruling.waiting_for_checks();
         let (event_id, room_id) = (Some(case.pdu.event_id()), Some(case.pdu.room_id()));
         let link = &self.scene.link;
         if case.returned == Some(Returned::Tampered) {
@@ -343,9 +353,15 @@ impl Bench<'_> {
                 self.released.extend(case.said.clone());
                 Some(case.pdu.outgoing())
             }
-            Verdict::Release | Verdict::Redact | Verdict::Hold => Some(case.pdu.redacted()),
+            Verdict::Release | Verdict::Redact => Some(case.pdu.redacted()),
+            // Its own transaction brings it, in whichever form.
+            Verdict::Hold => {
+                self.released.extend(case.said.clone());
+                None
+            }
             Verdict::Drop => None,
         };
+        let tree = self.in_line(case, decision, &ruling, tree);
         Outcome {
             event_id: Some(case.pdu.event_id().to_owned()),
             verdict: ruling.verdict,
@@ -355,8 +371,33 @@ impl Bench<'_> {
         }
     }
 
+    /// What crosses at once: nothing that waits, and nothing behind it in its room.
+    fn in_line(
+        &mut self,
+        case: &PduCase,
+        decision: Option<&UnitDecision>,
+        ruling: &Ruling,
+        tree: Option<CanonicalJsonObject>,
+    ) -> Option<CanonicalJsonObject> {
+        let room = case.pdu.room_id();
+        let behind = tree.is_some() && self.queued.contains(room);
+        if !held::is_sent(self.scene) || !(ruling.waits || behind) {
+            return tree;
+        }
+        self.queued.insert(room.to_owned());
+        let later = held::later(self.scene, case, decision, ruling);
+        self.reviews.laters.push(later);
+        None
+    }
+
     /// The order of the questions about an event, from the strictest to the mildest.
     fn ruling(&self, pattern: &str, case: &PduCase, decision: Option<&UnitDecision>) -> Ruling {
+        if case.waits_already {
+            return Ruling {
+                reason: Some(WAITING),
+                ..Ruling::with(Verdict::Hold, WAITS_ALREADY)
+            };
+        }
         let room_closed = case.closed.is_some() || self.closed.contains(case.pdu.room_id());
         if room_closed && !leaves_the_room(&case.pdu) {
             return Ruling::drop(ROOM_CLOSED);
@@ -404,6 +445,10 @@ impl Bench<'_> {
             _ if case.pdu.never_redact() => Ruling {
                 closes: true,
                 ..Ruling::drop(rule)
+            },
+            Verdict::Hold if decision.notes.contains(&decide::WAITS) => Ruling {
+                waits: true,
+                ..Ruling::release(rule)
             },
             Verdict::Hold => Ruling {
                 reason: Some(held::why(self.scene, case, decision)),
@@ -708,6 +753,8 @@ pub(crate) struct Ruling {
     pub(crate) sticky: bool,
     pub(crate) remember: bool,
     pub(crate) closes: bool,
+    /// It is released if checks let it pass.
+    pub(crate) waits: bool,
 }
 
 impl Ruling {
@@ -720,6 +767,21 @@ impl Ruling {
             sticky: false,
             remember: false,
             closes: false,
+            waits: false,
+        }
+    }
+    /// What nothing else stopped waits now.
+    fn waiting_for_checks(self) -> Self {
+        match (self.waits, self.verdict) {
+            (true, Verdict::Release) => Self {
+                verdict: Verdict::Hold,
+                reason: Some(WAITING),
+                ..self
+            },
+            (_, _) => Self {
+                waits: false,
+                ..self
+            },
         }
     }
     fn release(rule: &str) -> Self {

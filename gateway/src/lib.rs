@@ -47,5 +47,6 @@ pub mod shipped;
 pub mod telemetry;
 pub mod tell;
 pub mod traffic;
+pub mod wait;
 pub mod window;
 pub mod xmatrix;

@@ -5,6 +5,7 @@ use hyper::{Method, StatusCode};
 use ruma_common::{CanonicalJsonObject as Object, CanonicalJsonValue as Value};
 use sluice_policy::json::{self, Limits};
 use sluice_policy::keys::{SigningKey, sign_request_raw};
+use sluice_policy::verdict::Verdict;
 
 use crate::exchange::{Exchange, Way};
 use crate::gateway::Active;
@@ -129,7 +130,8 @@ pub fn sent_pdus(cleared: &Cleared) -> Vec<SentPdu> {
         .iter()
         .filter(|outcome| outcome.kind == UnitKind::Pdu);
     pdus.filter_map(|outcome| {
-        let whole = outcome.verdict == sluice_policy::verdict::Verdict::Release;
+        // What waits is acknowledged: the gateway answers for it from here on.
+        let whole = matches!(outcome.verdict, Verdict::Release | Verdict::Hold);
         Some(SentPdu {
             event_id: outcome.event_id.clone()?,
             whole,

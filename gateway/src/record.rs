@@ -10,13 +10,16 @@ use ruma_common::CanonicalJsonObject;
 use sluice_policy::dlp::Part;
 
 use crate::audit::Audit;
-use crate::audit::entry::{AnswerEntry, Counts, Entry, Face as AuditFace, HeldEntry, RequestEntry};
+use crate::audit::entry::{
+    AnswerEntry, Counts, Entry, Face as AuditFace, HeldEntry, RequestEntry, WaitEntry,
+};
 use crate::exchange::{Exchange, Face, Way};
 use crate::hold::{Candidate, HOLD_FAILED, HOLD_REFUSED, Holds};
 use crate::judge::{Judged, Outcome};
 use crate::refusal::Refusal;
 use crate::route::UnitKind;
 use crate::tell::{Notice, Teller};
+use crate::wait::{Later, Waits};
 use crate::window::{Speaker, Windows};
 
 /// A judged and durably recorded body.
@@ -69,6 +72,8 @@ pub struct Durable<'a> {
     pub windows: &'a Windows,
     /// What waits for a reviewer.
     pub holds: &'a Arc<Holds>,
+    /// What is acknowledged and sent later.
+    pub waits: &'a Waits,
     /// Tells people of it.
     pub teller: &'a Teller,
     /// Until when it waits, milliseconds since 1970.
@@ -88,6 +93,8 @@ pub async fn record(
     measures: Measures,
 ) -> Result<Cleared, Refusal> {
     let (fields, outcomes, mut entries, refusal, spoken, reviews) = judged.into_parts();
+    let (laters, waiting) = seal(durable, reviews.laters).await?;
+    entries.extend(laters);
     let kept = keep_held(durable, &mut entries, reviews.candidates, refusal.is_some()).await;
     match way {
         _ if refusal.is_some() => {}
@@ -107,15 +114,44 @@ pub async fn record(
     if let Err(refusal) = written {
         // No line says that it waits.
         kept.iter().for_each(|item| durable.holds.destroy(item));
+        let sealed = waiting.iter().map(|line| &line.item);
+        sealed.for_each(|item| durable.holds.destroy(item));
         return Err(refusal);
     }
     durable.teller.tell(notices);
+    durable.waits.push(waiting);
     // From here on it is kept, and others need not see it as pending, or the ticket as open.
     drop((spoken.visit, reviews.presented));
     match refusal {
         Some(refusal) => Err(refusal),
         None => Ok(Cleared { fields, outcomes }),
     }
+}
+
+/// Seals what is sent later, and gives its lines. What cannot be kept cannot be acknowledged either.
+async fn seal(
+    durable: Durable<'_>,
+    laters: Vec<Later>,
+) -> Result<(Vec<Entry>, Vec<WaitEntry>), Refusal> {
+    if laters.is_empty() {
+        return Ok((Vec::new(), Vec::new()));
+    }
+    let holds = Arc::clone(durable.holds);
+    let sealing = tokio::task::spawn_blocking(move || {
+        let sealed = laters.into_iter().map(|later| {
+            holds.seal(&later.line.item, &later.content)?;
+            Ok(later.line)
+        });
+        sealed.collect::<std::io::Result<Vec<WaitEntry>>>()
+    });
+    let sealed = sealing
+        .await
+        .unwrap_or_else(|error| Err(std::io::Error::other(error)));
+    let lines = sealed.map_err(|error| {
+        let detail = format!("an event that should wait cannot be kept: {error}");
+        Refusal::ourselves("gateway.hold", detail)
+    })?;
+    Ok((lines.iter().cloned().map(Entry::Wait).collect(), lines))
 }
 
 /// Keeps what should be reviewed and adds its lines; the line of an event that is not kept says why. The ids of what is.

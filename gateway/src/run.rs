@@ -32,6 +32,7 @@ use crate::hold::Holds;
 use crate::journal::Journal;
 use crate::operations::{self, Health, Metrics};
 use crate::tell;
+use crate::wait::{self, Waits};
 use crate::window::{Now, Windows};
 
 mod leaves;
@@ -136,11 +137,13 @@ impl Running {
         let holds = Holds::open(&config.state.held, &journal)?;
         let health = Arc::new(Health::default());
         let (teller, told) = tell::queues(metrics.clone());
+        let waiting = journal.waits().map_err(|error| error.to_string())?;
+        let (waits, work) = Waits::new(waiting);
         let gateway = Arc::new(Gateway::new(
             active,
             audit,
             (journal, windows, holds),
-            teller,
+            (teller, waits),
             metrics.clone(),
             run_id()?,
         ));
@@ -151,6 +154,7 @@ impl Running {
         let (tls, tls_seen) = watch::channel(border_tls);
         let mut tasks = tokio::task::JoinSet::new();
         told.run(&gateway, &shutdown, &mut tasks);
+        tasks.spawn(wait::work(Arc::clone(&gateway), work, shutdown.clone()));
         let inside = listen_inside(&config, &material, &gateway, &shutdown, &mut tasks).await?;
         let border = listen_border(&config, &gateway, tls_seen, &shutdown, &mut tasks).await?;
         let operations =

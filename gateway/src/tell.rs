@@ -61,6 +61,8 @@ pub enum Happened {
     Rejected,
     /// Nobody decided in time.
     Expired,
+    /// A check did not let it pass, or did not answer; it crossed in its redacted form.
+    Stopped,
     /// A room was closed on a link.
     RoomClosed,
 }
@@ -141,7 +143,7 @@ impl Notice {
             HoldAct::Released => Happened::Released,
             HoldAct::Rejected => Happened::Rejected,
             HoldAct::Expired => Happened::Expired,
-            HoldAct::Shown | HoldAct::Approved | HoldAct::Lost | HoldAct::Spent => return None,
+            _ => return None,
         };
         Some(Self {
             what,
@@ -171,6 +173,9 @@ impl Notice {
             }
             Happened::Rejected => "was rejected by a reviewer and stays behind",
             Happened::Expired => "was not reviewed in time and stays behind",
+            Happened::Stopped => {
+                "did not pass a check and stays behind; the others see an empty message"
+            }
             Happened::RoomClosed => {
                 "closed its room for the other side: nothing more of it crosses"
             }

@@ -71,6 +71,8 @@ pub const LABEL_MARKING_LOWER: &str = "label.marking_lower";
 pub const LABEL_OBSOLETE: &str = "label.obsolete";
 /// Note: held by policy, and released by a ticket that somebody who looked at the same content has issued.
 pub const BY_TICKET: &str = "hold.ticket";
+/// Note: policy lets checks look at it, and everything else would release it.
+pub const WAITS: &str = "hold.wait";
 /// Rule: ciphertext on a link that refuses it.
 pub const ENCRYPTION_REFUSED: &str = "protocol.encryption_refused";
 /// Rule: the detectors could not look at all of the unit.

@@ -14,7 +14,7 @@ decision := {"verdict": worst_verdict, "rule": worst_finding} if {
 	worst_verdict != "hold"
 } else := {"verdict": denial, "rule": first_objection} if {
 	first_objection
-} else := {"verdict": worst_verdict, "rule": worst_finding} if {
+} else := object.union({"verdict": worst_verdict, "rule": worst_finding}, waiting) if {
 	worst_finding
 } else := {"verdict": "release", "rule": permission} if {
 	facts_complete

@@ -13,6 +13,8 @@ settings := {
 			{"detector": "de.iban", "strength": "medium", "distinct_in_hour": 5, "action": "hold"},
 			{"detector": "marking.*", "strength": "medium", "mislabelled": true, "action": "redact"},
 			{"detector": "note.seen", "action": "log"},
+			{"detector": "link.far", "action": "wait", "checks": ["links"]},
+			{"detector": "file.odd", "action": "wait", "checks": ["scanner", "links"]},
 			{"detector": "virus.known", "action": "drop"},
 		],
 		"cleared for nothing": [{"detector": "*", "strength": "medium", "action": "redact"}],

@@ -71,7 +71,9 @@ pub enum Entry {
     Alarm(AlarmEntry),
     /// The content of an event that crossed in its redacted form waits for somebody who looks.
     Held(HeldEntry),
-    /// What became of something that was held.
+    /// An event was acknowledged and is sent later: it waits for checks, or for those before it.
+    Wait(WaitEntry),
+    /// What became of something that was held, or waited.
     Hold(HoldEntry),
     /// Signs all that stands before it. Written by the log itself, as the last line of each segment.
     Checkpoint(CheckpointEntry),
@@ -503,6 +505,46 @@ pub struct HeldEntry {
     pub until: i64,
 }
 
+/// `kind: wait`: an event that the gateway has taken over: acknowledged, and sent by itself later.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct WaitEntry {
+    /// Id of the item: of link, event and destination.
+    pub item: Text,
+    /// Reference of the request that carried it.
+    pub request: Text,
+    /// Link it was judged under.
+    pub link: Text,
+    /// Server name of the homeserver that sent it.
+    pub origin: Text,
+    /// Server name of the homeserver that is to have it.
+    pub destination: Text,
+    /// Room id.
+    pub room_id: Text,
+    /// Event id.
+    pub event_id: Text,
+    /// Event type.
+    pub event_type: Text,
+    /// User id of the sender.
+    pub sender: Text,
+    /// The rule that decided, or that holds it.
+    pub rule: Text,
+    /// What a release by the checks waives, as in [`HeldEntry::findings`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<ShownFinding>,
+    /// The checks that must all let it pass; none where it only waits for those before it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<Text>,
+    /// The verdict where it is decided: `release` or `redact`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Verdict>,
+    /// When it is redacted if the checks have not answered, milliseconds since 1970.
+    #[serde(default)]
+    pub deadline: i64,
+    /// When it came, milliseconds since 1970.
+    #[serde(default)]
+    pub came: i64,
+}
+
 /// A value that a reviewer is shown.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ShownFinding {
@@ -564,6 +606,25 @@ pub enum HoldAct {
     Lost,
     /// The same was sent again and crosses by the ticket.
     Spent,
+    /// The checks let pass what waited for them.
+    Passed,
+    /// They did not, or not in time: it crosses in its redacted form.
+    Stopped,
+    /// What waited has arrived at its destination, in whichever form.
+    Sent,
+    /// What waited is not sent any more: its room was closed, its content is gone, or the other side took nothing for days.
+    GivenUp,
+}
+
+impl HoldAct {
+    /// Whether it is about what waits to be sent, and not about what waits for a person.
+    #[must_use]
+    pub const fn is_of_wait(self) -> bool {
+        matches!(
+            self,
+            Self::Passed | Self::Stopped | Self::Sent | Self::GivenUp
+        )
+    }
 }
 
 /// `kind: checkpoint`: the gateway's signature over the chain so far ([`super::checkpoint`]).

@@ -1,6 +1,6 @@
 //! Stage two: what is meant. Names, addresses and paths become values; what contradicts itself is a mistake.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use super::mistake::Mistakes;
 use super::reader::{Located, Source};
 use super::written::{
-    Written, WrittenBorder, WrittenConnector, WrittenHold, WrittenHomeserver, WrittenInside,
-    WrittenKeys, WrittenLimits, WrittenNotify, WrittenState,
+    Written, WrittenBorder, WrittenCheck, WrittenConnector, WrittenHold, WrittenHomeserver,
+    WrittenInside, WrittenKeys, WrittenLimits, WrittenNotify, WrittenState,
 };
 use super::{
-    Border, Config, Connector, Danger, Endpoint, Hold, Homeserver, HsAddress, Inside, Keys, Listen,
-    Log, LogFormat, LogLevel, Notify, Operations, Origin, State, Way, names,
+    Border, Check, Config, Connector, Danger, Endpoint, Hold, Homeserver, HsAddress, Inside, Keys,
+    Listen, Log, LogFormat, LogLevel, Notify, Operations, Origin, State, Way, names,
 };
 
 /// Longest pause that a test may ask for, in milliseconds.
@@ -32,6 +32,8 @@ const TOO_SMALL: &str = "write a number in these bounds: one transaction may hav
 /// Longest path of a unix socket on Linux, without the closing zero.
 pub const MAX_SOCKET_PATH: usize = 107;
 
+/// How long an event may wait for checks, in seconds: less than a homeserver waits for a pull.
+const WAIT_SECONDS: RangeInclusive<u64> = 5..=20;
 /// Longest time that something may wait for a person, or a ticket for its use: as long as denials are remembered.
 const MAX_HOLD_DAYS: u64 = 400;
 
@@ -53,6 +55,7 @@ pub fn mean(written: Written, source: Source<'_>) -> Result<Config, Mistakes> {
     let state = written.state.and_then(|state| reading.state(state));
     let operations = written.operations.map(|listen| reading.operations(listen));
     let hold = reading.hold(written.hold);
+    let checks = reading.checks(written.checks);
     let notify = reading.notify(written.notify);
     let connector = reading.connector(written.connector, &homeservers);
     let log = reading.log(written.log_format, written.log_level);
@@ -76,6 +79,7 @@ pub fn mean(written: Written, source: Source<'_>) -> Result<Config, Mistakes> {
                 state,
                 operations: operations.flatten(),
                 hold: hold.unwrap_or_default(),
+                checks,
                 notify,
                 connector,
                 log: log.unwrap_or_default(),
@@ -345,7 +349,10 @@ impl<'t> Reading<'t> {
         let usual = Hold::default();
         let days = self.days(written.days, usual.days);
         let ticket_days = self.days(written.ticket_days, usual.ticket_days);
+        let wait = (written.wait_seconds, usual.wait_seconds);
+        let wait_seconds = self.seconds(wait.0, wait.1, WAIT_SECONDS);
         Some(Hold {
+            wait_seconds: wait_seconds?,
             days: days?,
             ticket_days: ticket_days?,
             two_persons: written.two_persons.is_some_and(|given| given.value),
@@ -354,6 +361,59 @@ impl<'t> Reading<'t> {
                 .map(|given| given.value)
                 .unwrap_or_default(),
         })
+    }
+
+    fn checks(&mut self, written: Vec<WrittenCheck>) -> BTreeMap<String, Check> {
+        let mut checks = BTreeMap::new();
+        for check in written {
+            let endpoint = check.address.and_then(|text| self.endpoint(&text));
+            let longest = *WAIT_SECONDS.end();
+            let timeout = self.seconds(check.timeout_seconds, longest, 1..=longest);
+            let (Some(name), Some(endpoint), Some(timeout_seconds)) =
+                (check.name, endpoint, timeout)
+            else {
+                continue;
+            };
+            let plain =
+                |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+            if name.value.is_empty() || !name.value.bytes().all(plain) {
+                let message = format!("{:?} is no name of a check", name.value);
+                self.source.wrong(&name, message, "use a-z, 0-9 and _");
+                continue;
+            }
+            let check = Check {
+                endpoint,
+                timeout_seconds,
+            };
+            if checks.insert(name.value.clone(), check).is_some() {
+                let message = format!("{:?} stands twice", name.value);
+                self.source
+                    .wrong(&name, message, "remove one of the two sections");
+            }
+        }
+        checks
+    }
+
+    fn seconds(
+        &mut self,
+        given: Option<Located<u64>>,
+        usual: u64,
+        range: RangeInclusive<u64>,
+    ) -> Option<u64> {
+        let Some(given) = given else {
+            return Some(usual);
+        };
+        if range.contains(&given.value) {
+            return Some(given.value);
+        }
+        let (from, to) = (range.start(), range.end());
+        let message = format!(
+            "{} is not a number of seconds from {from} to {to}",
+            given.value
+        );
+        self.source
+            .wrong(&given, message, format!("write {usual}, for example"));
+        None
     }
 
     fn notify(&mut self, written: Option<WrittenNotify>) -> Notify {

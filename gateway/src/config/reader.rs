@@ -263,6 +263,21 @@ impl<'t> Table<'t> {
             .collect()
     }
 
+    /// An array of tables that may be there.
+    pub fn optional_sections(
+        &mut self,
+        source: &mut Source<'t>,
+        key: &'static str,
+    ) -> Vec<Table<'t>> {
+        match self.entries.contains_key(key) {
+            true => self.sections(source, key, "sections, or none"),
+            false => {
+                self.known.push(key);
+                Vec::new()
+            }
+        }
+    }
+
     /// Closes the table: whatever is left was not asked for.
     pub fn close(self, source: &mut Source<'t>) {
         for (key, entry) in &self.entries {

@@ -17,6 +17,7 @@ pub struct Written {
     pub state: Option<WrittenState>,
     pub operations: Option<Text>,
     pub hold: Option<WrittenHold>,
+    pub checks: Vec<WrittenCheck>,
     pub notify: Option<WrittenNotify>,
     pub connector: Option<WrittenConnector>,
     pub log_format: Text,
@@ -83,6 +84,12 @@ pub struct WrittenState {
     pub held: Text,
 }
 
+pub struct WrittenCheck {
+    pub name: Text,
+    pub address: Text,
+    pub timeout_seconds: Option<Located<u64>>,
+}
+
 pub struct WrittenNotify {
     pub webhook: Text,
     pub file: Text,
@@ -97,6 +104,7 @@ pub struct WrittenConnector {
 pub struct WrittenHold {
     pub days: Option<Located<u64>>,
     pub ticket_days: Option<Located<u64>>,
+    pub wait_seconds: Option<Located<u64>>,
     pub two_persons: Option<Located<bool>>,
     pub reviewers: Option<Located<Vec<String>>>,
 }
@@ -130,6 +138,11 @@ impl Written {
         let hold = top
             .optional_section(source, "hold")
             .map(|table| hold(table, source));
+        let checks = top.optional_sections(source, "checks");
+        let checks = checks
+            .into_iter()
+            .map(|table| check(table, source))
+            .collect();
         let notify = top
             .optional_section(source, "notify")
             .map(|table| notify(table, source));
@@ -156,6 +169,7 @@ impl Written {
             state,
             operations,
             hold,
+            checks,
             notify,
             connector,
             log_format,
@@ -243,9 +257,26 @@ fn hold<'t>(mut table: Table<'t>, source: &mut Source<'t>) -> WrittenHold {
     let written = WrittenHold {
         days: table.optional_number(source, "days"),
         ticket_days: table.optional_number(source, "ticket_days"),
+        wait_seconds: table.optional_number(source, "wait_seconds"),
         two_persons: table.optional_bool(source, "two_persons"),
         reviewers: table.optional_strings(source, "reviewers"),
     };
+    table.close(source);
+    written
+}
+
+fn check<'t>(mut table: Table<'t>, source: &mut Source<'t>) -> WrittenCheck {
+    let written = WrittenCheck {
+        name: table.string(source, "name", r#"name = "scanner""#),
+        address: table.string(
+            source,
+            "address",
+            r#"address = "http://127.0.0.1:9500/check""#,
+        ),
+        timeout_seconds: table.optional_number(source, "timeout_seconds"),
+    };
+    // Each check has these keys; forget where this one had them, or the next would not be missed.
+    source.lines.retain(|key, _| !key.starts_with("checks."));
     table.close(source);
     written
 }

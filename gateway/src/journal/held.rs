@@ -168,6 +168,7 @@ pub(super) fn act(
             forget(transaction, item)
         }
         HoldAct::Rejected | HoldAct::Expired | HoldAct::Lost => forget(transaction, item),
+        HoldAct::Passed | HoldAct::Stopped | HoldAct::Sent | HoldAct::GivenUp => Ok(()),
         HoldAct::Spent => {
             let sql =
                 "UPDATE tickets SET event_id = ?2, time = ?3 WHERE item = ?1 AND event_id IS NULL";

@@ -76,6 +76,9 @@ pub(super) const STEPS: [&str; 7] = [
     CREATE INDEX tickets_open ON tickets (link, room_id, sender);
     CREATE INDEX tickets_event ON tickets (event_id, link);
     CREATE INDEX tickets_time ON tickets (time);
+    CREATE TABLE waits (item TEXT PRIMARY KEY NOT NULL, number INTEGER NOT NULL, line TEXT NOT NULL, verdict TEXT)
+        WITHOUT ROWID;
+    CREATE INDEX waits_number ON waits (number);
 ",
 ];
 

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 
 use super::{
     ClosedLink, ClosedRoom, DENIAL_DAYS, DENIALS, LABEL_DAYS, LABELS, SIGHTINGS, TICKETS,
-    WATER_DAYS, WATERS, held, sightings,
+    WATER_DAYS, WATERS, held, sightings, waits,
 };
 use crate::audit::Head;
 use crate::audit::entry::{
@@ -175,6 +175,10 @@ fn take(transaction: &Transaction<'_>, line: &Line) -> rusqlite::Result<()> {
         Entry::Closed(entry) => closed(transaction, entry, crate::audit::millis(&line.time)),
         Entry::Link(entry) => link(transaction, entry, crate::audit::millis(&line.time)),
         Entry::Held(entry) => held::keep(transaction, entry, line),
+        Entry::Wait(entry) => waits::keep(transaction, entry, line.seq),
+        Entry::Hold(entry) if entry.act.is_of_wait() => {
+            waits::act(transaction, entry, crate::audit::millis(&line.time))
+        }
         Entry::Hold(entry) => held::act(transaction, entry, crate::audit::millis(&line.time)),
         Entry::Water(entry) => rise(transaction, entry, crate::audit::millis(&line.time)),
         _ => Ok(()),

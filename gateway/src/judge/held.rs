@@ -4,16 +4,23 @@ use sluice_policy::decide::{self, UnitDecision, UnitFacts, Waiver};
 use sluice_policy::engine::EngineError;
 use sluice_policy::json;
 use sluice_policy::likeness::likeness;
+use sluice_policy::pdu::Integrity;
 use sluice_policy::verdict::Verdict;
 use zeroize::Zeroizing;
 
+use ruma_common::{CanonicalJsonObject as Object, CanonicalJsonValue as Value};
+
 use super::{Ruling, Scene, lines};
-use crate::audit::entry::{Entry, HeldEntry, HoldAct, HoldEntry, ShownFinding};
+use crate::audit::entry::{Entry, HeldEntry, HoldAct, HoldEntry, ShownFinding, WaitEntry};
 use crate::collect::{Case, Material, PduCase};
+use crate::exchange::Way;
+use crate::gateway::now_ms;
 use crate::hold::{
     Candidate, HELD, HOLD_ENCRYPTED, HOLD_FINDINGS, HOLD_INBOUND, HOLD_SHAPE, HOLD_STATE,
     Presented, item_of,
 };
+use crate::route::Op;
+use crate::wait::{self, Later};
 
 /// Type of an event that nobody here can read.
 const ENCRYPTED: &str = "m.room.encrypted";
@@ -41,10 +48,6 @@ pub(super) fn candidate(
     let pdu = &case.pdu;
     let content = Zeroizing::new(json::write(pdu.object()));
     let Waiver { rule, findings } = Waiver::of(decision);
-    let shown = |(detector, value): (String, String)| ShownFinding {
-        detector: detector.into(),
-        value: value.into(),
-    };
     let line = HeldEntry {
         item: item_of(scene.link.name, pdu.event_id()).into(),
         request: scene.exchange.reference.as_str().into(),
@@ -107,4 +110,85 @@ pub(super) fn spent(scene: &Scene<'_>, case: &PduCase, presented: &Presented) ->
             ..HoldEntry::default()
         })
     })
+}
+
+/// Whether events are sent here, as they are said.
+pub(super) fn is_sent(scene: &Scene<'_>) -> bool {
+    scene.exchange.route.endpoint.op == Op::Send && scene.way == Way::Request
+}
+
+/// Notes on a decision that checks are to look at the event, where nothing else would stop it: only what is sent now can
+/// wait. Everything else that a policy holds is for a person.
+pub(super) fn note_waiting(
+    scene: &Scene<'_>,
+    case: &Case,
+    unit: &UnitFacts<'_>,
+    decision: &mut UnitDecision,
+) -> Result<(), EngineError> {
+    let named = decision.decision.verdict == Verdict::Hold && !decision.decision.checks.is_empty();
+    if !named || !is_sent(scene) || !matches!(&case.material, Ok(Material::Pdu(_))) {
+        return Ok(());
+    }
+    let waiver = Waiver::of(decision);
+    if waiver.findings.len() > Entry::SHOWN {
+        return Ok(());
+    }
+    let waived = decide::decide_waived(scene.bundle, &scene.link, unit, &waiver, scene.at)?;
+    if waived.decision.verdict == Verdict::Release {
+        decision.notes.push(decide::WAITS);
+    }
+    Ok(())
+}
+
+/// What `record` needs to keep an event that is sent later: because it waits for checks, or behind one that does.
+pub(super) fn later(
+    scene: &Scene<'_>,
+    case: &PduCase,
+    decision: Option<&UnitDecision>,
+    ruling: &Ruling,
+) -> Later {
+    let (pdu, exchange) = (&case.pdu, scene.exchange);
+    let now = now_ms();
+    let waiver = decision.map(Waiver::of).filter(|_| ruling.waits);
+    let waiver = waiver.unwrap_or_default();
+    let checks = decision.filter(|_| ruling.waits);
+    let checks = checks.map(|decision| decision.decision.checks.clone());
+    let destination = exchange.destination();
+    // Already in its redacted form when it came, an event has no other.
+    let whole = match case.integrity {
+        Integrity::Whole => pdu.outgoing(),
+        Integrity::Redacted => pdu.redacted(),
+    };
+    let forms = Object::from([
+        ("redacted".to_owned(), Value::Object(pdu.redacted())),
+        ("whole".to_owned(), Value::Object(whole)),
+    ]);
+    let line = WaitEntry {
+        item: wait::item_of(scene.link.name, pdu.event_id(), destination).into(),
+        request: exchange.reference.as_str().into(),
+        link: scene.link.name.into(),
+        origin: exchange.origin().into(),
+        destination: destination.into(),
+        room_id: pdu.room_id().into(),
+        event_id: pdu.event_id().into(),
+        event_type: lines::shown(decision, "/event/type", pdu.kind()),
+        sender: lines::shown(decision, "/event/sender", pdu.sender()),
+        rule: ruling.rule.as_str().into(),
+        findings: waiver.findings.into_iter().map(shown).collect(),
+        checks: checks.into_iter().flatten().map(Into::into).collect(),
+        verdict: (!ruling.waits).then_some(ruling.verdict),
+        deadline: now.saturating_add(scene.wait_ms),
+        came: now,
+    };
+    Later {
+        line,
+        content: Zeroizing::new(json::write(&forms)),
+    }
+}
+
+fn shown((detector, value): (String, String)) -> ShownFinding {
+    ShownFinding {
+        detector: detector.into(),
+        value: value.into(),
+    }
 }

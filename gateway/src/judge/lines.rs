@@ -233,7 +233,9 @@ fn water(
     decision: &UnitDecision,
     ruling: &Ruling,
 ) -> Option<Entry> {
-    let label = weighed(decision).filter(|_| ruling.verdict == Verdict::Release)?;
+    // What waits counts already: it will cross behind what is judged meanwhile.
+    let crosses = matches!(ruling.verdict, Verdict::Release | Verdict::Hold);
+    let label = weighed(decision).filter(|_| crosses)?;
     let label = remembered(scene.bundle, Ok(Some(label.timeless())), scene.at)?;
     Some(Entry::Water(WaterEntry {
         link: scene.link.name.into(),

@@ -65,6 +65,7 @@ fn event(kind: &str, state_key: Option<&str>, content: serde_json::Value) -> Mat
         third: None,
         newcomer: None,
         ticket: None,
+        waits_already: false,
     }))
 }
 
@@ -132,6 +133,7 @@ fn decided(bundle: &Bundle, case: &Case) -> UnitDecision {
         encrypted: false,
         water: BTreeMap::new(),
         seen: BTreeMap::new(),
+        queued: BTreeSet::new(),
         visit: None,
         thirds: BTreeSet::new(),
     };

@@ -1,4 +1,4 @@
-//! What a person, or a check that a policy names, has looked at and let pass: the one rule and the findings that were
+//! What a person, or the checks that a policy names, has looked at and let pass: the one rule and the findings that were
 //! shown. Everything else is decided as if there was no waiver.
 
 use std::collections::BTreeSet;

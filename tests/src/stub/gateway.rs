@@ -359,6 +359,15 @@ impl Gateway {
         }
     }
 
+    /// SIGKILL.
+    pub fn kill(&mut self) {
+        if let Some(mut running) = self.running.take() {
+            // Either may fail only because it has ended already.
+            let _ended = running.child.kill();
+            let _reaped = running.child.wait();
+        }
+    }
+
     /// Stops and starts it.
     pub fn restart(&mut self) {
         self.stop();

@@ -61,7 +61,7 @@ fn sender_webhook_and_file_are_told_of_each_step_and_never_of_content() {
     for service in [&homeserver, &webhook] {
         let heard = service.wait(steps.len());
         assert_eq!(heard.len(), steps.len());
-        assert!(!service.far.saw(PART) && !service.far.saw("GEHEIM"));
+        assert!(!service.far.saw(PART) && !service.far.saw("Anlage"));
     }
     let hooked: Vec<Value> = webhook
         .far

@@ -25,6 +25,7 @@ mod figures;
 mod hold;
 mod hold_real;
 mod hold_told;
+mod hold_wait;
 mod homeserver;
 mod hostile;
 mod house;
