@@ -192,15 +192,6 @@ impl Gateway {
         self.start_as(run);
     }
 
-    /// Kills it with SIGKILL.
-    pub fn kill(&mut self) {
-        if let Some(mut running) = self.running.take() {
-            // Either may fail only because it has ended already.
-            let _ended = running.child.kill();
-            let _reaped = running.child.wait();
-        }
-    }
-
     /// Starts it and kills it after this time, whether it serves by then or not.
     ///
     /// # Panics
