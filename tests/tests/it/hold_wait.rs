@@ -15,7 +15,7 @@ const WORD: &str = "DE89 3704 0044 0532 0130 00";
 const SEND: &str = "PUT /_matrix/federation/v1/send/";
 const CHECK: &str = "POST /check";
 /// Time for what the gateway does by itself.
-const SOON: Duration = Duration::from_secs(15);
+const SOON: Duration = Duration::from_secs(40);
 
 /// The shipped policy, but that account numbers wait for these checks.
 fn waiting_for(checks: &[&str]) -> BundleParts {
