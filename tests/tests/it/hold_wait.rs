@@ -191,7 +191,7 @@ fn what_a_check_refuses_or_does_not_answer_crosses_redacted_and_the_room_lives_o
         assert_eq!(reasons(&world, &event), ["waiting", reason]);
     }
     assert!(!world.peer.far.saw(WORD));
-    assert_eq!(content_at_rest(&world), 0);
+    settled(&world);
 }
 
 #[test]
