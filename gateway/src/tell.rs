@@ -272,11 +272,16 @@ async fn serve(
     let mut users = Users::default();
     loop {
         let notice = tokio::select! {
+            biased;
             () = shutdown.fired() => break,
             notice = queue.recv() => notice,
         };
         let Some(notice) = notice else { return };
-        tell_one(way, &gateway, &mut users, &notice).await;
+        tokio::select! {
+            biased;
+            () = tell_one(way, &gateway, &mut users, &notice) => {}
+            () = shutdown.fired(), if way != Way::File => break,
+        }
     }
     // A file takes no time; a neighbour that does not answer must not keep the gateway from stopping.
     while way == Way::File
