@@ -300,6 +300,10 @@ impl Gateway {
     /// Whether anything may cross now between the two zones of an exchange.
     pub(crate) fn may_cross(&self, active: &Active, exchange: &Exchange) -> Result<(), Refusal> {
         active.bundle()?;
+        if active.links.gate(exchange.peer.zone()).is_closed() {
+            let detail = "an operator has closed the link";
+            return Err(Refusal::forbidden(LINK_CLOSED, detail));
+        }
         admit::link(active, exchange)
     }
 

@@ -137,9 +137,10 @@ async fn send(gateway: &Arc<Gateway>, pair: &Pair) -> Result<(), Refusal> {
             client.send(&outgoing, ANSWER_BYTES).await
         }
         Face::Border => {
+            let gate = active.links.gate(exchange.peer.zone());
             active
                 .homeserver(&pair.destination)?
-                .send(&outgoing, ANSWER_BYTES)
+                .send_of(&gate, &outgoing, ANSWER_BYTES)
                 .await
         }
     };

@@ -333,3 +333,24 @@ fn what_the_other_side_does_not_take_is_sent_again_until_it_does() {
     wait_for(&world, &[&event]);
     settled(&world);
 }
+
+#[test]
+fn what_a_check_released_stays_while_an_operator_has_closed_the_link_and_crosses_when_it_is_open() {
+    let check = Service::start();
+    check.far.on(CHECK, 200, &json!({"verdict": "release"}));
+    check.far.slow(CHECK, Duration::from_secs(2));
+    let world = world(&check);
+    let mut room = world.alices_room(RoomVersion::V12);
+    let event = says(&world, &mut room, WORD);
+    world.gateway.command(&["link", "close", "low"], "");
+    let start = Instant::now();
+    while check.far.requests_of(CHECK).is_empty() {
+        assert!(start.elapsed() < SOON, "{}", world.gateway.log());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    std::thread::sleep(Duration::from_secs(2));
+    assert!(arrived(&world).is_empty(), "nothing crosses a closed link");
+    world.gateway.command(&["link", "open", "low"], "");
+    let there = wait_for(&world, &[&event]);
+    assert_eq!(there[0].1, event.json["content"]);
+}
