@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 use sluice::route::{ENDPOINTS, Endpoint, Op, UnitKind, encode};
 use sluice_policy::bundle::BundleParts;
+use sluice_policy::link::Opening;
 use sluice_policy::pdu::RoomVersion;
 use sluice_tests::stub::room::{Actor, Event, Room, transaction};
 use sluice_tests::stub::{TAX_ID, World, errors, policy};
@@ -62,8 +63,17 @@ fn carried(op: Op, half: Half, pattern: &str) -> Carried {
 fn lax() -> BundleParts {
     BundleParts {
         dlp: Vec::new(),
-        ..policy()
+        ..opened()
     }
+}
+
+/// The sample policy, with knocks.
+fn opened() -> BundleParts {
+    let mut parts = policy();
+    for link in parts.links.values_mut() {
+        link.opens = vec![Opening::Knock];
+    }
+    parts
 }
 
 /// Every place for events in the table, in both directions, each with an event for it.
@@ -278,7 +288,7 @@ fn holds(body: &Value, redacted: &Value) -> bool {
 
 #[test]
 fn a_remembered_denial_is_honoured_by_every_line_of_the_table_in_both_directions() {
-    let world = World::new();
+    let world = World::under(&opened());
     let denied = cells(&world);
     for cell in &denied {
         is_denied(&world, cell);

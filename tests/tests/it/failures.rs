@@ -392,7 +392,7 @@ fn a_torn_last_line_of_the_record_is_cut_and_told_and_what_was_denied_stays_deni
     let mut segments: Vec<_> = std::fs::read_dir(&folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        .filter(|path| path.is_file())
+        .filter(|path| path.extension().is_some_and(|ending| ending == "jsonl"))
         .collect();
     segments.sort();
     let mut last = std::fs::File::options()

@@ -33,6 +33,12 @@ const STEPS: &[Step] = &[
     ("reject an invitation", members::reject_an_invitation),
     ("join without an invitation", members::join_a_public_room),
     (
+        "public rooms, search, join by alias",
+        finding::join_by_alias,
+    ),
+    ("a space and its rooms", finding::a_space_and_its_rooms),
+    ("knock", members::knock),
+    (
         "restricted join through a space",
         members::restricted_join_through_a_space,
     ),
@@ -143,7 +149,10 @@ fn opened(text: &str) -> String {
         "edus = [\"m.typing\", \"m.receipt\", \"m.presence\", \"m.device_list_update\", \"m.signing_key_update\", \
          \"m.direct_to_device\"]",
     );
-    edus.replace("encryption = \"refuse\"", "encryption = \"label-only\"")
+    edus.replace(
+        "encryption = \"refuse\"",
+        "encryption = \"label-only\"\nopens = [\"public_rooms\", \"aliases\", \"hierarchy\", \"knock\"]",
+    )
 }
 
 /// Places may be named on these links.

@@ -87,6 +87,30 @@ pub(super) fn restricted_join_through_a_space(walk: &mut Walk) {
     assert_eq!(refused.status(), Some(403), "not of the space: {refused}");
 }
 
+/// Alice knocks at a room of bob's, whose client shows it; he lets her in.
+pub(super) fn knock(walk: &mut Walk) {
+    let World { alice, bob, .. } = &walk.world;
+    let rules =
+        json!({"type": "m.room.join_rules", "state_key": "", "content": {"join_rule": "knock"}});
+    let made = bob.create_room(&RoomOptions {
+        version: Some(walk.version),
+        initial_state: vec![rules],
+        ..RoomOptions::default()
+    });
+    let room = made.unwrap();
+    let path = format!(
+        "/_matrix/client/v3/knock/{}?server_name={via}&via={via}",
+        escape(&room),
+        via = server(bob)
+    );
+    alice.post(&path, &json!({"reason": "darf ich?"})).unwrap();
+    sees(bob, &room, alice.user_id(), Some("knock"));
+    bob.invite(&room, alice.user_id()).unwrap();
+    alice.join(&room, &[server(bob)]).unwrap();
+    walk.both_see(&room, alice, Some("join"));
+    walk.lives(&room);
+}
+
 pub(super) fn leave_kick_ban_unban(walk: &mut Walk) {
     let World { alice, bob, .. } = &walk.world;
     let room = walk.fresh_room();
