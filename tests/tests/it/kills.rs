@@ -159,7 +159,12 @@ impl Road<'_> {
             let reply = self.send(&target, body.as_bytes());
             let reply = reply.ok().filter(|reply| reply.status == 200);
             if let Some(reply) = reply {
-                assert_eq!(errors(&reply), [denied.id.clone()], "{}", reply.text());
+                assert_eq!(
+                    errors(&reply),
+                    std::slice::from_ref(&denied.id),
+                    "{}",
+                    reply.text()
+                );
                 return Said {
                     target,
                     inward,
