@@ -335,7 +335,7 @@ impl Gateway {
             links: active.link_names(),
             thirds: thirds
                 .iter()
-                .map(|(peer, name)| (peer.zone(), active.link_from(peer, name)))
+                .map(|(peer, name)| (peer.zone(), active.open_link_from(peer, name)))
                 .collect(),
             refuses_encryption: active.refuses_encryption(exchange)?,
             at: OffsetDateTime::now_utc(),

@@ -443,7 +443,8 @@ impl Bench<'_> {
             _ if must_not_exist_unlabelled(&case.pdu, rule) => Ruling::drop(rule),
             _ if self.invites_above_the_clearance(decision) => Ruling::drop(rule),
             _ if case.pdu.never_redact() => Ruling {
-                closes: true,
+                // A link that is closed today may be open tomorrow.
+                closes: rule != thirds::LINK_CLOSED,
                 ..Ruling::drop(rule)
             },
             Verdict::Hold if decision.notes.contains(&decide::WAITS) => Ruling {
@@ -456,8 +457,8 @@ impl Bench<'_> {
                 ..Ruling::redact(rule)
             },
             Verdict::Redact | Verdict::Drop => Ruling {
-                // What nobody knows yet may be known tomorrow.
-                remember: rule != decide::LABEL_TARGET_UNKNOWN,
+                // What nobody knows yet may be known tomorrow, and what is closed be open.
+                remember: rule != decide::LABEL_TARGET_UNKNOWN && rule != thirds::LINK_CLOSED,
                 ..Ruling::redact(rule)
             },
         }

@@ -559,10 +559,14 @@ impl UnitDecision {
         without_label(decision)
     }
 
-    /// The more restrictive of two decisions on one unit; the first where they are equally restrictive.
+    /// The more restrictive of two decisions on one unit; the first where they are equally restrictive. A person's look is
+    /// more than that of automatic checks.
     #[must_use]
     pub fn stricter(self, other: Self) -> Self {
-        match other.decision.verdict > self.decision.verdict {
+        let (ours, theirs) = (self.decision.verdict, other.decision.verdict);
+        let needs_a_person =
+            ours == Verdict::Hold && theirs == ours && !other.notes.contains(&WAITS);
+        match theirs > ours || needs_a_person {
             true => other,
             false => self,
         }

@@ -531,6 +531,9 @@ pub struct WaitEntry {
     /// What a release by the checks waives, as in [`HeldEntry::findings`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<ShownFinding>,
+    /// Whether it puts somebody out of the room: such an event passes a closed room.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub leaves: bool,
     /// The checks that must all let it pass; none where it only waits for those before it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<Text>,

@@ -130,6 +130,13 @@ impl Active {
         })
     }
 
+    /// As [`Self::link_from`]; `None` also while an operator has closed it.
+    #[must_use]
+    pub fn open_link_from<'a>(&'a self, peer: &'a Peer, name: &'a str) -> Option<LinkContext<'a>> {
+        let link = self.link_from(peer, name)?;
+        (!self.links.gate(peer.zone()).is_closed()).then_some(link)
+    }
+
     /// The zone of a server that is at neither end of an exchange, where a peer record names it. Within our own zone
     /// there is none: what came from a peer was judged when it came.
     #[must_use]
@@ -246,6 +253,9 @@ impl Active {
     /// [`Refusal`] where there is no bundle.
     pub fn refuses_encryption(&self, exchange: &Exchange) -> Result<bool, Refusal> {
         let bundle = self.bundle()?;
+        if exchange.is_own_zone() {
+            return Ok(false);
+        }
         let refuses = |way| {
             let policy = bundle.link(&exchange.link(way));
             policy.is_none_or(|policy| policy.encryption == Encryption::Refuse)

@@ -58,6 +58,9 @@ pub(super) fn policies(bundle: &Bundle, at: OffsetDateTime) -> Result<(), Refusa
 /// [`Refusal`] where it is refused by its table line, or asks for a profile field that the link does not list: the name of
 /// a field is text.
 pub(super) fn opened(active: &Active, exchange: &Exchange) -> Result<bool, Refusal> {
+    if exchange.is_own_zone() {
+        return Ok(true);
+    }
     let endpoint = exchange.route.endpoint;
     let link = exchange.link(Way::Answer);
     if let Some(field) = exchange.route.params.get("field")

@@ -53,14 +53,18 @@ pub(super) const STEPS: [&str; 7] = [
     ALTER TABLE closed ADD COLUMN operator TEXT;
     ALTER TABLE closed ADD COLUMN reason TEXT;
     ALTER TABLE closed ADD COLUMN time INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX links_time ON links (time);
+    CREATE INDEX closed_time ON closed (time);
 ",
     // Servers of other zones that came into a room, or were invited. Whether they are there still, nobody says here.
     "
     CREATE TABLE servers (room_id TEXT NOT NULL, server TEXT NOT NULL, PRIMARY KEY (room_id, server)) WITHOUT ROWID;
+    CREATE INDEX servers_server ON servers (server);
 ",
     // Rooms that were encrypted before are learned with the next state that crosses.
     "
     ALTER TABLE rooms ADD COLUMN encrypted INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX rooms_encrypted ON rooms (encrypted);
 ",
     // What waits for a person, and what was released: findings and approvals are JSON, hashes keyed.
     "

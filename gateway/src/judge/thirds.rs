@@ -17,7 +17,7 @@ use crate::collect::{Case, Collected, Material};
 use crate::exchange::Way;
 
 /// The rule of an event whose sender's zone has no open link to ours.
-const LINK_CLOSED: &str = "protocol.link_closed";
+pub(super) const LINK_CLOSED: &str = "protocol.link_closed";
 
 /// Whether users of a server may be in a room that crosses here.
 pub(super) fn admits(scene: &Scene<'_>, server: &str) -> bool {

@@ -108,6 +108,19 @@ async fn send(gateway: &Arc<Gateway>, pair: &Pair) -> Result<(), Refusal> {
     }
     let exchange = gateway.own_transaction(&active, pair)?;
     gateway.may_cross(&active, &exchange)?;
+    // A server that stands in another peer's record by now is on another link, for which nothing was judged.
+    let link = exchange.link(Way::Request);
+    let (lines, elsewhere): (Vec<_>, Vec<_>) = lines
+        .into_iter()
+        .partition(|line| line.link.as_str() == link);
+    if !elsewhere.is_empty() {
+        gateway
+            .end_waits(pair, &elsewhere, HoldAct::GivenUp)
+            .await?;
+    }
+    if lines.is_empty() {
+        return Ok(());
+    }
     let mut events = Vec::new();
     for line in &lines {
         events.push(Value::Object(gateway.form(line).await?));
@@ -157,11 +170,15 @@ impl Gateway {
     fn sort_out(&self, lines: Vec<WaitEntry>) -> Result<(Vec<WaitEntry>, Vec<WaitEntry>), Refusal> {
         let oldest = now_ms().saturating_sub(KEEP_MS);
         let mut sorted = (Vec::new(), Vec::new());
-        for line in lines {
+        for mut line in lines {
             let closed = self.journal.closed(&line.link, &line.room_id);
             let closed = closed.map_err(crate::collect::broken_journal)?;
-            // Leaves pass a closed room; what else a member event is was judged before it waited.
-            let locked = closed.is_some() && line.event_type != "m.room.member";
+            let locked = closed.is_some() && !line.leaves;
+            // The same event may wait for two homeservers of the peer, and what one check denied holds for both.
+            let denial = self.journal.denial(&line.event_id, &line.link);
+            if denial.map_err(crate::collect::broken_journal)?.is_some() {
+                line.verdict = Some(Verdict::Redact);
+            }
             let gone = !self.holds.has(&line.item);
             match line.came < oldest || locked || gone {
                 true => sorted.1.push(line),
