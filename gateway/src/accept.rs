@@ -44,10 +44,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
+use hyper::body::Incoming;
 use hyper::{Method, Response};
 use rustls_pki_types::CertificateDer;
+
+use crate::http::AnswerBody;
 
 pub use border::{Border, key_sha256};
 pub use connect::{Connect, LeafRefused, LeafSource};
@@ -148,7 +149,7 @@ pub trait Service: Send + Sync + 'static {
         head: Head,
         source: Source,
         body: Incoming,
-    ) -> impl Future<Output = Response<Full<Bytes>>> + Send;
+    ) -> impl Future<Output = Response<AnswerBody>> + Send;
 
     /// Told of a connection or request that was refused before it had a name. `reason` is one of [`STRANGERS`].
     /// Called once a connection or request: the callee counts, it does not write a line each.

@@ -16,8 +16,9 @@ use crate::parse::{self, Parsed};
 use crate::peers::Peer;
 use crate::rebuild;
 use crate::refusal::{Blame, Refusal};
-use crate::relay::{Answer, RelayError};
-use crate::route::{self, Route};
+use crate::relay::{Answer, RelayError, Reply};
+use crate::route::{self, Route, Shape};
+use crate::stream::intake;
 
 /// Largest key document.
 const KEY_DOCUMENT: Limits = Limits {
@@ -58,22 +59,10 @@ impl Gateway {
         )?;
         self.own_line(&exchange.reference, &route, origin, destination)
             .await?;
-        let limit = route.endpoint.response.limit;
-        let answer = active
-            .homeserver(destination)?
-            .send(&outgoing, limit)
-            .await
-            .map_err(|error| far_side(&error))?;
-        match answer.status {
-            200 => parse::parse(&route.endpoint.response, &answer.body)
-                .map(Some)
-                .map_err(|fault| {
-                    Refusal::new(
-                        fault.rule(),
-                        Blame::FarSide,
-                        "our homeserver's answer is malformed",
-                    )
-                }),
+        let reply = active.homeserver(destination)?.open(&outgoing).await;
+        let reply = reply.map_err(|error| far_side(&error))?;
+        match reply.status() {
+            200 => read_answer(&route.endpoint.response, reply).await.map(Some),
             403 | 404 => Ok(None),
             status => Err(Refusal::ourselves(
                 HOMESERVER_FAILED,
@@ -195,6 +184,25 @@ impl Gateway {
             .map(drop)
             .map_err(failed)
     }
+}
+
+/// A large answer is read for what it tells of its room alone.
+async fn read_answer(shape: &'static Shape, reply: Reply) -> Result<Parsed, Refusal> {
+    if shape.is_streamed() {
+        let pieces = reply
+            .pieces(shape.limit)
+            .map_err(|error| far_side(&error))?;
+        return intake::tell(shape, pieces).await;
+    }
+    let answer = reply.whole(shape.limit).await;
+    let answer = answer.map_err(|error| far_side(&error))?;
+    parse::parse(shape, &answer.body).map_err(|fault| {
+        Refusal::new(
+            fault.rule(),
+            Blame::FarSide,
+            "our homeserver's answer is malformed",
+        )
+    })
 }
 
 fn read_document(server: &str, answer: Answer) -> Result<Known, Refusal> {

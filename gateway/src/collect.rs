@@ -16,6 +16,7 @@ use sluice_policy::decide::{SIGHTING_MS, Sighting};
 use sluice_policy::dlp::{self, Part};
 use sluice_policy::edu::Edu;
 use sluice_policy::label::{Label, RoomLabel};
+use sluice_policy::parallel;
 use sluice_policy::pdu::{Integrity, Pdu, Relation, RoomStateElement, RoomVersion, Template};
 use time::OffsetDateTime;
 
@@ -194,69 +195,201 @@ pub async fn collect(
     way: Way,
     parsed: Parsed,
 ) -> Result<Collected, Refusal> {
-    let mut collector = Collector {
-        gateway,
-        active,
-        exchange,
-        way,
-        versions: announced_versions(gateway, active, exchange, way, &parsed)?,
-        shown: None,
-        demanded: active.demands_labels(&exchange.link(way)),
-        asked: BTreeMap::new(),
-        answered: BTreeMap::new(),
-        said: BTreeMap::new(),
-        water: BTreeMap::new(),
-        seen: BTreeMap::new(),
-        patience: Patience::default(),
-        came_ms: crate::gateway::now_ms(),
-    };
-    collector.shown = collector.label_shown(&parsed.units).await?;
-    let announced = announced_field(exchange, &parsed).filter(|(room, version)| {
+    let Parsed { fields, units } = parsed;
+    let mut collector = Collector::begin(gateway, active, exchange, way, &fields, &units).await?;
+    let announced = announced_field(exchange, &fields).filter(|(room, version)| {
         if !may_announce(active, exchange, way, room, *version) {
             return false;
         }
         let known = gateway.journal.room(room).ok().flatten();
         known.and_then(|room| room.version).is_none()
     });
-    let mut cases = Vec::with_capacity(parsed.units.len());
-    let mut counts: BTreeMap<&'static str, u32> = BTreeMap::new();
-    for unit in parsed.units {
-        let index = counts.entry(unit.pattern).or_default();
-        let (kind, pattern, at) = (unit.kind, unit.pattern, *index);
-        *index += 1;
-        if at % EVENTS_A_TURN == EVENTS_A_TURN - 1 {
-            tokio::task::yield_now().await;
-        }
-        let material = collector.material(unit).await?;
-        cases.push(Case {
-            kind,
-            pattern,
-            index: at,
-            material,
-        });
-    }
-    let found = targets::Search::new(&mut collector, &cases).all().await?;
-    for (at, targets) in found {
-        if let Some(Ok(Material::Pdu(case))) = cases.get_mut(at).map(|case| case.material.as_mut())
-        {
-            case.targets = targets;
-        }
-    }
-    let visit = enter(gateway, &cases)?;
-    let room = match (collector.shown.take(), exchange.route.room_id()) {
-        (Some(shown), _) => Some(shown),
-        (None, Some(room_id)) => Some(gateway.known_room(room_id)?),
-        (None, None) => None,
-    };
+    let collected = collector.batch(units, &[]).await?;
     Ok(Collected {
-        fields: parsed.fields,
-        cases,
+        fields,
         announced,
-        room,
-        water: collector.water,
-        seen: collector.seen,
-        visit: Some(visit),
+        ..collected
     })
+}
+
+impl<'a> Collector<'a> {
+    /// What is known before the first unit is looked at. `telling` are the units that tell what all others are judged by:
+    /// the create events and room labels of a large body, all units of another one.
+    ///
+    /// # Errors
+    /// See [`collect`].
+    pub(crate) async fn begin(
+        gateway: &'a Gateway,
+        active: &'a Active,
+        exchange: &'a Exchange,
+        way: Way,
+        fields: &CanonicalJsonObject,
+        telling: &[Unit],
+    ) -> Result<Self, Refusal> {
+        let mut collector = Self {
+            gateway,
+            active,
+            exchange,
+            way,
+            versions: announced_versions(gateway, active, exchange, way, (fields, telling))?,
+            shown: None,
+            known: BTreeMap::new(),
+            demanded: active.demands_labels(&exchange.link(way)),
+            counts: BTreeMap::new(),
+            asked: BTreeMap::new(),
+            answered: BTreeMap::new(),
+            said: BTreeMap::new(),
+            water: BTreeMap::new(),
+            seen: BTreeMap::new(),
+            patience: Patience::default(),
+            came_ms: crate::gateway::now_ms(),
+        };
+        collector.shown = collector.label_shown(telling).await?;
+        Ok(collector)
+    }
+
+    /// The version of a room that is known already.
+    pub(crate) fn version(&self, room_id: &str) -> Option<RoomVersion> {
+        self.versions.get(room_id).copied()
+    }
+
+    /// Whether labels hang on what events relate to.
+    pub(crate) const fn looks_for_targets(&self) -> bool {
+        self.demanded
+    }
+
+    /// Gathers what the judgement of some units of the body needs. `pool` are events of other parts of it that these may
+    /// relate to. What the parts before have taught stands in the journal by now.
+    ///
+    /// # Errors
+    /// See [`collect`].
+    pub(crate) async fn batch(
+        &mut self,
+        units: Vec<Unit>,
+        pool: &[Case],
+    ) -> Result<Collected, Refusal> {
+        self.water.clear();
+        self.seen.clear();
+        let mut cases = self.cases(units).await?;
+        let found = targets::Search::new(self, &cases, pool).all().await?;
+        for (at, targets) in found {
+            if let Some(Ok(Material::Pdu(case))) =
+                cases.get_mut(at).map(|case| case.material.as_mut())
+            {
+                case.targets = targets;
+            }
+        }
+        let visit = enter(self.gateway, &cases)?;
+        let room = match (&self.shown, self.exchange.route.room_id()) {
+            (Some(shown), _) => Some(shown.clone()),
+            (None, Some(room_id)) => Some(self.known_room(room_id)?),
+            (None, None) => None,
+        };
+        Ok(Collected {
+            fields: CanonicalJsonObject::new(),
+            cases,
+            announced: None,
+            room,
+            water: std::mem::take(&mut self.water),
+            seen: std::mem::take(&mut self.seen),
+            visit: Some(visit),
+        })
+    }
+
+    /// Events that units of any part may relate to, before the first part; they come again in theirs.
+    ///
+    /// # Errors
+    /// See [`collect`].
+    pub(crate) async fn pool(&mut self, units: Vec<Unit>) -> Result<Vec<Case>, Refusal> {
+        let cases = self.cases(units).await;
+        self.counts.clear();
+        cases
+    }
+
+    /// Reads and verifies units, and adds what journal and rooms know of them.
+    async fn cases(&mut self, units: Vec<Unit>) -> Result<Vec<Case>, Refusal> {
+        let mut steps = Vec::with_capacity(units.len());
+        for unit in units {
+            let count = self.counts.entry(unit.pattern).or_default();
+            let (kind, pattern, index) = (unit.kind, unit.pattern, *count);
+            *count += 1;
+            if index % EVENTS_A_TURN == EVENTS_A_TURN - 1 {
+                tokio::task::yield_now().await;
+            }
+            steps.push((kind, pattern, index, self.step(unit).await?));
+        }
+        let signed: Vec<&Signed> = steps
+            .iter()
+            .filter_map(|(.., step)| match step {
+                Step::Signed(signed) => Some(signed),
+                Step::Done(_) => None,
+            })
+            .collect();
+        let mut verified = self.verify_all(&signed).into_iter();
+        let mut cases = Vec::with_capacity(steps.len());
+        for (kind, pattern, index, step) in steps {
+            let material = match step {
+                Step::Done(material) => material,
+                Step::Signed(Signed { pdu, .. }) => match verified.next() {
+                    Some(Ok(integrity)) => Ok(Material::Pdu(Box::new(
+                        self.surround(pdu, integrity).await?,
+                    ))),
+                    Some(Err(rule)) => Err(Condemned::of(rule, &pdu)),
+                    None => Err(Condemned::of("protocol.signature", &pdu)),
+                },
+            };
+            cases.push(Case {
+                kind,
+                pattern,
+                index,
+                material,
+            });
+        }
+        Ok(cases)
+    }
+
+    /// Signatures, hash and residue of events; of many of them on several threads.
+    fn verify_all(&self, signed: &[&Signed]) -> Vec<Result<Integrity, &'static str>> {
+        let one = |signed: &&Signed| {
+            let integrity = self.verify(&signed.pdu, &signed.servers);
+            let residue = integrity.and_then(|integrity| {
+                signed.pdu.check_residue()?;
+                Ok(integrity)
+            });
+            residue.map_err(|fault| fault.rule())
+        };
+        if signed.len() < parallel::FROM {
+            return signed.iter().map(one).collect();
+        }
+        tokio::task::block_in_place(|| parallel::map(signed, one))
+    }
+
+    /// What the journal knew of a room when it was first asked about for this body: what one part teaches does not
+    /// change how the next is judged.
+    fn known_room(&mut self, room_id: &str) -> Result<RoomLabel, Refusal> {
+        if let Some(known) = self.known.get(room_id) {
+            return Ok(known.clone());
+        }
+        let known = self.gateway.known_room(room_id)?;
+        self.known.insert(room_id.to_owned(), known.clone());
+        Ok(known)
+    }
+}
+
+/// A unit on its way to a [`Case`].
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one a unit, made once and moved twice"
+)]
+enum Step {
+    Done(Result<Material, Condemned>),
+    Signed(Signed),
+}
+
+/// An event whose keys are at hand and whose signatures are still to be verified.
+struct Signed {
+    pdu: Pdu,
+    servers: BTreeSet<String>,
 }
 
 /// Opens the windows of all who say something in a body, and shows to others what they say.
@@ -279,14 +412,11 @@ fn announced_versions(
     active: &Active,
     exchange: &Exchange,
     way: Way,
-    parsed: &Parsed,
+    (fields, telling): (&CanonicalJsonObject, &[Unit]),
 ) -> Result<BTreeMap<String, RoomVersion>, Refusal> {
-    let pdus = parsed
-        .units
-        .iter()
-        .filter(|unit| unit.kind == UnitKind::Pdu);
+    let pdus = telling.iter().filter(|unit| unit.kind == UnitKind::Pdu);
     let created = pdus.filter_map(|unit| read_create(unit.value.as_ref().ok()?));
-    let announced = announced_field(exchange, parsed).into_iter().chain(created);
+    let announced = announced_field(exchange, fields).into_iter().chain(created);
     let mut versions = BTreeMap::new();
     for (room, version) in announced {
         let known = gateway.journal.room(&room).map_err(broken_journal)?;
@@ -317,9 +447,11 @@ fn may_announce(
 }
 
 /// The `room_version` of an invite or of a template.
-fn announced_field(exchange: &Exchange, parsed: &Parsed) -> Option<(String, RoomVersion)> {
-    let version = parsed
-        .fields
+fn announced_field(
+    exchange: &Exchange,
+    fields: &CanonicalJsonObject,
+) -> Option<(String, RoomVersion)> {
+    let version = fields
         .get("room_version")
         .and_then(text)
         .and_then(RoomVersion::parse)?;
@@ -346,7 +478,8 @@ fn text(value: &CanonicalJsonValue) -> Option<&str> {
     }
 }
 
-struct Collector<'a> {
+/// What gathers for one body, in one part or several.
+pub(crate) struct Collector<'a> {
     gateway: &'a Gateway,
     active: &'a Active,
     exchange: &'a Exchange,
@@ -354,6 +487,10 @@ struct Collector<'a> {
     versions: BTreeMap<String, RoomVersion>,
     /// What the room's label state says as an invite or the answer to a join proves it.
     shown: Option<RoomLabel>,
+    /// What the journal knew of rooms when this body came.
+    known: BTreeMap<String, RoomLabel>,
+    /// How many units each path had so far.
+    counts: BTreeMap<&'static str, u32>,
     /// Whether the link demands labels, so that those of rooms and targets must be known.
     demanded: bool,
     /// How often our homeserver was asked about a room for this body.
@@ -377,28 +514,36 @@ struct Collector<'a> {
 const ASKS_A_ROOM: usize = 3;
 
 impl Collector<'_> {
-    async fn material(&mut self, unit: Unit) -> Result<Result<Material, Condemned>, Refusal> {
+    async fn step(&mut self, unit: Unit) -> Result<Step, Refusal> {
         let object = match unit.value {
             Ok(object) => object,
-            Err(fault) => return Ok(Err(Condemned::new(fault.rule()))),
+            Err(fault) => return Ok(Step::Done(Err(Condemned::new(fault.rule())))),
         };
-        match unit.kind {
-            UnitKind::Pdu => self.pdu(object, unit.pattern).await,
-            UnitKind::Edu => self.edu(object),
-            UnitKind::StrippedState => Ok(self.stripped(object)),
-            UnitKind::Template => Ok(self.template(object)),
-            _ => Ok(
-                crate::plain::check(self.exchange, self.way, unit.kind, object)
-                    .map(Material::Plain),
-            ),
-        }
+        let material = match unit.kind {
+            UnitKind::Pdu => {
+                return Ok(match self.pdu(object, unit.pattern).await? {
+                    Ok(signed) => Step::Signed(signed),
+                    Err(condemned) => Step::Done(Err(condemned)),
+                });
+            }
+            UnitKind::Edu => self.edu(object)?,
+            UnitKind::StrippedState => self.stripped(object),
+            UnitKind::Template => self.template(object),
+            _ => {
+                crate::plain::check(self.exchange, self.way, unit.kind, object).map(Material::Plain)
+            }
+        };
+        Ok(Step::Done(material))
     }
 
     async fn pdu(
         &mut self,
         object: CanonicalJsonObject,
         pattern: &'static str,
-    ) -> Result<Result<Material, Condemned>, Refusal> {
+    ) -> Result<Result<Signed, Condemned>, Refusal> {
+        if self.names_another_room(&object) {
+            return Ok(Err(Condemned::new("protocol.room_mismatch")));
+        }
         let Some(version) = self.version_of(&object).await? else {
             return Ok(Err(Condemned::new("protocol.room_version")));
         };
@@ -422,16 +567,14 @@ impl Collector<'_> {
                 .ensure_keys(self.active, self.exchange, server, key_id)
                 .await?;
         }
-        let integrity = match self.verify(&pdu, &servers) {
-            Ok(integrity) => integrity,
-            Err(fault) => return Ok(Err(Condemned::of(fault.rule(), &pdu))),
-        };
-        if let Err(fault) = pdu.check_residue() {
-            return Ok(Err(Condemned::of(fault.rule(), &pdu)));
-        }
-        Ok(Ok(Material::Pdu(Box::new(
-            self.surround(pdu, integrity).await?,
-        ))))
+        Ok(Ok(Signed { pdu, servers }))
+    }
+
+    /// Whether an event says itself that it is not of the room in the path: nobody is asked about such a room.
+    fn names_another_room(&self, event: &CanonicalJsonObject) -> bool {
+        let stated = event.get("room_id").and_then(text);
+        let asked = self.exchange.route.room_id();
+        matches!((stated, asked), (Some(stated), Some(asked)) if stated != asked)
     }
 
     /// Condemned because a server that we do not know had to sign it.
@@ -503,7 +646,7 @@ impl Collector<'_> {
         } else if self.demanded {
             self.room_label(&pdu, outbound).await?
         } else {
-            Some(self.gateway.known_room(pdu.room_id())?)
+            Some(self.known_room(pdu.room_id())?)
         };
         if !self.water.contains_key(pdu.room_id()) {
             let water = self.gateway.water(self.active, &link, pdu.room_id())?;

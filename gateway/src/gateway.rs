@@ -13,8 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
+use hyper::body::Incoming;
 use hyper::{Response, StatusCode};
 use ruma_common::CanonicalJsonValue;
 use time::OffsetDateTime;
@@ -22,20 +21,22 @@ use time::OffsetDateTime;
 use crate::accept::{Head, Service, Source};
 use crate::audit::entry::{Entry, RefusedEntry};
 use crate::audit::{Audit, Strangers};
+use crate::collect::Collected;
 use crate::exchange::{Exchange, Face, Way};
-use crate::http::{self, BodyError, Pace};
+use crate::http::{self, AnswerBody, BodyError, Pace};
 use crate::identify::{self, Caller};
 use crate::joins::Joins;
 use crate::journal::Journal;
-use crate::judge::{self, Scene};
+use crate::judge::{self, Judged, Scene};
 use crate::keystore::KeyStore;
 use crate::operations::Metrics;
 use crate::operations::metrics::{self, Stage};
 use crate::parse;
 use crate::rebuild;
 use crate::record::{self, Cleared, Measures};
-use crate::refusal::{self, Blame, Refusal};
+use crate::refusal::{Blame, Refusal};
 use crate::route::{self, Action, Op, Route, RouteFault, Shape};
+use crate::stream::Streams;
 use crate::window::Windows;
 
 mod active;
@@ -47,6 +48,9 @@ pub use active::{Active, LinkKeys};
 
 /// A body up to this size, some events, is judged at once: to hand the thread's other work over takes longer than that.
 const JUDGE_AT_ONCE_BYTES: usize = 8 * 1024;
+
+/// Largest refusal of the far side that is read for its code.
+const REFUSAL_BYTES: usize = 1024 * 1024;
 
 /// The gateway.
 #[derive(Debug)]
@@ -64,6 +68,8 @@ pub struct Gateway {
     pub(crate) joins: Joins,
     /// Refusals before authentication.
     pub strangers: Strangers,
+    /// Spools and turns of large answers.
+    pub(crate) streams: Streams,
     /// Counters.
     pub metrics: Metrics,
     /// The start's random part of all references, so that they do not repeat after a restart.
@@ -83,6 +89,7 @@ impl Gateway {
         run: String,
     ) -> Self {
         Self {
+            streams: Streams::beside(&active.config.state.journal),
             active: RwLock::new(Arc::new(active)),
             audit,
             journal,
@@ -201,19 +208,31 @@ impl Gateway {
         if cleared.is_spent() && exchange.route.endpoint.op == Op::Send {
             return Ok(Answer {
                 status: StatusCode::OK,
-                body: rebuild::send_results(&sent, None),
+                body: http::full(rebuild::send_results(&sent, None)),
             });
         }
         let crossing = Instant::now();
         // From here on the far homeserver may have accepted a join, and its users may speak to ours.
         self.joins.note(&exchange, crossing);
-        let answer = self.cross(active, &exchange, cleared).await;
+        let reply = self.cross(active, &exchange, cleared).await;
         trace.elsewhere = crossing.elapsed();
-        let answer = answer?;
-        if answer.status != 200 {
-            self.hide_refusal(&exchange, sight, answer.status)?;
+        let reply = reply?;
+        let limit = exchange.route.endpoint.response.limit;
+        if reply.status() != 200 {
+            self.hide_refusal(&exchange, sight, reply.status())?;
+            let answer = whole(reply, limit.min(REFUSAL_BYTES)).await?;
             return Ok(self.far_refusal(&exchange, answer));
         }
+        if exchange.route.endpoint.response.is_streamed() {
+            let body = self.judge_stream(active, &exchange, reply).await?;
+            self.joins.note(&exchange, Instant::now());
+            return Ok(Answer {
+                status: StatusCode::OK,
+                body: AnswerBody::Right(body),
+            });
+        }
+        let answer = whole(reply, limit).await?;
+        trace.elsewhere = crossing.elapsed();
         let measures = Measures {
             bytes: answer.body.len(),
             status: answer.status,
@@ -228,7 +247,7 @@ impl Gateway {
         };
         Ok(Answer {
             status: StatusCode::OK,
-            body,
+            body: http::full(body),
         })
     }
 
@@ -246,6 +265,54 @@ impl Gateway {
         // The tree is all that counts from here on, and a large body need not be held twice.
         drop(bytes);
         let collected = crate::collect::collect(self, active, exchange, way, parsed).await?;
+        let at_once = measures.bytes <= JUDGE_AT_ONCE_BYTES;
+        let judged = self.judge(active, exchange, way, collected, !at_once)?;
+        let started = Instant::now();
+        let durable = (&self.audit, &self.windows);
+        let cleared = record::record(durable, exchange, way, judged, measures).await;
+        self.recorded(exchange, way, started, &cleared);
+        cleared
+    }
+
+    /// record, for a part of a large answer.
+    pub(crate) async fn record_part(
+        &self,
+        exchange: &Exchange,
+        judged: Judged,
+        line: Option<Entry>,
+    ) -> Result<Cleared, Refusal> {
+        let started = Instant::now();
+        let durable = (&self.audit, &self.windows);
+        let cleared = record::record_part(durable, judged, line).await;
+        self.recorded(exchange, Way::Answer, started, &cleared);
+        cleared
+    }
+
+    fn recorded(
+        &self,
+        exchange: &Exchange,
+        way: Way,
+        started: Instant,
+        cleared: &Result<Cleared, Refusal>,
+    ) {
+        self.metrics.stage(Stage::Record, started.elapsed());
+        let Ok(cleared) = cleared else { return };
+        let name = exchange.link(way);
+        for outcome in cleared.outcomes() {
+            self.metrics
+                .event(&name, outcome.verdict.as_str(), &outcome.rule);
+        }
+    }
+
+    /// judge. `long` hands the thread's other work over first.
+    pub(crate) fn judge(
+        &self,
+        active: &Active,
+        exchange: &Exchange,
+        way: Way,
+        collected: Collected,
+        long: bool,
+    ) -> Result<Judged, Refusal> {
         let name = exchange.link(way);
         let scene = Scene {
             exchange,
@@ -259,25 +326,12 @@ impl Gateway {
         // Asking and waiting takes time, and a verdict of an expired policy would be remembered.
         admit::policies(scene.bundle, scene.at)?;
         let started = Instant::now();
-        let judged = if measures.bytes <= JUDGE_AT_ONCE_BYTES {
-            judge::judge(&scene, collected)
-        } else {
-            tokio::task::block_in_place(|| judge::judge(&scene, collected))
+        let judged = match long {
+            true => tokio::task::block_in_place(|| judge::judge(&scene, collected)),
+            false => judge::judge(&scene, collected),
         };
-        let judged =
-            judged.map_err(|error| Refusal::ourselves("gateway.policy", error.to_string()))?;
         self.metrics.stage(Stage::Judge, started.elapsed());
-        let started = Instant::now();
-        let durable = (&self.audit, &self.windows);
-        let cleared = record::record(durable, exchange, way, judged, measures).await;
-        self.metrics.stage(Stage::Record, started.elapsed());
-        if let Ok(cleared) = &cleared {
-            for outcome in cleared.outcomes() {
-                self.metrics
-                    .event(&name, outcome.verdict.as_str(), &outcome.rule);
-            }
-        }
-        cleared
+        judged.map_err(|error| Refusal::ourselves("gateway.policy", error.to_string()))
     }
 
     /// Writes the request for the far side and sends it.
@@ -286,23 +340,16 @@ impl Gateway {
         active: &Active,
         exchange: &Exchange,
         cleared: Cleared,
-    ) -> Result<crate::relay::Answer, Refusal> {
-        let limit = exchange.route.endpoint.response.limit;
+    ) -> Result<crate::relay::Reply, Refusal> {
         let started = Instant::now();
         let answer = match exchange.face {
             Face::Inside => {
                 let outgoing = rebuild::request(active, exchange, cleared, &active.keys.signing)?;
-                active
-                    .peer_client(&exchange.peer)?
-                    .send(&outgoing, limit)
-                    .await
+                active.peer_client(&exchange.peer)?.open(&outgoing).await
             }
             Face::Border => {
                 let outgoing = rebuild::request(active, exchange, cleared, &active.keys.injected)?;
-                active
-                    .homeserver(&exchange.local)?
-                    .send(&outgoing, limit)
-                    .await
+                active.homeserver(&exchange.local)?.open(&outgoing).await
             }
         };
         self.metrics.stage(Stage::Relay, started.elapsed());
@@ -368,7 +415,7 @@ impl Gateway {
         }
         Answer {
             status,
-            body: body.to_string().into_bytes(),
+            body: http::full(body.to_string()),
         }
     }
 
@@ -377,7 +424,7 @@ impl Gateway {
         refusal: &Refusal,
         trace: &Trace,
         source: Source,
-    ) -> Response<Full<Bytes>> {
+    ) -> Response<AnswerBody> {
         let answer = refusal.answer(&trace.reference);
         let Refusal {
             rule,
@@ -422,7 +469,7 @@ impl Gateway {
 }
 
 impl Service for Gateway {
-    async fn handle(&self, head: Head, source: Source, body: Incoming) -> Response<Full<Bytes>> {
+    async fn handle(&self, head: Head, source: Source, body: Incoming) -> Response<AnswerBody> {
         let started = Instant::now();
         let active = self.active();
         let mut trace = Trace::new(self.next_reference(), &head);
@@ -431,7 +478,7 @@ impl Service for Gateway {
         let op = trace.op.map_or("unknown", Op::as_str);
         let (answer, ended) = match outcome {
             Ok(answer) => (
-                refusal::bytes_answer(answer.status, answer.body),
+                http::json_body(answer.status, answer.body),
                 trace.answered(),
             ),
             Err(refusal) => (
@@ -458,7 +505,7 @@ impl Service for Gateway {
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
-    pub(crate) body: Vec<u8>,
+    pub(crate) body: AnswerBody,
 }
 
 /// What is known of a request at any moment, for its last line.
@@ -561,6 +608,11 @@ const fn shape(exchange: &Exchange, way: Way) -> &'static Shape {
         Way::Request => &exchange.route.endpoint.request,
         Way::Answer => &exchange.route.endpoint.response,
     }
+}
+
+async fn whole(reply: crate::relay::Reply, cap: usize) -> Result<crate::relay::Answer, Refusal> {
+    let answer = reply.whole(cap).await;
+    answer.map_err(|error| crate::asks::far_side(&error))
 }
 
 fn results(cleared: &Cleared) -> Option<&ruma_common::CanonicalJsonObject> {

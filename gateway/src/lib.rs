@@ -40,6 +40,7 @@ mod rooms;
 pub mod route;
 pub mod run;
 pub mod shipped;
+pub mod stream;
 pub mod telemetry;
 pub mod window;
 pub mod xmatrix;

@@ -141,7 +141,7 @@ fn parse_whole(kind: UnitKind, limit: usize, bytes: &[u8]) -> Parsed {
     }
 }
 
-const fn limits(bytes: usize) -> Limits {
+pub(crate) const fn limits(bytes: usize) -> Limits {
     Limits {
         bytes,
         depth: MAX_DEPTH,
@@ -155,7 +155,9 @@ const fn unit_nodes(bytes: usize) -> usize {
     if nodes > MAX_NODES { nodes } else { MAX_NODES }
 }
 
-fn as_object(value: Result<CanonicalJsonValue, Fault>) -> Result<CanonicalJsonObject, Fault> {
+pub(crate) fn as_object(
+    value: Result<CanonicalJsonValue, Fault>,
+) -> Result<CanonicalJsonObject, Fault> {
     match value? {
         CanonicalJsonValue::Object(object) => Ok(object),
         _ => Err(Fault::NotAnObject),
@@ -192,7 +194,7 @@ fn is_transaction(shape: &Shape) -> bool {
     shape.units.iter().any(|(_, kind)| *kind == UnitKind::Edu)
 }
 
-fn keep_fields(
+pub(crate) fn keep_fields(
     shape: &Shape,
     mut rest: CanonicalJsonObject,
 ) -> Result<CanonicalJsonObject, BodyFault> {

@@ -16,6 +16,7 @@ pub mod json;
 pub mod keys;
 pub mod label;
 pub mod link;
+pub mod parallel;
 pub mod pdu;
 mod unicode;
 pub mod verdict;

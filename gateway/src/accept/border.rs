@@ -7,8 +7,7 @@ use std::fmt::Write as _;
 use std::io;
 use std::sync::Arc;
 
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
+use hyper::body::Incoming;
 use hyper::{Method, Request, Response, StatusCode};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, ServerConfig};
@@ -16,6 +15,8 @@ use rustls_pki_types::CertificateDer;
 use sha2::{Digest as _, Sha256};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
+
+use crate::http::AnswerBody;
 
 use super::hygiene::{self, Refusal};
 use super::listener::Stream;
@@ -125,7 +126,7 @@ async fn answer<S: Service>(
     request: Request<Incoming>,
     link: &Link<S>,
     peer: &Peer,
-) -> Response<Full<Bytes>> {
+) -> Response<AnswerBody> {
     match head(&request, peer) {
         Ok(head) => link.hand_over(head, request.into_body()).await,
         Err(refusal) => link.refuse(refusal),

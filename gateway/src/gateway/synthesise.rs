@@ -8,6 +8,7 @@ use crate::accept::Head;
 use crate::audit::entry::{Entry, RequestEntry};
 use crate::exchange::Face;
 use crate::gateway::Active;
+use crate::http;
 use crate::identify::Caller;
 use crate::record::audit_face;
 use crate::refusal::{Blame, Refusal};
@@ -41,7 +42,7 @@ impl Gateway {
         self.synthesised_line(caller, route, reference).await?;
         Ok(Answer {
             status: StatusCode::OK,
-            body,
+            body: http::full(body),
         })
     }
 

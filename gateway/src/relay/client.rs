@@ -6,19 +6,19 @@
 
 use std::error::Error as StdError;
 use std::future::Future;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http_body_util::Full;
-use hyper::Request;
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::{self, SendRequest};
+use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
 
-use super::{Answer, Deadlines, MAX_CONNECTIONS, MAX_KEPT, RelayError, answer};
+use super::{Deadlines, MAX_CONNECTIONS, MAX_KEPT, RelayError, Reply};
 use crate::accept::stall::Stall;
 use crate::accept::{MAX_BUFFER_BYTES, MAX_HEAD_BYTES};
 use crate::http::Outgoing;
@@ -49,8 +49,28 @@ struct Kept {
 pub(super) struct Client<D> {
     dial: D,
     deadlines: Deadlines,
-    places: Semaphore,
-    kept: Mutex<Vec<Kept>>,
+    places: Arc<Semaphore>,
+    kept: Arc<Mutex<Vec<Kept>>>,
+}
+
+/// A connection whose answer is being read.
+#[derive(Debug)]
+pub(super) struct Lent {
+    sender: Sender,
+    kept: Arc<Mutex<Vec<Kept>>>,
+}
+
+impl Lent {
+    /// Keeps the connection for another request: its answer was read to the end.
+    pub(super) fn give_back(self) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() < MAX_KEPT {
+            kept.push(Kept {
+                sender: self.sender,
+                since: Instant::now(),
+            });
+        }
+    }
 }
 
 /// A failed attempt, and whether the neighbour can have seen the request.
@@ -70,24 +90,26 @@ enum Seen {
 
 impl<D: Dial> Client<D> {
     pub(super) fn new(dial: D, deadlines: Deadlines) -> Self {
-        let places = Semaphore::new(MAX_CONNECTIONS);
+        let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         Self {
             dial,
             deadlines,
             places,
-            kept: Mutex::default(),
+            kept: Arc::default(),
         }
     }
 
-    /// Sends a request and reads the whole answer, of `cap` body bytes at most.
-    pub(super) async fn send(&self, outgoing: &Outgoing, cap: usize) -> Result<Answer, RelayError> {
+    /// Sends a request and reads the head of its answer.
+    pub(super) async fn open(&self, outgoing: &Outgoing) -> Result<Reply, RelayError> {
         let mut request = outgoing.request()?;
-        let waiting = timeout(self.deadlines.connect, self.places.acquire()).await;
-        // The semaphore is never closed, so that an error cannot be.
-        let _place = waiting.map_err(|_| RelayError::Timeout("a free connection"))?;
+        let place = Arc::clone(&self.places).acquire_owned();
+        let waiting = timeout(self.deadlines.connect, place).await;
+        // The semaphore is never closed, so that the inner error cannot be.
+        let place = waiting.map_err(|_| RelayError::Timeout("a free connection"))?;
+        let place = place.map_err(|_| RelayError::Timeout("a free connection"))?;
         if let Some(sender) = self.take().await {
-            let failed = match self.attempt(sender, request, cap).await {
-                Ok(answer) => return Ok(answer),
+            let failed = match self.attempt(sender, request).await {
+                Ok((response, lent)) => return self.reply(response, lent, place),
                 Err(failed) => failed,
             };
             request = match failed.seen {
@@ -97,30 +119,35 @@ impl<D: Dial> Client<D> {
             };
         }
         let sender = self.connect().await?;
-        self.attempt(sender, request, cap)
-            .await
-            .map_err(|failed| failed.error)
+        let answered = self.attempt(sender, request).await;
+        let (response, lent) = answered.map_err(|failed| failed.error)?;
+        self.reply(response, lent, place)
+    }
+
+    fn reply(
+        &self,
+        response: Response<Incoming>,
+        lent: Lent,
+        place: OwnedSemaphorePermit,
+    ) -> Result<Reply, RelayError> {
+        Reply::new(response, self.deadlines.body, lent, place)
     }
 
     async fn attempt(
         &self,
         mut sender: Sender,
         request: Request<Full<Bytes>>,
-        cap: usize,
-    ) -> Result<Answer, Failed> {
+    ) -> Result<(Response<Incoming>, Lent), Failed> {
         let sent = timeout(self.deadlines.answer, sender.try_send_request(request)).await;
-        let response = match sent {
-            Err(_) => return Err(final_failure(RelayError::Timeout("an answer"))),
+        let kept = Arc::clone(&self.kept);
+        match sent {
+            Err(_) => Err(final_failure(RelayError::Timeout("an answer"))),
             Ok(Err(mut error)) => {
                 let unsent = error.take_message();
-                return Err(unanswered(error.error(), unsent));
+                Err(unanswered(error.error(), unsent))
             }
-            Ok(Ok(response)) => response,
-        };
-        let answer = answer::read(response, cap, self.deadlines.body).await;
-        let answer = answer.map_err(final_failure)?;
-        self.keep(sender);
-        Ok(answer)
+            Ok(Ok(response)) => Ok((response, Lent { sender, kept })),
+        }
     }
 
     async fn connect(&self) -> Result<Sender, RelayError> {
@@ -155,16 +182,6 @@ impl<D: Dial> Client<D> {
         let idle = self.deadlines.keep_idle;
         kept.retain(|one| one.since.elapsed() < idle && !one.sender.is_closed());
         kept.pop()
-    }
-
-    fn keep(&self, sender: Sender) {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() < MAX_KEPT {
-            kept.push(Kept {
-                sender,
-                since: Instant::now(),
-            });
-        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use tokio::net::{TcpStream, UnixStream};
 
 use super::client::{Client, Dial, Stream};
-use super::{Answer, Deadlines, RelayError};
+use super::{Answer, Deadlines, RelayError, Reply};
 use crate::http::Outgoing;
 
 /// Where a homeserver serves federation.
@@ -86,6 +86,14 @@ impl Homeserver {
     /// # Errors
     /// See [`RelayError`]; an HTTP error status is an [`Answer`].
     pub async fn send(&self, request: &Outgoing, cap: usize) -> Result<Answer, RelayError> {
-        self.0.send(request, cap).await
+        self.open(request).await?.whole(cap).await
+    }
+
+    /// Sends one request and reads the head of its answer.
+    ///
+    /// # Errors
+    /// See [`RelayError`]; an HTTP error status is a [`Reply`].
+    pub async fn open(&self, request: &Outgoing) -> Result<Reply, RelayError> {
+        self.0.open(request).await
     }
 }

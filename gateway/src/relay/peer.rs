@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::client::{Client, Dial, Stream};
-use super::{Answer, Deadlines, RelayError};
+use super::{Answer, Deadlines, RelayError, Reply};
 use crate::http::Outgoing;
 
 /// Whether a leaf certificate, which the TLS configuration already accepted, is the one in the peer record.
@@ -102,7 +102,15 @@ impl PeerClient {
     /// # Errors
     /// See [`RelayError`]; an HTTP error status is an [`Answer`].
     pub async fn send(&self, request: &Outgoing, cap: usize) -> Result<Answer, RelayError> {
-        self.client.send(request, cap).await
+        self.open(request).await?.whole(cap).await
+    }
+
+    /// Sends one request and reads the head of its answer.
+    ///
+    /// # Errors
+    /// See [`RelayError`]; an HTTP error status is a [`Reply`].
+    pub async fn open(&self, request: &Outgoing) -> Result<Reply, RelayError> {
+        self.client.open(request).await
     }
 }
 

@@ -35,6 +35,8 @@ mod label_rooms;
 mod label_stories;
 mod label_unknown;
 mod labels;
+mod large_rooms;
+mod large_rooms_real;
 mod outage;
 mod processes;
 mod room_versions;
