@@ -30,6 +30,7 @@
 
 mod border;
 mod connect;
+mod crowd;
 mod hook;
 mod hygiene;
 mod listener;
@@ -49,6 +50,7 @@ use hyper::{Method, Response};
 use rustls_pki_types::CertificateDer;
 
 use crate::http::AnswerBody;
+use crate::links::Gate;
 
 pub use border::{Border, key_sha256};
 pub use connect::{Connect, LeafRefused, LeafSource};
@@ -75,6 +77,9 @@ pub const WRITE_STALL: Duration = Duration::from_secs(30);
 pub const MAX_CONNECTIONS: usize = 512;
 /// Most connections from one address. A homeserver's hook opens one a request.
 pub const MAX_CONNECTIONS_PER_SOURCE: usize = 128;
+/// Most border connections of one peer, by its key. Its gateway opens [`crate::relay::MAX_CONNECTIONS`] at most, and as
+/// many again after a restart.
+pub const MAX_CONNECTIONS_PER_PEER: usize = 96;
 /// Time that a shutdown leaves to what is under way.
 pub const DRAIN_DEADLINE: Duration = Duration::from_secs(30);
 
@@ -143,13 +148,18 @@ impl fmt::Display for Source {
 /// The stages behind the listeners.
 pub trait Service: Send + Sync + 'static {
     /// Answers one request. Runs to its end even when the neighbour has gone; it must bound its own time.
-    /// The body is unread: [`crate::http::read_body`] reads it within a cap.
+    /// The body is unread: [`crate::http::read_body`] reads it within a cap. An answer with an `Arc<Gate>` among its
+    /// extensions carries bytes of that link, and breaks off when the link closes.
     fn handle(
         &self,
         head: Head,
         source: Source,
         body: Incoming,
     ) -> impl Future<Output = Response<AnswerBody>> + Send;
+
+    /// The gate of the peer who showed these certificates, leaf first, where they are a peer's: when it closes, the
+    /// connection ends after the answer that is under way.
+    fn gate(&self, certificates: &[CertificateDer<'static>]) -> Option<Arc<Gate>>;
 
     /// Told of a connection or request that was refused before it had a name. `reason` is one of [`STRANGERS`].
     /// Called once a connection or request: the callee counts, it does not write a line each.
@@ -199,6 +209,8 @@ pub struct Bounds {
     pub connections: usize,
     /// See [`MAX_CONNECTIONS_PER_SOURCE`].
     pub per_source: usize,
+    /// See [`MAX_CONNECTIONS_PER_PEER`].
+    pub per_peer: usize,
     /// See [`HEAD_TIMEOUT`].
     pub head: Duration,
     /// See [`TUNNEL_HEAD_TIMEOUT`].
@@ -216,6 +228,7 @@ impl Default for Bounds {
         Self {
             connections: MAX_CONNECTIONS,
             per_source: MAX_CONNECTIONS_PER_SOURCE,
+            per_peer: MAX_CONNECTIONS_PER_PEER,
             head: HEAD_TIMEOUT,
             tunnel_head: TUNNEL_HEAD_TIMEOUT,
             handshake: HANDSHAKE_TIMEOUT,

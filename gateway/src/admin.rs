@@ -5,7 +5,8 @@
 //! sluice reload ─ ask() ──▶ state/admin.sock ──▶ peer credentials ──▶ AdminHandler::handle ──▶ answer line
 //! ```
 //!
-//! Only the gateway's own user and root are answered, whatever the file's mode says.
+//! Only the gateway's own user and root are answered, whatever the file's mode says; about what is held also the reviewers
+//! that the configuration names.
 
 use std::fs;
 use std::future::Future;
@@ -20,18 +21,24 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 
+use crate::hold::HoldAsk;
+
 mod client;
 
 pub use client::{AdminError, ask};
 
-/// Longest request or answer line, in bytes.
+/// Longest request line, in bytes.
 pub const MAX_LINE_BYTES: u64 = 256 * 1024;
+/// Longest answer line, in bytes: a list of all links or of many rooms.
+pub const MAX_ANSWER_BYTES: u64 = 8 * 1024 * 1024;
 /// How long a client may take to send its line.
 pub const LINE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the gateway may work on a request. A reload compiles a policy.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
 /// Clients at the same time; more wait.
 pub const MAX_CLIENTS: usize = 4;
+/// Where the names of this machine's users stand.
+const USERS: &str = "/etc/passwd";
 /// Pause after a failed accept.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -41,6 +48,91 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub enum AdminRequest {
     /// Read configuration, peers and bundle again; all or nothing.
     Reload {},
+    /// Tell which links are open.
+    LinkList {},
+    /// Close or open the links with one peer, or with all.
+    LinkSet {
+        /// `high->low`, `low->high` or the peer's zone; absent: all peers.
+        #[serde(default)]
+        link: Option<String>,
+        /// True: open.
+        open: bool,
+        /// Why, for the audit log.
+        #[serde(default)]
+        reason: Option<String>,
+    },
+    /// Tell which rooms are closed.
+    RoomList {
+        /// As in `LinkSet`; `high->low` means that direction alone. Absent: all.
+        #[serde(default)]
+        link: Option<String>,
+    },
+    /// Close or open a room on a link.
+    RoomSet {
+        /// Room id.
+        room_id: String,
+        /// `high->low`: that direction alone; a peer's zone: both.
+        link: String,
+        /// True: open.
+        open: bool,
+        /// Why, for the audit log.
+        #[serde(default)]
+        reason: Option<String>,
+    },
+    /// Look at what waits for a person, and decide on it.
+    Hold {
+        /// What to do.
+        ask: HoldAsk,
+    },
+}
+
+/// Who asks at the admin socket, by the kernel's word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operator {
+    /// User id.
+    pub uid: u32,
+    /// The user's name; `uid:N` where this machine's user file has none.
+    pub name: String,
+}
+
+/// A link, and whether it is open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkState {
+    /// `high->low`.
+    pub link: String,
+    /// Zone of the peer.
+    pub peer: String,
+    /// Whether anything may cross.
+    pub open: bool,
+    /// Since when it is closed, RFC 3339.
+    #[serde(default)]
+    pub since: Option<String>,
+    /// Who closed it.
+    #[serde(default)]
+    pub operator: Option<String>,
+    /// Why, in that operator's words.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// A room that is closed on a link.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoomState {
+    /// `high->low`.
+    pub link: String,
+    /// Room id.
+    pub room_id: String,
+    /// The rule that closed it, or `operator`.
+    pub rule: String,
+    /// Since when, RFC 3339; absent where it was closed before that was kept.
+    #[serde(default)]
+    pub since: Option<String>,
+    /// Who closed it by hand.
+    #[serde(default)]
+    pub operator: Option<String>,
+    /// Why, in that operator's words.
+    #[serde(default)]
+    pub reason: Option<String>,
 }
 
 /// What the gateway answers.
@@ -53,12 +145,28 @@ pub struct AdminAnswer {
     /// More lines, for example each mistake of a configuration that was not taken.
     #[serde(default)]
     pub details: Vec<String>,
+    /// The links that were asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub links: Option<Vec<LinkState>>,
+    /// The rooms that were asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rooms: Option<Vec<RoomState>>,
 }
 
 /// Who does what was asked.
 pub trait AdminHandler: Send + Sync + 'static {
     /// Does it and says how it went.
-    fn handle(&self, request: AdminRequest) -> impl Future<Output = AdminAnswer> + Send;
+    fn handle(
+        &self,
+        operator: &Operator,
+        request: AdminRequest,
+    ) -> impl Future<Output = AdminAnswer> + Send;
+
+    /// Whether this user may ask about what is held, although it is neither the gateway's nor root. Nobody is, unless told.
+    fn is_reviewer(&self, operator: &Operator) -> bool {
+        let _nobody = operator;
+        false
+    }
 }
 
 /// A bound admin socket; its file is removed when this is dropped.
@@ -76,17 +184,38 @@ impl AdminAnswer {
             ok: true,
             message: message.into(),
             details: Vec::new(),
+            links: None,
+            rooms: None,
         }
     }
 
     /// It was not done, and nothing has changed.
     pub fn refused(message: impl Into<String>, details: Vec<String>) -> Self {
         Self {
-            ok: false,
-            message: message.into(),
             details,
+            ok: false,
+            ..Self::done(message)
         }
     }
+}
+
+impl Operator {
+    /// The user of this id.
+    #[must_use]
+    pub fn of(uid: u32) -> Self {
+        let users = fs::read_to_string(USERS).unwrap_or_default();
+        let name = name_of(&users, uid).map_or_else(|| format!("uid:{uid}"), str::to_owned);
+        Self { uid, name }
+    }
+}
+
+/// The name of a user id in the text of a user file: `name:password:uid:...`, a line each.
+fn name_of(users: &str, uid: u32) -> Option<&str> {
+    users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let (name, _, id) = (fields.next()?, fields.next()?, fields.next()?);
+        (id.parse() == Ok(uid)).then_some(name)
+    })
 }
 
 impl AdminSocket {
@@ -101,6 +230,14 @@ impl AdminSocket {
             listener,
             owner,
         })
+    }
+
+    /// Lets every user of the machine connect; who is answered is decided by the kernel's word for who asks.
+    ///
+    /// # Errors
+    /// Where the mode cannot be changed.
+    pub fn open_to_reviewers(&self) -> io::Result<()> {
+        fs::set_permissions(&self.path, fs::Permissions::from_mode(0o666))
     }
 
     /// Serves until `stop` is done.
@@ -153,26 +290,42 @@ fn remove_stale(path: &Path) -> io::Result<()> {
 }
 
 async fn client<H: AdminHandler>(stream: UnixStream, owner: u32, handler: &H) -> io::Result<()> {
-    let asker = stream.peer_cred()?.uid();
+    let asker = Operator::of(stream.peer_cred()?.uid());
     let mut stream = BufReader::new(stream);
-    let answer = if is_allowed(asker, owner) {
+    let operator = is_allowed(asker.uid, owner);
+    let answer = if operator || handler.is_reviewer(&asker) {
         let line = tokio::time::timeout(LINE_TIMEOUT, read_line(&mut stream)).await??;
-        answer(&line, handler).await
+        answer(&line, handler, &asker, operator).await
     } else {
-        tracing::warn!(uid = asker, "an admin client of another user was refused");
-        AdminAnswer::refused("only the gateway's user and root may ask", Vec::new())
+        tracing::warn!(
+            uid = asker.uid,
+            "an admin client of another user was refused"
+        );
+        not_allowed()
     };
     let mut line = serde_json::to_vec(&answer)?;
     line.push(b'\n');
     stream.get_mut().write_all(&line).await
 }
 
-async fn answer<H: AdminHandler>(line: &[u8], handler: &H) -> AdminAnswer {
+fn not_allowed() -> AdminAnswer {
+    AdminAnswer::refused("only the gateway's user and root may ask", Vec::new())
+}
+
+async fn answer<H: AdminHandler>(
+    line: &[u8],
+    handler: &H,
+    asker: &Operator,
+    operator: bool,
+) -> AdminAnswer {
     let Ok(request) = serde_json::from_slice(line) else {
         let message = "this is no command of this version; use the `sluice` of the running gateway";
         return AdminAnswer::refused(message, Vec::new());
     };
-    match tokio::time::timeout(ANSWER_TIMEOUT, handler.handle(request)).await {
+    if !operator && !matches!(request, AdminRequest::Hold { .. }) {
+        return not_allowed();
+    }
+    match tokio::time::timeout(ANSWER_TIMEOUT, handler.handle(asker, request)).await {
         Ok(answer) => answer,
         Err(_) => {
             AdminAnswer::refused("it took too long and was given up; see the log", Vec::new())

@@ -41,6 +41,22 @@ impl Gateway {
         exchange: &Exchange,
         target: &str,
     ) -> Result<Option<Parsed>, Refusal> {
+        let (origin, destination) = (exchange.remote.as_str(), exchange.local.as_str());
+        self.ask_as(active, exchange, (origin, destination), target)
+            .await
+    }
+
+    /// Asks one of our homeservers in the name of another homeserver, whose requests the injected key signs towards it.
+    ///
+    /// # Errors
+    /// As [`Gateway::ask`].
+    pub(crate) async fn ask_as(
+        &self,
+        active: &Active,
+        exchange: &Exchange,
+        (origin, destination): (&str, &str),
+        target: &str,
+    ) -> Result<Option<Parsed>, Refusal> {
         let unroutable = |_| {
             Refusal::ourselves(
                 "gateway.ask",
@@ -48,7 +64,6 @@ impl Gateway {
             )
         };
         let route = route::route("GET", target).map_err(unroutable)?;
-        let (origin, destination) = (exchange.remote.as_str(), exchange.local.as_str());
         let outgoing = rebuild::signed(
             "GET",
             &route.target(),
@@ -59,10 +74,16 @@ impl Gateway {
         )?;
         self.own_line(&exchange.reference, &route, origin, destination)
             .await?;
-        let reply = active.homeserver(destination)?.open(&outgoing).await;
-        let reply = reply.map_err(|error| far_side(&error))?;
+        let gate = active.links.gate(exchange.peer.zone());
+        let reply = active
+            .homeserver(destination)?
+            .open_of(&gate, &outgoing)
+            .await
+            .map_err(|error| far_side(&error))?;
         match reply.status() {
-            200 => read_answer(&route.endpoint.response, reply).await.map(Some),
+            200 => read_answer(active, &route.endpoint.response, reply)
+                .await
+                .map(Some),
             403 | 404 => Ok(None),
             status => Err(Refusal::ourselves(
                 HOMESERVER_FAILED,
@@ -153,7 +174,7 @@ impl Gateway {
             .await
     }
 
-    async fn own_line(
+    pub(crate) async fn own_line(
         &self,
         reference: &str,
         route: &Route,
@@ -187,12 +208,18 @@ impl Gateway {
 }
 
 /// A large answer is read for what it tells of its room alone.
-async fn read_answer(shape: &'static Shape, reply: Reply) -> Result<Parsed, Refusal> {
+async fn read_answer(
+    active: &Active,
+    shape: &'static Shape,
+    reply: Reply,
+) -> Result<Parsed, Refusal> {
     if shape.is_streamed() {
         let pieces = reply
             .pieces(shape.limit)
             .map_err(|error| far_side(&error))?;
-        return intake::tell(shape, pieces).await;
+        // Of whom no record speaks, nobody asks who is in the room.
+        let known = |server: &str| active.peers.by_server(server).is_some();
+        return intake::tell(shape, pieces, &known).await;
     }
     let answer = reply.whole(shape.limit).await;
     let answer = answer.map_err(|error| far_side(&error))?;
@@ -230,5 +257,8 @@ fn read_document(server: &str, answer: Answer) -> Result<Known, Refusal> {
 
 /// A far side that does not answer is nobody's verdict.
 pub(crate) fn far_side(error: &RelayError) -> Refusal {
-    Refusal::new("gateway.relay", Blame::FarSide, error.to_string())
+    match error {
+        RelayError::Closed(closed) => Refusal::from(*closed),
+        error => Refusal::new("gateway.relay", Blame::FarSide, error.to_string()),
+    }
 }

@@ -32,6 +32,7 @@ pub use scan::Fault;
 pub use strangers::Strangers;
 
 pub(crate) use chain::millis;
+pub(crate) use text::hex as text_hex;
 
 mod chain;
 pub mod entry;

@@ -12,19 +12,25 @@ use sluice_policy::bundle::{ARCHIVE_BYTES, Bundle};
 use crate::cli::{ConfigFile, Exit, print_json, tell_mistakes};
 use crate::config::{Config, Material, Mistake, Mistakes};
 use crate::peers::{Own, Peer, Peers};
+use crate::route;
 
 /// Certificates that end within this many seconds are pointed out: 30 days.
 pub const EXPIRY_NOTICE_SECONDS: u64 = 30 * 86_400;
 
 /// Arguments of `sluice check`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example: sluice check -c /etc/sluice/sluice.toml")]
+#[command(
+    after_help = "Examples:\n  sluice check -c /etc/sluice/sluice.toml\n  sluice check --endpoints"
+)]
 pub struct CheckArgs {
     #[command(flatten)]
     file: ConfigFile,
     /// Answer as JSON: {"ok","zone","bundle","peers","notices"} or {"ok":false,"mistakes":[...]}.
     #[arg(long)]
     json: bool,
+    /// Print the endpoint table instead: what each operation of the federation API is to this gateway. Needs no file.
+    #[arg(long)]
+    endpoints: bool,
 }
 
 /// What was read without a mistake.
@@ -42,6 +48,13 @@ pub struct Checked {
 
 /// Runs `sluice check`.
 pub fn command(args: &CheckArgs) -> Exit {
+    if args.endpoints {
+        match args.json {
+            true => print_json(&route::print::json()),
+            false => print!("{}", route::print::markdown()),
+        }
+        return Exit::Done;
+    }
     let config = match args.file.load(args.json) {
         Ok(config) => config,
         Err(exit) => return exit,

@@ -10,7 +10,9 @@ use serde::Serialize;
 use crate::admin::{AdminRequest, ask};
 use crate::audit::AuditPublicKey;
 use crate::config::{Config, Mistakes, material};
-use crate::{audit_cli, check, dlp_cli, doctor, init, label_cli, peers, policy_cli};
+use crate::{
+    audit_cli, check, dlp_cli, doctor, hold, init, label_cli, operator_cli, peers, policy_cli,
+};
 
 /// What the exit code of a command says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,9 +61,15 @@ enum Command {
     /// Detectors: scan texts and events, run their examples, import rules.
     #[command(subcommand)]
     Dlp(dlp_cli::DlpCommand),
-    /// Rooms and their labels.
+    /// The links of the running gateway: emergency stop, and its end.
     #[command(subcommand)]
-    Room(label_cli::RoomCommand),
+    Link(operator_cli::LinkCommand),
+    /// Rooms: their labels, and which of them are closed.
+    #[command(subcommand)]
+    Room(operator_cli::RoomCommand),
+    /// What waits for a person: look at it, release or reject it.
+    #[command(subcommand)]
+    Hold(hold::cli::HoldCommand),
     /// Look into the audit log.
     #[command(subcommand)]
     Audit(audit_cli::AuditCommand),
@@ -110,9 +118,12 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Policy(command) => ExitCode::from(policy_cli::run(&command)),
         Command::Label(command) => with_streams(|streams| label_cli::run(&command, streams)).into(),
         Command::Dlp(command) => dlp(&command).into(),
-        Command::Room(command) => {
-            with_streams(|streams| label_cli::run_room(&command, streams)).into()
-        }
+        Command::Link(command) => operator_cli::link(command).into(),
+        Command::Room(command) => operator_cli::room(command, |args| {
+            with_streams(|streams| label_cli::room_label(args, streams))
+        })
+        .into(),
+        Command::Hold(command) => hold::cli::command(&command).into(),
         Command::Audit(command) => audit(&command),
     }
 }

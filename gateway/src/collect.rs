@@ -14,7 +14,8 @@ use std::time::Instant;
 use ruma_common::{CanonicalJsonObject, CanonicalJsonValue};
 use sluice_policy::decide::{SIGHTING_MS, Sighting};
 use sluice_policy::dlp::{self, Part};
-use sluice_policy::edu::Edu;
+use sluice_policy::edu::{Edu, EduKind};
+use sluice_policy::json::Fault;
 use sluice_policy::label::{Label, RoomLabel};
 use sluice_policy::parallel;
 use sluice_policy::pdu::{Integrity, Pdu, Relation, RoomStateElement, RoomVersion, Template};
@@ -22,18 +23,29 @@ use time::OffsetDateTime;
 
 use crate::exchange::{Exchange, Way};
 use crate::gateway::{Active, Gateway};
+use crate::hold::Presented;
 use crate::joins::Patience;
 use crate::journal::Denial;
 use crate::parse::{Parsed, Unit};
 use crate::refusal::Refusal;
 use crate::rooms::truthful;
 use crate::route::{Op, UnitKind};
+use crate::traffic;
+use crate::wait::Pair;
 use crate::window::{Speaker, Visit};
 use sluice_policy::ids;
 
+mod company;
+mod listed;
+mod returned;
 mod said;
 mod targets;
 
+pub(crate) use company::THIRD_SERVER;
+pub use listed::ListedRoom;
+pub(crate) use listed::turns_encryption_on;
+pub(crate) use returned::EMPTY_ECHO;
+pub use returned::Returned;
 pub(crate) use targets::facts as target_facts;
 
 /// One unit with all that is known of it.
@@ -62,6 +74,8 @@ pub enum Material {
     Edu(EduCase),
     /// Anything without hashes and signatures of its own.
     Plain(CanonicalJsonObject),
+    /// A room that is shown to those who were not invited.
+    Listed(Box<ListedRoom>),
 }
 
 /// An ephemeral event with those of its rooms that are closed on this link.
@@ -100,6 +114,16 @@ pub struct PduCase {
     pub unasked: bool,
     /// What it says, and whose window that belongs to; `None` where it is not read together with others.
     pub said: Option<(Speaker, Part)>,
+    /// How it came back, where it is of our own zone and returns to it; nobody but the protocol judges it then.
+    pub returned: Option<Returned>,
+    /// The zone of its sender, where that is neither ours nor the peer's and a peer record names it.
+    pub third: Option<String>,
+    /// The server that it brings into its room, where it is not ours and the journal does not know it there.
+    pub newcomer: Option<String>,
+    /// Whether it was taken over before and is not sent yet.
+    pub waits_already: bool,
+    /// The ticket by which it may cross although policy holds it.
+    pub ticket: Option<Presented>,
 }
 
 /// What is known of an event that another one relates to.
@@ -166,12 +190,18 @@ pub struct Collected {
     pub announced: Option<(String, RoomVersion)>,
     /// What the room in the path says, where that is known.
     pub room: Option<RoomLabel>,
+    /// Whether somebody would enter a room that is encrypted.
+    pub encrypted: bool,
     /// The labels of what crossed lately, by room, where the link keeps a high-water mark.
     pub water: BTreeMap<String, Vec<Label>>,
     /// What detectors found within the hour, by room.
     pub seen: BTreeMap<String, Vec<Sighting>>,
+    /// Rooms in which something waits that nothing of this body may overtake.
+    pub queued: BTreeSet<String>,
     /// What the senders of the body said lately; `None` where nothing is read together.
     pub visit: Option<Visit>,
+    /// The zones of senders that are neither ours nor the peer's.
+    pub thirds: BTreeSet<String>,
 }
 
 impl Collected {
@@ -183,6 +213,16 @@ impl Collected {
 
 /// Signatures checked before other requests have their turn on this thread; about 3 ms.
 const EVENTS_A_TURN: u32 = 64;
+
+/// What a body tells that all its units are judged by, wherever it stands.
+pub(crate) struct Told<'a> {
+    /// The envelope.
+    pub(crate) fields: &'a CanonicalJsonObject,
+    /// The create events and room labels of a large body, all units of another one.
+    pub(crate) telling: &'a [Unit],
+    /// Whether the state in it turns encryption on.
+    pub(crate) encrypted: bool,
+}
 
 /// Gathers what the judgement of one body needs.
 ///
@@ -196,7 +236,12 @@ pub async fn collect(
     parsed: Parsed,
 ) -> Result<Collected, Refusal> {
     let Parsed { fields, units } = parsed;
-    let mut collector = Collector::begin(gateway, active, exchange, way, &fields, &units).await?;
+    let told = Told {
+        fields: &fields,
+        telling: &units,
+        encrypted: units.iter().any(turns_encryption_on),
+    };
+    let mut collector = Collector::begin(gateway, active, exchange, way, &told).await?;
     let announced = announced_field(exchange, &fields).filter(|(room, version)| {
         if !may_announce(active, exchange, way, room, *version) {
             return false;
@@ -212,9 +257,23 @@ pub async fn collect(
     })
 }
 
+/// What waits between the two homeservers of a transaction.
+fn queued(
+    gateway: &Gateway,
+    exchange: &Exchange,
+    way: Way,
+) -> (BTreeSet<String>, BTreeSet<String>) {
+    if exchange.route.endpoint.op != Op::Send || way != Way::Request {
+        return Default::default();
+    }
+    gateway.waits.queued(&Pair {
+        origin: exchange.origin().to_owned(),
+        destination: exchange.destination().to_owned(),
+    })
+}
+
 impl<'a> Collector<'a> {
-    /// What is known before the first unit is looked at. `telling` are the units that tell what all others are judged by:
-    /// the create events and room labels of a large body, all units of another one.
+    /// What is known before the first unit is looked at.
     ///
     /// # Errors
     /// See [`collect`].
@@ -223,18 +282,19 @@ impl<'a> Collector<'a> {
         active: &'a Active,
         exchange: &'a Exchange,
         way: Way,
-        fields: &CanonicalJsonObject,
-        telling: &[Unit],
+        told: &Told<'_>,
     ) -> Result<Self, Refusal> {
+        let versions = announced_versions(gateway, active, exchange, way, told)?;
         let mut collector = Self {
             gateway,
             active,
             exchange,
             way,
-            versions: announced_versions(gateway, active, exchange, way, (fields, telling))?,
+            versions,
             shown: None,
             known: BTreeMap::new(),
-            demanded: active.demands_labels(&exchange.link(way)),
+            encrypted: false,
+            demanded: !exchange.is_own_zone() && active.demands_labels(&exchange.link(way)),
             counts: BTreeMap::new(),
             asked: BTreeMap::new(),
             answered: BTreeMap::new(),
@@ -242,9 +302,14 @@ impl<'a> Collector<'a> {
             water: BTreeMap::new(),
             seen: BTreeMap::new(),
             patience: Patience::default(),
+            restoring: returned::Restoring::default(),
+            newcomers: BTreeSet::new(),
+            thirds: BTreeSet::new(),
+            queued: queued(gateway, exchange, way),
             came_ms: crate::gateway::now_ms(),
         };
-        collector.shown = collector.label_shown(telling).await?;
+        collector.shown = collector.label_shown(told.telling).await?;
+        collector.encrypted = collector.enters_an_encrypted_room(told.encrypted)?;
         Ok(collector)
     }
 
@@ -290,9 +355,12 @@ impl<'a> Collector<'a> {
             cases,
             announced: None,
             room,
+            encrypted: self.encrypted,
             water: std::mem::take(&mut self.water),
             seen: std::mem::take(&mut self.seen),
+            queued: self.queued.0.clone(),
             visit: Some(visit),
+            thirds: std::mem::take(&mut self.thirds),
         })
     }
 
@@ -301,9 +369,17 @@ impl<'a> Collector<'a> {
     /// # Errors
     /// See [`collect`].
     pub(crate) async fn pool(&mut self, units: Vec<Unit>) -> Result<Vec<Case>, Refusal> {
-        let cases = self.cases(units).await;
+        let mut cases = self.cases(units).await?;
+        // They come again: what is found, asked or taken once a body is theirs then.
         self.counts.clear();
-        cases
+        self.newcomers.clear();
+        self.restoring.begin_again();
+        for case in &mut cases {
+            if let Ok(Material::Pdu(case)) = &mut case.material {
+                case.ticket = None;
+            }
+        }
+        Ok(cases)
     }
 
     /// Reads and verifies units, and adds what journal and rooms know of them.
@@ -331,10 +407,7 @@ impl<'a> Collector<'a> {
             let material = match step {
                 Step::Done(material) => material,
                 Step::Signed(Signed { pdu, .. }) => match verified.next() {
-                    Some(Ok(integrity)) => Ok(Material::Pdu(Box::new(
-                        self.surround(pdu, integrity).await?,
-                    ))),
-                    Some(Err(rule)) => Err(Condemned::of(rule, &pdu)),
+                    Some(verified) => self.checked(pdu, verified, pattern).await?,
                     None => Err(Condemned::of("protocol.signature", &pdu)),
                 },
             };
@@ -348,15 +421,35 @@ impl<'a> Collector<'a> {
         Ok(cases)
     }
 
+    /// An event whose signatures and hash were looked at, whole again where it came back to our zone without its content.
+    async fn checked(
+        &mut self,
+        pdu: Pdu,
+        verified: Verified,
+        pattern: &'static str,
+    ) -> Result<Result<Material, Condemned>, Refusal> {
+        let (pdu, integrity, returned) =
+            match self.returned(pdu, verified.integrity, pattern).await? {
+                Ok(checked) => checked,
+                Err(condemned) => return Ok(Err(condemned)),
+            };
+        let residue = match returned {
+            // Another copy than the one that was looked at.
+            Some(Returned::Redacted | Returned::Tampered) => pdu.check_residue(),
+            Some(Returned::Whole) | None => verified.residue,
+        };
+        if let Err(fault) = residue {
+            return Ok(Err(Condemned::of(fault.rule(), &pdu)));
+        }
+        let case = self.surround(pdu, integrity).await?;
+        Ok(Ok(Material::Pdu(Box::new(PduCase { returned, ..case }))))
+    }
+
     /// Signatures, hash and residue of events; of many of them on several threads.
-    fn verify_all(&self, signed: &[&Signed]) -> Vec<Result<Integrity, &'static str>> {
-        let one = |signed: &&Signed| {
-            let integrity = self.verify(&signed.pdu, &signed.servers);
-            let residue = integrity.and_then(|integrity| {
-                signed.pdu.check_residue()?;
-                Ok(integrity)
-            });
-            residue.map_err(|fault| fault.rule())
+    fn verify_all(&self, signed: &[&Signed]) -> Vec<Verified> {
+        let one = |signed: &&Signed| Verified {
+            integrity: self.verify(&signed.pdu, &signed.servers),
+            residue: signed.pdu.check_residue(),
         };
         if signed.len() < parallel::FROM {
             return signed.iter().map(one).collect();
@@ -392,6 +485,12 @@ struct Signed {
     servers: BTreeSet<String>,
 }
 
+/// What was found of a [`Signed`] event.
+struct Verified {
+    integrity: Result<Integrity, Fault>,
+    residue: Result<(), Fault>,
+}
+
 /// Opens the windows of all who say something in a body, and shows to others what they say.
 fn enter(gateway: &Gateway, cases: &[Case]) -> Result<Visit, Refusal> {
     let mut says: BTreeMap<Speaker, Vec<Part>> = BTreeMap::new();
@@ -412,11 +511,15 @@ fn announced_versions(
     active: &Active,
     exchange: &Exchange,
     way: Way,
-    (fields, telling): (&CanonicalJsonObject, &[Unit]),
+    told: &Told<'_>,
 ) -> Result<BTreeMap<String, RoomVersion>, Refusal> {
-    let pdus = telling.iter().filter(|unit| unit.kind == UnitKind::Pdu);
+    let pdus = told
+        .telling
+        .iter()
+        .filter(|unit| unit.kind == UnitKind::Pdu);
     let created = pdus.filter_map(|unit| read_create(unit.value.as_ref().ok()?));
-    let announced = announced_field(exchange, fields).into_iter().chain(created);
+    let announced = announced_field(exchange, told.fields);
+    let announced = announced.into_iter().chain(created);
     let mut versions = BTreeMap::new();
     for (room, version) in announced {
         let known = gateway.journal.room(&room).map_err(broken_journal)?;
@@ -424,6 +527,14 @@ fn announced_versions(
         if known.is_some() || may_announce(active, exchange, way, &room, version) {
             versions.entry(room).or_insert(known.unwrap_or(version));
         }
+    }
+    // The state that answers a knock says nothing of it; the template before it did.
+    if let Some(room) = exchange.route.room_id()
+        && !versions.contains_key(room)
+    {
+        let known = gateway.journal.room(room).map_err(broken_journal)?;
+        let known = known.and_then(|room| RoomVersion::parse(&room.version?));
+        versions.extend(known.map(|version| (room.to_owned(), version)));
     }
     Ok(versions)
 }
@@ -487,6 +598,8 @@ pub(crate) struct Collector<'a> {
     versions: BTreeMap<String, RoomVersion>,
     /// What the room's label state says as an invite or the answer to a join proves it.
     shown: Option<RoomLabel>,
+    /// Whether somebody would enter a room that is encrypted.
+    encrypted: bool,
     /// What the journal knew of rooms when this body came.
     known: BTreeMap<String, RoomLabel>,
     /// How many units each path had so far.
@@ -505,6 +618,14 @@ pub(crate) struct Collector<'a> {
     seen: BTreeMap<String, Vec<Sighting>>,
     /// How long this body may wait for joins of our homeserver, for all its events together.
     patience: Patience,
+    /// What may still be asked to restore events of our own zone.
+    restoring: returned::Restoring,
+    /// Rooms, and servers that the body brings into them, as far as looked at.
+    newcomers: BTreeSet<(String, String)>,
+    /// The zones of senders that are neither ours nor the peer's.
+    thirds: BTreeSet<String>,
+    /// The rooms and events that wait to be sent between the two homeservers.
+    queued: (BTreeSet<String>, BTreeSet<String>),
     /// When the body came, in milliseconds since 1970.
     came_ms: i64,
 }
@@ -519,6 +640,7 @@ impl Collector<'_> {
             Ok(object) => object,
             Err(fault) => return Ok(Step::Done(Err(Condemned::new(fault.rule())))),
         };
+        self.refuse_company(&object, unit.kind).await?;
         let material = match unit.kind {
             UnitKind::Pdu => {
                 return Ok(match self.pdu(object, unit.pattern).await? {
@@ -529,8 +651,13 @@ impl Collector<'_> {
             UnitKind::Edu => self.edu(object)?,
             UnitKind::StrippedState => self.stripped(object),
             UnitKind::Template => self.template(object),
+            UnitKind::Directory | UnitKind::Summary | UnitKind::Alias => {
+                self.listed(unit.kind, unit.pattern, object)?
+            }
             _ => {
-                crate::plain::check(self.exchange, self.way, unit.kind, object).map(Material::Plain)
+                let fields = self.active.profile_fields(&self.exchange.link(self.way))?;
+                crate::plain::check(self.exchange, self.way, unit.kind, object, fields)
+                    .map(Material::Plain)
             }
         };
         Ok(Step::Done(material))
@@ -587,7 +714,7 @@ impl Collector<'_> {
         });
         Condemned {
             stranger: pdu.brings_a_member() && unknown,
-            ..Condemned::of("protocol.third_server", pdu)
+            ..Condemned::of(THIRD_SERVER, pdu)
         }
     }
 
@@ -613,11 +740,7 @@ impl Collector<'_> {
     }
 
     /// A join is on its way to the server that will countersign it; everything else must have all its signatures.
-    fn verify(
-        &self,
-        pdu: &Pdu,
-        servers: &BTreeSet<String>,
-    ) -> Result<Integrity, sluice_policy::json::Fault> {
+    fn verify(&self, pdu: &Pdu, servers: &BTreeSet<String>) -> Result<Integrity, Fault> {
         let keys = self.gateway.keys.view(servers);
         match (self.exchange.route.endpoint.op, self.way) {
             (Op::SendJoin, Way::Request) => {
@@ -633,10 +756,16 @@ impl Collector<'_> {
         self.gateway
             .refuse_event_of_hidden_room(active, exchange, self.way, pdu.room_id())?;
         let link = self.exchange.link(self.way);
+        let is_sent = self.exchange.route.endpoint.op == Op::Send && self.is_sent_now();
+        if !is_sent {
+            // Its verdict is on its way, and a denial must be seen here.
+            self.gateway.waits.settled(&link, pdu.event_id()).await?;
+        }
+        let waits_already = self.queued.1.contains(pdu.event_id());
         let journal = &self.gateway.journal;
-        let denial = journal
-            .denial(pdu.event_id(), &link)
-            .map_err(broken_journal)?;
+        let third = self.third(&pdu);
+        let newcomer = self.newcomer(&pdu)?;
+        let denial = self.denial(pdu.event_id(), third.as_deref())?;
         let closed = self.closed(pdu.room_id())?;
         let outbound = self.exchange.outbound(self.way);
         let room = if let Some(said) = self.said.get(pdu.room_id()) {
@@ -676,11 +805,27 @@ impl Collector<'_> {
             is_news,
             unasked,
             said: None,
+            returned: None,
+            third,
+            newcomer,
+            ticket: None,
+            waits_already,
         };
+        case.ticket = self.ticket_for(&case, &link)?;
         case.said = self.said_in(&case, &link);
         self.as_first_seen(&mut case)?;
         self.hear(&case)?;
         Ok(case)
+    }
+
+    /// The ticket that a reviewer's release has made for what this event says.
+    fn ticket_for(&self, case: &PduCase, link: &str) -> Result<Option<Presented>, Refusal> {
+        if case.denial.is_some() || case.integrity != Integrity::Whole {
+            return Ok(None);
+        }
+        let Gateway { holds, journal, .. } = self.gateway;
+        let presented = holds.present(journal, link, &case.pdu, self.came_ms);
+        presented.map_err(broken_journal)
     }
 
     /// Whether events are brought to us as they are said, and not pulled from what was said once.
@@ -695,7 +840,8 @@ impl Collector<'_> {
             (self.exchange.route.endpoint.op, self.way),
             (Op::State | Op::EventAuth | Op::SendJoin, Way::Answer)
         );
-        if bulk || case.integrity != Integrity::Whole || case.denial.is_some() {
+        let unjudged = self.exchange.is_own_zone() || case.returned.is_some();
+        if bulk || unjudged || case.integrity != Integrity::Whole || case.denial.is_some() {
             return None;
         }
         let pdu = &case.pdu;
@@ -856,7 +1002,7 @@ impl Collector<'_> {
         }
         let names_this_event = matches!(
             route.endpoint.op,
-            Op::Event | Op::SendJoin | Op::SendLeave | Op::Invite
+            Op::Event | Op::SendJoin | Op::SendKnock | Op::SendLeave | Op::Invite
         ) && matches!(pattern, "" | "/event" | "/pdus/*");
         if names_this_event && route.params.get("event") != Some(pdu.event_id()) {
             return Err("protocol.event_id");
@@ -867,7 +1013,7 @@ impl Collector<'_> {
         }
         let author = self.exchange.author(self.way);
         let must_be_author = self.way == Way::Request && pattern != "/invite_room_state/*";
-        if must_be_author && pdu.sender_server() != author {
+        if must_be_author && pdu.sender_server() != author && !self.is_brought(pdu) {
             return Err("protocol.sender");
         }
         Ok(())
@@ -879,8 +1025,20 @@ impl Collector<'_> {
             Err(fault) => return Ok(Err(Condemned::new(fault.rule()))),
         };
         let author = self.exchange.author(self.way);
-        if edu.user_servers().iter().any(|server| *server != author) {
+        let reader = match self.way {
+            Way::Request => self.exchange.destination(),
+            Way::Answer => self.exchange.origin(),
+        };
+        if edu.user_servers().iter().any(|server| *server != author)
+            || edu
+                .recipient_servers()
+                .iter()
+                .any(|server| *server != reader)
+        {
             return Ok(Err(Condemned::new("protocol.edu.user")));
+        }
+        if let Some(rule) = self.crowded_out(&edu) {
+            return Ok(Err(Condemned::new(rule)));
         }
         let link = self.exchange.link(self.way);
         let (mut closed, mut unknown, mut first) = (Vec::new(), Vec::new(), None);
@@ -913,13 +1071,26 @@ impl Collector<'_> {
         })))
     }
 
+    /// The rule of an EDU that there are too many of, or too much else.
+    fn crowded_out(&self, edu: &Edu) -> Option<&'static str> {
+        let (traffic, limits) = (&self.gateway.traffic, &self.active.config.limits);
+        match edu.kind() {
+            EduKind::DirectToDevice => (!traffic.to_device(limits, self.exchange, Instant::now()))
+                .then_some(traffic::Kind::ToDevice.rule()),
+            EduKind::Typing | EduKind::Receipt | EduKind::Presence => traffic
+                .sheds_edus(limits, self.exchange)
+                .then_some("protocol.overload.edus"),
+            EduKind::DeviceListUpdate | EduKind::SigningKeyUpdate => None,
+        }
+    }
+
     /// The template is for the room and the user that were asked for, in a version that the gateway judges.
     fn template(&self, object: CanonicalJsonObject) -> Result<Material, Condemned> {
         let route = &self.exchange.route;
-        let membership = if route.endpoint.op == Op::MakeJoin {
-            "join"
-        } else {
-            "leave"
+        let membership = match route.endpoint.op {
+            Op::MakeJoin => "join",
+            Op::MakeKnock => "knock",
+            _ => "leave",
         };
         let room = route.room_id().unwrap_or_default();
         let version = self

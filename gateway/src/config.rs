@@ -25,6 +25,8 @@ pub use material::Material;
 pub use mistake::{Mistake, Mistakes};
 pub use secret::Secret;
 
+use crate::traffic::Limits;
+
 /// Largest configuration file that is read, in bytes.
 pub const MAX_CONFIG_BYTES: u64 = 1024 * 1024;
 
@@ -48,8 +50,18 @@ pub struct Config {
     pub state: State,
     /// Health and metrics, if wanted.
     pub operations: Option<Operations>,
+    /// What waits for people.
+    pub hold: Hold,
+    /// The checks that a policy may let an event wait for, by name.
+    pub checks: BTreeMap<String, Check>,
+    /// Who is told of it, beside the sender.
+    pub notify: Notify,
+    /// By which the senders are told.
+    pub connector: Option<Connector>,
     /// The program's own log.
     pub log: Log,
+    /// What each peer may have of everything.
+    pub limits: Limits,
     /// Switches for tests that weaken the gateway.
     pub danger: Danger,
     /// Where each key stood, for mistakes that are found later.
@@ -159,7 +171,101 @@ pub struct State {
     pub windows: PathBuf,
     /// The keys of that, which are erased with it.
     pub window_keys: PathBuf,
+    /// Folder of what waits for a reviewer, encrypted, and of its keys.
+    pub held: PathBuf,
 }
+
+/// A program that looks at an event and says whether it may pass.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// Where it is asked.
+    pub endpoint: Endpoint,
+    /// Seconds that it may take.
+    pub timeout_seconds: u64,
+}
+
+/// Who is told what became of events, beside their senders.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Notify {
+    /// Gets each notice as JSON.
+    pub webhook: Option<Endpoint>,
+    /// Gets each notice as a line of JSON.
+    pub file: Option<PathBuf>,
+}
+
+/// The client listener of one of our homeservers, for what a gateway has to ask or tell there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Connector {
+    /// The homeserver's name.
+    pub server: String,
+    /// Its client listener.
+    pub address: HsAddress,
+    /// File with the access token of an administrator.
+    pub token: PathBuf,
+}
+
+/// Something that takes JSON by POST.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Where it listens.
+    pub address: HsAddress,
+    /// The path of the request.
+    pub path: String,
+}
+
+/// How long what is held waits, and who may decide on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hold {
+    /// Days after which content that nobody decided on is destroyed.
+    pub days: u64,
+    /// Days in which what was released can be sent again.
+    pub ticket_days: u64,
+    /// Seconds that an event may wait for checks before it crosses in its redacted form.
+    pub wait_seconds: u64,
+    /// Whether two different users must release.
+    pub two_persons: bool,
+    /// Users of the machine, by name or number, who may use `sluice hold` beside the gateway's own user and root.
+    pub reviewers: Vec<String>,
+}
+
+impl Hold {
+    /// When what comes now expires, milliseconds since 1970.
+    #[must_use]
+    pub fn until(&self, now_ms: i64) -> i64 {
+        later(now_ms, self.days)
+    }
+
+    /// How long an event may wait for checks, in milliseconds.
+    #[must_use]
+    pub fn wait_ms(&self) -> i64 {
+        i64::try_from(self.wait_seconds.saturating_mul(1000)).unwrap_or(i64::MAX)
+    }
+
+    /// When a ticket that is issued now expires, milliseconds since 1970.
+    #[must_use]
+    pub fn ticket_until(&self, now_ms: i64) -> i64 {
+        later(now_ms, self.ticket_days)
+    }
+}
+
+impl Default for Hold {
+    fn default() -> Self {
+        Self {
+            days: 7,
+            ticket_days: 7,
+            wait_seconds: 10,
+            two_persons: false,
+            reviewers: Vec::new(),
+        }
+    }
+}
+
+fn later(now_ms: i64, days: u64) -> i64 {
+    let ms = i64::try_from(days.saturating_mul(DAY_MS)).unwrap_or(i64::MAX);
+    now_ms.saturating_add(ms)
+}
+
+const DAY_MS: u64 = 86_400_000;
 
 /// The operations listener.
 #[derive(Debug, Clone)]
@@ -264,6 +370,24 @@ impl Listen {
             Some(path) => Some(Self::Unix(PathBuf::from(path))),
             None => text.parse().ok().map(Self::Tcp),
         }
+    }
+}
+
+impl Endpoint {
+    /// Reads `http://IP:PORT/PATH`, or `unix:SOCKET`, where the path is `/`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let Some(rest) = text.strip_prefix("http://") else {
+            let address = HsAddress::parse(text)?;
+            let path = "/".to_owned();
+            return Some(Self { address, path });
+        };
+        let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/%?=&".contains(&byte);
+        let address = HsAddress::parse(&format!("http://{authority}"))?;
+        path.bytes().all(plain).then(|| Self {
+            address,
+            path: format!("/{path}"),
+        })
     }
 }
 

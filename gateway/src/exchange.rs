@@ -43,6 +43,12 @@ pub struct Exchange {
 }
 
 impl Exchange {
+    /// Whether both homeservers are of our own zone.
+    #[must_use]
+    pub fn is_own_zone(&self) -> bool {
+        self.peer.zone() == self.zone
+    }
+
     /// Whether this half carries data out of our zone: our requests, and our answers to the peer's requests.
     #[must_use]
     pub fn outbound(&self, way: Way) -> bool {

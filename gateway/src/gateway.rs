@@ -16,33 +16,43 @@ use std::time::{Duration, Instant};
 use hyper::body::Incoming;
 use hyper::{Response, StatusCode};
 use ruma_common::CanonicalJsonValue;
+use rustls_pki_types::CertificateDer;
+use sluice_certs::UnixTime;
 use time::OffsetDateTime;
+use tokio::sync::OwnedRwLockReadGuard;
 
 use crate::accept::{Head, Service, Source};
 use crate::audit::entry::{Entry, RefusedEntry};
 use crate::audit::{Audit, Strangers};
 use crate::collect::Collected;
 use crate::exchange::{Exchange, Face, Way};
+use crate::hold::Holds;
 use crate::http::{self, AnswerBody, BodyError, Pace};
 use crate::identify::{self, Caller};
 use crate::joins::Joins;
 use crate::journal::Journal;
 use crate::judge::{self, Judged, Scene};
 use crate::keystore::KeyStore;
+use crate::links::{Gate, LINK_CLOSED};
 use crate::operations::Metrics;
 use crate::operations::metrics::{self, Stage};
 use crate::parse;
 use crate::rebuild;
-use crate::record::{self, Cleared, Measures};
+use crate::record::{self, Cleared, Durable, Measures};
 use crate::refusal::{Blame, Refusal};
 use crate::route::{self, Action, Op, Route, RouteFault, Shape};
-use crate::stream::Streams;
+use crate::stream::{Spooled, Streams};
+use crate::tell::Teller;
+use crate::traffic::Traffic;
+use crate::wait::{Pair, Waits};
 use crate::window::Windows;
 
 mod active;
 mod admit;
 mod hidden;
+mod operator;
 mod synthesise;
+mod wake;
 
 pub use active::{Active, LinkKeys};
 
@@ -62,10 +72,22 @@ pub struct Gateway {
     pub journal: Arc<Journal>,
     /// What each sender said lately.
     pub windows: Windows,
+    /// What waits for a reviewer.
+    pub holds: Arc<Holds>,
+    /// What was acknowledged and is sent later.
+    pub(crate) waits: Waits,
+    /// Tells people what became of events.
+    pub(crate) teller: Teller,
+    /// One decision on what is held at a time.
+    pub(crate) desk: tokio::sync::Mutex<()>,
     /// The homeservers' keys.
     pub keys: KeyStore,
     /// The joins of our homeservers that are under way.
     pub(crate) joins: Joins,
+    /// What each peer has used up, and what is under way.
+    pub traffic: Traffic,
+    /// One operator at a time opens and closes links, so that gates and journal end up saying the same.
+    links_turn: tokio::sync::Mutex<()>,
     /// Refusals before authentication.
     pub strangers: Strangers,
     /// Spools and turns of large answers.
@@ -84,7 +106,8 @@ impl Gateway {
     pub fn new(
         active: Active,
         audit: Audit,
-        (journal, windows): (Arc<Journal>, Windows),
+        (journal, windows, holds): (Arc<Journal>, Windows, Holds),
+        (teller, waits): (Teller, Waits),
         metrics: Metrics,
         run: String,
     ) -> Self {
@@ -94,8 +117,14 @@ impl Gateway {
             audit,
             journal,
             windows,
+            holds: Arc::new(holds),
+            teller,
+            waits,
+            desk: tokio::sync::Mutex::default(),
             keys: KeyStore::default(),
             joins: Joins::default(),
+            traffic: Traffic::default(),
+            links_turn: tokio::sync::Mutex::default(),
             strangers: Strangers::new(),
             metrics,
             run,
@@ -127,9 +156,7 @@ impl Gateway {
 
     /// Whether a server is ours or stands in a peer record.
     pub(crate) fn knows_server(&self, active: &Active, exchange: &Exchange, server: &str) -> bool {
-        active.is_local(server)
-            || exchange.peer.speaks_for(server)
-            || active.peers.by_server(server).is_some()
+        exchange.peer.speaks_for(server) || active.zone_of(server).is_some()
     }
 
     async fn serve(
@@ -141,6 +168,22 @@ impl Gateway {
     ) -> Result<Answer, Refusal> {
         let caller = identify::identify(active, head)?;
         trace.caller = Some(caller.clone());
+        let gate = active.links.gate(caller.peer.zone());
+        let answer = gate.while_open(self.serve_open(active, head, body, caller, trace));
+        let mut answer = answer.await??;
+        answer.gate = Some(gate);
+        Ok(answer)
+    }
+
+    /// A request of an identified caller whose link is open. It ends where it is when the link closes.
+    async fn serve_open(
+        &self,
+        active: &Active,
+        head: &Head,
+        body: Incoming,
+        caller: Caller,
+        trace: &mut Trace,
+    ) -> Result<Answer, Refusal> {
         let route = route::route(head.method.as_str(), &head.target).map_err(unroutable)?;
         trace.op = Some(route.endpoint.op);
         trace.room_id = route.room_id().map(str::to_owned);
@@ -148,12 +191,12 @@ impl Gateway {
         match route.endpoint.action {
             Action::Forbid => Err(Refusal::forbidden(
                 "protocol.route.refused",
-                "this operation is not relayed",
+                route.endpoint.why,
             )),
-            Action::Hide => Err(Refusal::new(
+            Action::Hide | Action::File => Err(Refusal::new(
                 "protocol.route.refused",
                 Blame::NotFound,
-                "this operation is not relayed",
+                route.endpoint.why,
             )),
             Action::Synthesise => {
                 trace.answered_here = true;
@@ -186,6 +229,13 @@ impl Gateway {
         active.bundle()?;
         admit::link(active, &exchange)?;
         admit::ids(active, &exchange)?;
+        let bytes = head.content_length.unwrap_or_default();
+        let limits = &active.config.limits;
+        let admitted = self
+            .traffic
+            .admit(limits, &exchange, bytes, Instant::now())?;
+        let (_place, wait) = admitted;
+        self.slow_down(wait).await;
         let limit = exchange.route.endpoint.request.limit;
         let bytes = http::read_body(body, head.content_length, limit, Pace::default())
             .await
@@ -193,8 +243,12 @@ impl Gateway {
         self.verify(active, head, &caller, &bytes).await?;
         // Behind everything that could tell a hidden room from none.
         let sight = self.sight(active, &exchange)?;
-        self.refuse_hidden_room(&exchange, sight)?;
+        if !admit::opened(active, &exchange)? {
+            return self.nothing_listed(&exchange).await;
+        }
+        self.refuse_hidden_room(active, &exchange, sight)?;
         self.refuse_closed_room(&exchange)?;
+        let _turn = self.turn(&exchange).await?;
         let measures = Measures {
             bytes: bytes.len(),
             status: 0,
@@ -206,10 +260,8 @@ impl Gateway {
         active.pause_after_record().await;
         let sent = rebuild::sent_pdus(&cleared);
         if cleared.is_spent() && exchange.route.endpoint.op == Op::Send {
-            return Ok(Answer {
-                status: StatusCode::OK,
-                body: http::full(rebuild::send_results(&sent, None)),
-            });
+            let body = rebuild::send_results(&sent, None);
+            return Ok(Answer::new(StatusCode::OK, body));
         }
         let crossing = Instant::now();
         // From here on the far homeserver may have accepted a join, and its users may speak to ours.
@@ -226,10 +278,7 @@ impl Gateway {
         if exchange.route.endpoint.response.is_streamed() {
             let body = self.judge_stream(active, &exchange, reply).await?;
             self.joins.note(&exchange, Instant::now());
-            return Ok(Answer {
-                status: StatusCode::OK,
-                body: AnswerBody::Right(body),
-            });
+            return Ok(Answer::streamed(body));
         }
         let answer = whole(reply, limit).await?;
         trace.elsewhere = crossing.elapsed();
@@ -245,10 +294,33 @@ impl Gateway {
             Op::Send => rebuild::send_results(&sent, results(&cleared)),
             _ => rebuild::answer(active, &exchange, cleared),
         };
-        Ok(Answer {
-            status: StatusCode::OK,
-            body: http::full(body),
-        })
+        Ok(Answer::new(StatusCode::OK, body))
+    }
+
+    /// No transaction is judged or sent while the gateway sends one of its own between the same two homeservers.
+    async fn turn(&self, exchange: &Exchange) -> Result<Option<OwnedRwLockReadGuard<()>>, Refusal> {
+        if exchange.route.endpoint.op != Op::Send {
+            return Ok(None);
+        }
+        let pair = Pair {
+            origin: exchange.origin().to_owned(),
+            destination: exchange.destination().to_owned(),
+        };
+        if self.waits.is_full(&pair) {
+            let detail = "as much waits for this destination as may; the homeserver sends again";
+            return Err(Refusal::ourselves("gateway.hold_full", detail));
+        }
+        Ok(Some(self.waits.relayed_turn(&pair).await))
+    }
+
+    /// Whether anything may cross now between the two zones of an exchange.
+    pub(crate) fn may_cross(&self, active: &Active, exchange: &Exchange) -> Result<(), Refusal> {
+        active.bundle()?;
+        if active.links.gate(exchange.peer.zone()).is_closed() {
+            let detail = "an operator has closed the link";
+            return Err(Refusal::forbidden(LINK_CLOSED, detail));
+        }
+        admit::link(active, exchange)
     }
 
     /// parse, collect, judge, record: the same for both halves.
@@ -264,31 +336,46 @@ impl Gateway {
             parse::parse(shape(exchange, way), &bytes).map_err(|fault| malformed(way, &fault))?;
         // The tree is all that counts from here on, and a large body need not be held twice.
         drop(bytes);
+        if way == Way::Answer {
+            self.refuse_denied_name(exchange, &parsed.fields)?;
+        }
         let collected = crate::collect::collect(self, active, exchange, way, parsed).await?;
         let at_once = measures.bytes <= JUDGE_AT_ONCE_BYTES;
         let judged = self.judge(active, exchange, way, collected, !at_once)?;
         let started = Instant::now();
-        let durable = (&self.audit, &self.windows);
+        let durable = self.durable(active);
         let cleared = record::record(durable, exchange, way, judged, measures).await;
-        self.recorded(exchange, way, started, &cleared);
+        self.measured(exchange, way, started, &cleared);
         cleared
     }
 
     /// record, for a part of a large answer.
     pub(crate) async fn record_part(
         &self,
+        active: &Active,
         exchange: &Exchange,
         judged: Judged,
         line: Option<Entry>,
     ) -> Result<Cleared, Refusal> {
         let started = Instant::now();
-        let durable = (&self.audit, &self.windows);
+        let durable = self.durable(active);
         let cleared = record::record_part(durable, judged, line).await;
-        self.recorded(exchange, Way::Answer, started, &cleared);
+        self.measured(exchange, Way::Answer, started, &cleared);
         cleared
     }
 
-    fn recorded(
+    fn durable(&self, active: &Active) -> Durable<'_> {
+        Durable {
+            audit: &self.audit,
+            windows: &self.windows,
+            holds: &self.holds,
+            teller: &self.teller,
+            waits: &self.waits,
+            held_until: active.config.hold.until(now_ms()),
+        }
+    }
+
+    fn measured(
         &self,
         exchange: &Exchange,
         way: Way,
@@ -314,14 +401,21 @@ impl Gateway {
         long: bool,
     ) -> Result<Judged, Refusal> {
         let name = exchange.link(way);
+        let thirds = active.links_from(&collected.thirds);
         let scene = Scene {
             exchange,
             way,
+            active,
             bundle: active.bundle()?,
             link: active.link_context(exchange, way, &name)?,
-            links: active.links(),
-            locals: active.locals(),
+            links: active.link_names(),
+            thirds: thirds
+                .iter()
+                .map(|(peer, name)| (peer.zone(), active.link_from(peer, name)))
+                .collect(),
+            refuses_encryption: active.refuses_encryption(exchange)?,
             at: OffsetDateTime::now_utc(),
+            wait_ms: active.config.hold.wait_ms(),
         };
         // Asking and waiting takes time, and a verdict of an expired policy would be remembered.
         admit::policies(scene.bundle, scene.at)?;
@@ -343,17 +437,33 @@ impl Gateway {
     ) -> Result<crate::relay::Reply, Refusal> {
         let started = Instant::now();
         let answer = match exchange.face {
+            Face::Inside if exchange.is_own_zone() => {
+                let outgoing = rebuild::request(active, exchange, cleared, &active.keys.injected)?;
+                active.homeserver(&exchange.remote)?.open(&outgoing).await
+            }
             Face::Inside => {
                 let outgoing = rebuild::request(active, exchange, cleared, &active.keys.signing)?;
                 active.peer_client(&exchange.peer)?.open(&outgoing).await
             }
             Face::Border => {
                 let outgoing = rebuild::request(active, exchange, cleared, &active.keys.injected)?;
-                active.homeserver(&exchange.local)?.open(&outgoing).await
+                let gate = active.links.gate(exchange.peer.zone());
+                active
+                    .homeserver(&exchange.local)?
+                    .open_of(&gate, &outgoing)
+                    .await
             }
         };
         self.metrics.stage(Stage::Relay, started.elapsed());
         answer.map_err(|error| crate::asks::far_side(&error))
+    }
+
+    /// A transaction of a peer that sends too many waits, so that the next one comes later.
+    async fn slow_down(&self, wait: Duration) {
+        if wait > Duration::ZERO {
+            self.metrics.slowed(wait);
+            tokio::time::sleep(wait).await;
+        }
     }
 
     async fn verify(
@@ -402,7 +512,7 @@ impl Gateway {
 
     /// The far side said no: its code from a closed list, our text.
     fn far_refusal(&self, exchange: &Exchange, answer: crate::relay::Answer) -> Answer {
-        let status = rebuild::status(answer.status);
+        let status = rebuild::status(exchange.route.endpoint.op, answer.status);
         let errcode = rebuild::errcode(&answer.body);
         tracing::info!(reference = %exchange.reference, far_status = answer.status, errcode, "refused by the far side");
         let text = format!(
@@ -413,10 +523,7 @@ impl Gateway {
         if errcode == "M_INCOMPATIBLE_ROOM_VERSION" {
             body["room_version"] = rebuild::room_version(&answer.body).into();
         }
-        Answer {
-            status,
-            body: http::full(body.to_string()),
-        }
+        Answer::new(status, body.to_string().into_bytes())
     }
 
     async fn refuse(
@@ -425,7 +532,14 @@ impl Gateway {
         trace: &Trace,
         source: Source,
     ) -> Response<AnswerBody> {
-        let answer = refusal.answer(&trace.reference);
+        let mut answer = refusal.answer(&trace.reference);
+        if refusal.rule == LINK_CLOSED {
+            // Whoever comes again does so by a connection that is looked at anew.
+            let close = hyper::header::HeaderValue::from_static("close");
+            answer
+                .headers_mut()
+                .insert(hyper::header::CONNECTION, close);
+        }
         let Refusal {
             rule,
             detail,
@@ -477,10 +591,7 @@ impl Service for Gateway {
         let outcome = self.serve(&active, &head, body, &mut trace).await;
         let op = trace.op.map_or("unknown", Op::as_str);
         let (answer, ended) = match outcome {
-            Ok(answer) => (
-                http::json_body(answer.status, answer.body),
-                trace.answered(),
-            ),
+            Ok(answer) => (answer.response(), trace.answered()),
             Err(refusal) => (
                 self.refuse(&refusal, &trace, source).await,
                 refusal.outcome(),
@@ -495,6 +606,12 @@ impl Service for Gateway {
         answer
     }
 
+    fn gate(&self, certificates: &[CertificateDer<'static>]) -> Option<Arc<Gate>> {
+        let active = self.active();
+        let peer = active.peers.identify(certificates, UnixTime::now()).ok()?;
+        Some(active.links.gate(peer.zone()))
+    }
+
     fn stranger(&self, source: Source, reason: &'static str) {
         self.metrics.refused(reason);
         self.count_stranger(source, reason);
@@ -506,6 +623,35 @@ impl Service for Gateway {
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) body: AnswerBody,
+    /// The link whose bytes it carries.
+    gate: Option<Arc<Gate>>,
+}
+
+impl Answer {
+    pub(crate) fn new(status: StatusCode, body: Vec<u8>) -> Self {
+        Self {
+            status,
+            body: http::full(body),
+            gate: None,
+        }
+    }
+
+    /// A large answer.
+    fn streamed(body: Spooled) -> Self {
+        Self {
+            status: StatusCode::OK,
+            body: AnswerBody::Right(body),
+            gate: None,
+        }
+    }
+
+    fn response(self) -> Response<AnswerBody> {
+        let mut response = http::json_body(self.status, self.body);
+        if let Some(gate) = self.gate {
+            response.extensions_mut().insert(gate);
+        }
+        response
+    }
 }
 
 /// What is known of a request at any moment, for its last line.

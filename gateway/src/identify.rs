@@ -56,7 +56,7 @@ fn xmatrix(head: &Head) -> Result<Option<XMatrix>, Refusal> {
 }
 
 fn inside(active: &Active, destination: &str, xmatrix: Option<XMatrix>) -> Result<Caller, Refusal> {
-    let Some(peer) = active.peers.by_server(destination).cloned() else {
+    let Some(peer) = active.zone_of(destination).cloned() else {
         return Err(Refusal::forbidden(
             "protocol.unlisted",
             "the destination stands in no peer record",
@@ -67,6 +67,12 @@ fn inside(active: &Active, destination: &str, xmatrix: Option<XMatrix>) -> Resul
             return Err(Refusal::forbidden(
                 "protocol.origin",
                 "the origin is no homeserver of this zone",
+            ));
+        }
+        Some(xmatrix) if xmatrix.origin == destination => {
+            return Err(Refusal::forbidden(
+                "protocol.destination",
+                "a homeserver asks itself",
             ));
         }
         Some(xmatrix) if xmatrix.destination != destination => {

@@ -2,7 +2,9 @@
 //!
 //! A value is accepted or refused, never repaired. The grammars themselves are those of `sluice_policy::ids`.
 
-use sluice_policy::ids::{MAX_ID_BYTES, is_event_id, is_room_id, is_server_name, is_user_id};
+use sluice_policy::ids::{
+    MAX_ID_BYTES, alias_server, is_event_id, is_room_id, is_server_name, is_user_id,
+};
 
 /// What a parameter holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +15,8 @@ pub enum Kind {
     EventId,
     /// `@localpart:server`.
     UserId,
+    /// `#localpart:server`.
+    RoomAlias,
     /// A transaction id: unreserved characters.
     TransactionId,
     /// A server name.
@@ -23,7 +27,9 @@ pub enum Kind {
     Boolean,
     /// A room version id.
     RoomVersion,
-    /// A profile field name.
+    /// `f` or `b`: forwards or backwards in time.
+    Direction,
+    /// A profile field name (specification, common namespaced identifiers).
     ProfileField,
     /// A word that is matched and never relayed.
     Opaque,
@@ -37,6 +43,7 @@ impl Kind {
             Self::RoomId => is_room_id(value),
             Self::EventId => is_event_id(value),
             Self::UserId => is_user_id(value),
+            Self::RoomAlias => alias_server(value).is_some(),
             Self::TransactionId => is_token(value, MAX_ID_BYTES),
             Self::ServerName => is_server_name(value),
             Self::Integer => {
@@ -46,7 +53,8 @@ impl Kind {
             }
             Self::Boolean => matches!(value, "true" | "false"),
             Self::RoomVersion => is_token(value, 32),
-            Self::ProfileField => matches!(value, "displayname" | "avatar_url"),
+            Self::Direction => matches!(value, "f" | "b"),
+            Self::ProfileField => is_field_name(value),
             Self::Opaque => value.len() <= MAX_ID_BYTES,
         }
     }
@@ -62,6 +70,13 @@ pub fn kind_of(name: &str) -> Kind {
         "txn" => Kind::TransactionId,
         _ => Kind::Opaque,
     }
+}
+
+fn is_field_name(value: &str) -> bool {
+    let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b);
+    (1..=MAX_ID_BYTES).contains(&value.len())
+        && value.starts_with(|first: char| first.is_ascii_lowercase())
+        && value.bytes().all(fits)
 }
 
 fn is_token(value: &str, longest: usize) -> bool {
@@ -100,6 +115,14 @@ mod tests {
             (Kind::Integer, "9007199254740991".into(), true),
             (Kind::Integer, "+1".into(), false),
             (Kind::Boolean, "TRUE".into(), false),
+            (Kind::RoomAlias, "#lage:high.test".into(), true),
+            (Kind::RoomAlias, "#küche:high.test".into(), true),
+            (Kind::RoomAlias, "#two words:high.test".into(), false),
+            (Kind::RoomAlias, "lage:high.test".into(), false),
+            (Kind::Direction, "x".into(), false),
+            (Kind::ProfileField, "m.tz".into(), true),
+            (Kind::ProfileField, "Free text".into(), false),
+            (Kind::ProfileField, "9".into(), false),
         ] {
             assert_eq!(kind.accepts(&value), expected, "{kind:?} {value}");
         }

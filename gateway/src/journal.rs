@@ -24,11 +24,15 @@ use time::OffsetDateTime;
 use crate::audit::Head;
 use crate::audit::entry::{Line, Text, Verdict};
 
+mod held;
 mod schema;
 mod sightings;
 #[cfg(test)]
 mod tests;
 mod view;
+mod waits;
+
+pub use held::{HeldItem, Ticket};
 
 /// Days that a denial is remembered.
 pub const DENIAL_DAYS: i64 = 400;
@@ -45,6 +49,8 @@ pub const WATERS: u64 = 1_000_000;
 /// Values that detectors found and that are kept for the rooms of one link at most; the oldest go first. They count for an
 /// hour.
 pub const SIGHTINGS: u64 = 200_000;
+/// Tickets that are remembered at most, spent ones with them; the oldest go first.
+pub const TICKETS: u64 = 100_000;
 /// Connections for reading.
 const READERS: usize = 4;
 /// How long a statement waits for another connection before it fails.
@@ -84,6 +90,38 @@ pub struct Room {
     pub clearance: Option<Value>,
     /// User ids of those who may label lower than what they answer; known where `label` is.
     pub may_lower: Vec<String>,
+    /// Whether it is known to be encrypted.
+    pub encrypted: bool,
+}
+
+/// A room that is closed for a link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClosedRoom {
+    /// Link.
+    pub link: String,
+    /// Room id.
+    pub room_id: String,
+    /// The rule that closed it, or `operator`.
+    pub rule: String,
+    /// Who closed it by hand.
+    pub operator: Option<String>,
+    /// His reason.
+    pub reason: Option<String>,
+    /// When, in milliseconds since 1970; 0: before that was kept.
+    pub since: i64,
+}
+
+/// A peer whose links an operator closed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClosedLink {
+    /// Its zone.
+    pub peer: String,
+    /// Who closed them.
+    pub operator: String,
+    /// His reason.
+    pub reason: Option<String>,
+    /// When, in milliseconds since 1970.
+    pub since: i64,
 }
 
 /// What is remembered of an event's label.
@@ -120,6 +158,17 @@ pub enum JournalError {
         path: String,
         /// What was reported.
         error: String,
+    },
+    /// A page of it is not what was written.
+    #[error(
+        "journal {path} is damaged ({found}); move it away, with the files -wal and -shm beside it, and start the gateway \
+         again: it is rebuilt from the audit log"
+    )]
+    Damaged {
+        /// The journal's file.
+        path: String,
+        /// What SQLite found.
+        found: String,
     },
     /// Written by a newer gateway.
     #[error(
@@ -227,7 +276,7 @@ impl Journal {
     /// # Errors
     /// [`JournalError::Database`].
     pub fn room(&self, room_id: &str) -> Result<Option<Room>, JournalError> {
-        let sql = "SELECT version, creator, label, clearance, may_lower, stale FROM rooms WHERE room_id = ?1";
+        let sql = "SELECT version, creator, label, clearance, may_lower, stale, encrypted FROM rooms WHERE room_id = ?1";
         self.one(sql, &[room_id], |row| {
             let label: Option<String> = row.get(2)?;
             let clearance: Option<String> = row.get(3)?;
@@ -239,6 +288,7 @@ impl Journal {
                 clearance: clearance.as_deref().and_then(view::label),
                 may_lower: may_lower.as_deref().map(view::users).unwrap_or_default(),
                 stale: row.get(5)?,
+                encrypted: row.get(6)?,
             })
         })
     }
@@ -252,13 +302,31 @@ impl Journal {
         self.one(sql, &[link, room_id], |row| row.get(0))
     }
 
-    /// All closed rooms, as link, room id and rule.
+    /// The first `most` closed rooms, by link and room id.
     ///
     /// # Errors
     /// [`JournalError::Database`].
-    pub fn closed_rooms(&self) -> Result<Vec<(String, String, String)>, JournalError> {
+    pub fn closed_rooms(&self, most: u32) -> Result<Vec<ClosedRoom>, JournalError> {
         let reader = self.reader();
-        view::closed_rooms(&reader).map_err(|error| self.failed(&error))
+        view::closed_rooms(&reader, most).map_err(|error| self.failed(&error))
+    }
+
+    /// The peers whose links an operator closed, by zone.
+    ///
+    /// # Errors
+    /// [`JournalError::Database`].
+    pub fn closed_links(&self) -> Result<Vec<ClosedLink>, JournalError> {
+        let reader = self.reader();
+        view::closed_links(&reader).map_err(|error| self.failed(&error))
+    }
+
+    /// Servers of other zones whose users came into a room, or were invited, at any time.
+    ///
+    /// # Errors
+    /// [`JournalError::Database`].
+    pub fn servers(&self, room_id: &str) -> Result<Vec<String>, JournalError> {
+        let (room_id, reader) = (Text::from(room_id), self.reader());
+        view::servers(&reader, &room_id).map_err(|error| self.failed(&error))
     }
 
     /// What is remembered of an event's label on a link, whose own word comes before what counts on all; `None`: it is not

@@ -21,16 +21,24 @@ use sluice_policy::verdict::{Decision, Verdict};
 use time::OffsetDateTime;
 
 use crate::audit::entry::{AlarmEntry, ClosedEntry, EduEntry, Entry};
-use crate::collect::{Case, Collected, Condemned, EduCase, Material, PduCase};
-use crate::exchange::{Exchange, Way};
+use crate::collect::{
+    Case, Collected, Condemned, EMPTY_ECHO, EduCase, ListedRoom, Material, PduCase, Returned,
+    THIRD_SERVER,
+};
+use crate::exchange::{Exchange, Face, Way};
+use crate::gateway::Active;
+use crate::hold::{Candidate, HELD, Presented};
 use crate::refusal::{Blame, Refusal};
-use crate::route::{Op, UnitKind};
+use crate::route::{Denied, Op, UnitKind};
+use crate::wait::{Later, WAITING, WAITS_ALREADY};
 use crate::window::{Speaker, Visit};
 
 mod facts;
 mod found;
 mod heard;
+mod held;
 mod lines;
+mod thirds;
 
 pub(crate) use facts::event as event_facts;
 
@@ -47,10 +55,16 @@ pub struct Scene<'a> {
     pub link: LinkContext<'a>,
     /// Every link of this gateway: what is known of a room counts on all of them.
     pub links: Vec<String>,
-    /// The homeservers of our own zone.
-    pub locals: Vec<&'a str>,
+    /// The configuration and peers, for whose servers are whose.
+    pub active: &'a Active,
+    /// The link to us from the zone of each third server's user who sent something; `None` where that link is closed.
+    pub thirds: BTreeMap<&'a str, Option<LinkContext<'a>>>,
+    /// Whether encrypted rooms are not entered across the border.
+    pub refuses_encryption: bool,
     /// The moment of the decision, for validity periods.
     pub at: OffsetDateTime,
+    /// How long an event may wait for checks, in milliseconds.
+    pub wait_ms: i64,
 }
 
 /// A judged body. Only [`judge`] makes it.
@@ -61,6 +75,18 @@ pub struct Judged {
     entries: Vec<Entry>,
     refusal: Option<Refusal>,
     spoken: Spoken,
+    reviews: Reviews,
+}
+
+/// What people have to do with a judged body.
+#[derive(Debug, Default)]
+pub(super) struct Reviews {
+    /// What should wait for a reviewer.
+    pub(super) candidates: Vec<Candidate>,
+    /// What is acknowledged and sent later.
+    pub(super) laters: Vec<Later>,
+    /// Tickets that nobody else may use until the spent ones are recorded.
+    pub(super) presented: Vec<Presented>,
 }
 
 /// What was said in a judged body.
@@ -104,6 +130,7 @@ impl Judged {
         Vec<Entry>,
         Option<Refusal>,
         Spoken,
+        Reviews,
     ) {
         (
             self.fields,
@@ -111,6 +138,7 @@ impl Judged {
             self.entries,
             self.refusal,
             self.spoken,
+            self.reviews,
         )
     }
 }
@@ -120,14 +148,17 @@ impl Judged {
 /// # Errors
 /// [`EngineError`] where the policy cannot run at all: a failure of the gateway, no verdict.
 pub fn judge(scene: &Scene<'_>, collected: Collected) -> Result<Judged, EngineError> {
-    let decisions = decide_all(scene, &collected)?;
+    let mut decisions = decide_all(scene, &collected)?;
+    thirds::decide(scene, &collected, &mut decisions)?;
     let mut bench = Bench {
         scene,
+        queued: collected.queued,
         entries: Vec::new(),
         refusal: None,
         closed: BTreeSet::new(),
         water: collected.water,
         released: Vec::new(),
+        reviews: Reviews::default(),
     };
     let outcomes: Vec<Outcome> = collected
         .cases
@@ -135,6 +166,7 @@ pub fn judge(scene: &Scene<'_>, collected: Collected) -> Result<Judged, EngineEr
         .enumerate()
         .map(|(at, case)| bench.outcome(case, decisions.get(&at)))
         .collect();
+    bench.refuse_an_encrypted_room(collected.encrypted);
     bench.refuse_what_lost_its_only_unit(&outcomes);
     bench.refuse_without_its_event(&outcomes);
     bench.refuse_a_room_with_strangers(&collected.fields);
@@ -151,6 +183,7 @@ pub fn judge(scene: &Scene<'_>, collected: Collected) -> Result<Judged, EngineEr
             released: bench.released,
             visit: collected.visit,
         },
+        reviews: bench.reviews,
     })
 }
 
@@ -159,6 +192,9 @@ fn decide_all(
     scene: &Scene<'_>,
     collected: &Collected,
 ) -> Result<BTreeMap<usize, UnitDecision>, EngineError> {
+    if scene.exchange.is_own_zone() {
+        return Ok(within_the_zone(collected));
+    }
     let room_id = scene.exchange.route.room_id();
     let heard = heard::all(collected);
     let open: Vec<(usize, UnitFacts<'_>)> = collected
@@ -171,10 +207,30 @@ fn decide_all(
     if units.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let decisions = decide::decide_units(scene.bundle, &scene.link, &units, scene.at)?;
+    let mut decisions = decide::decide_units(scene.bundle, &scene.link, &units, scene.at)?;
+    for ((place, unit), decision) in places.iter().zip(&units).zip(&mut decisions) {
+        if let Some(waived) = held::by_ticket(scene, &collected.cases[*place], unit, decision)? {
+            *decision = waived;
+        }
+        held::note_waiting(scene, &collected.cases[*place], unit, decision)?;
+    }
     Ok(places.into_iter().zip(decisions).collect())
 }
 
+/// Between two homeservers of our zone the protocol alone decides. Events are ruled on without any decision.
+fn within_the_zone(collected: &Collected) -> BTreeMap<usize, UnitDecision> {
+    let cases = collected.cases.iter().enumerate();
+    let others = cases.filter(|(_, case)| !matches!(case.material, Ok(Material::Pdu(_))));
+    let released = || UnitDecision::by_protocol(Decision::new(Verdict::Release, OWN_ZONE));
+    others.map(|(at, _)| (at, released())).collect()
+}
+
+/// The rule of what crosses between two homeservers of our own zone.
+const OWN_ZONE: &str = "protocol.own_zone";
+/// The rule of an event of our own zone that comes back as it was sent.
+const OWN_EVENT: &str = "protocol.own_event";
+/// The rule of an event of our own zone that came back without its content, and has it again.
+const RESTORED: &str = "protocol.own_event_restored";
 /// The rule of a unit that nothing decided: it does not cross.
 const UNDECIDED: &str = "protocol.undecided";
 /// Different labels that a room's high-water mark is made of; with more of them the room freezes.
@@ -186,6 +242,8 @@ const ROOM_UNKNOWN: &str = "label.room_unknown";
 const HIGH_WATER: &str = "label.high_water";
 /// The label rule of a unit whose label every clearance grants.
 const GRANTED: &str = "label.granted";
+/// The rule of a copy whose content its hash does not fit.
+const HASH: &str = "protocol.hash";
 /// The rule of a unit whose room is closed on the link.
 const ROOM_CLOSED: &str = "protocol.room_closed";
 /// The present state in the answer to a join; what stands in its auth chain alone may be long past.
@@ -199,8 +257,11 @@ struct Bench<'a> {
     closed: BTreeSet<String>,
     /// Labels of what crossed lately, this judgement's own with them, by room, where the link keeps a high-water mark.
     water: BTreeMap<String, Vec<Label>>,
+    /// Rooms in which something waits that nothing may overtake.
+    queued: BTreeSet<String>,
     /// What was said in events that cross.
     released: Vec<(Speaker, Part)>,
+    reviews: Reviews,
 }
 
 impl Bench<'_> {
@@ -221,26 +282,21 @@ impl Bench<'_> {
         };
         match material {
             Err(condemned) => self.condemned(blank, index, condemned),
-            Ok(Material::Pdu(case)) => self.pdu(blank, index, &case, decision),
+            Ok(Material::Pdu(case)) => self.pdu(blank, index, *case, decision),
             Ok(Material::Edu(edu)) => self.edu(blank, index, edu, decision),
             Ok(Material::Plain(tree)) => self.plain(blank, index, tree, decision),
+            Ok(Material::Listed(listed)) => {
+                let ListedRoom { tree, .. } = *listed;
+                self.plain(blank, index, tree, decision)
+            }
         }
     }
 
     /// A broken unit crosses nowhere; a copy that lies about an event's content raises an alarm and is not remembered.
     fn condemned(&mut self, mut outcome: Outcome, index: u32, condemned: Condemned) -> Outcome {
-        if matches!(
-            condemned.rule.as_str(),
-            "protocol.hash" | "protocol.signature"
-        ) {
-            self.entries.push(Entry::Alarm(AlarmEntry {
-                rule: condemned.rule.as_str().into(),
-                request: Some(self.scene.exchange.reference.as_str().into()),
-                link: Some(self.scene.link.name.into()),
-                event_id: condemned.event_id.as_deref().map(Into::into),
-                room_id: condemned.room_id.as_deref().map(Into::into),
-                ..AlarmEntry::default()
-            }));
+        if matches!(condemned.rule.as_str(), HASH | "protocol.signature") {
+            let room_id = condemned.room_id.as_deref();
+            self.alarm(&condemned.rule, condemned.event_id.as_deref(), room_id);
         }
         if condemned.stranger && outcome.pattern == JOINED_STATE {
             self.refuse(&condemned.rule);
@@ -258,30 +314,42 @@ impl Bench<'_> {
         &mut self,
         outcome: Outcome,
         index: u32,
-        case: &PduCase,
+        mut case: PduCase,
         decision: Option<&UnitDecision>,
     ) -> Outcome {
-        let ruling = self.below_the_mark(case, decision, self.ruling(case, decision));
+        let presented = case.ticket.take();
+        let case = &case;
+        let ruling =
+            self.below_the_mark(case, decision, self.ruling(outcome.pattern, case, decision));
+        let ruling = ruling.waiting_for_checks();
+        let (event_id, room_id) = (Some(case.pdu.event_id()), Some(case.pdu.room_id()));
         let link = &self.scene.link;
+        if case.returned == Some(Returned::Tampered) {
+            self.alarm(HASH, event_id, room_id);
+        }
+        if ruling.reason == Some(HELD) {
+            let place = self.entries.len();
+            let candidate =
+                decision.map(|decision| held::candidate(self.scene, case, decision, place));
+            self.reviews.candidates.extend(candidate);
+        }
         self.entries
             .push(lines::event(self.scene, index, case, decision, &ruling));
+        if let Some(presented) = presented.filter(|_| held::crosses_by_ticket(decision, &ruling)) {
+            self.entries
+                .extend(held::spent(self.scene, case, &presented));
+            self.reviews.presented.push(presented);
+        }
         self.entries
             .extend(lines::learned(self.scene, case, decision, &ruling));
         if ruling.closes {
             self.closed.insert(case.pdu.room_id().to_owned());
-            self.entries.push(Entry::Alarm(AlarmEntry {
-                rule: "protocol.room_closed".into(),
-                request: Some(self.scene.exchange.reference.as_str().into()),
-                link: Some(link.name.into()),
-                room_id: Some(case.pdu.room_id().into()),
-                event_id: Some(case.pdu.event_id().into()),
-                ..AlarmEntry::default()
-            }));
+            self.alarm(ROOM_CLOSED, event_id, room_id);
             self.entries.push(Entry::Closed(ClosedEntry {
                 link: link.name.into(),
                 room_id: case.pdu.room_id().into(),
                 rule: ruling.rule.as_str().into(),
-                open: false,
+                ..ClosedEntry::default()
             }));
             self.refuse_closed_room(&ruling.rule);
         }
@@ -290,9 +358,15 @@ impl Bench<'_> {
                 self.released.extend(case.said.clone());
                 Some(case.pdu.outgoing())
             }
-            Verdict::Release | Verdict::Redact | Verdict::Hold => Some(case.pdu.redacted()),
+            Verdict::Release | Verdict::Redact => Some(case.pdu.redacted()),
+            // Its own transaction brings it, in whichever form.
+            Verdict::Hold => {
+                self.released.extend(case.said.clone());
+                None
+            }
             Verdict::Drop => None,
         };
+        let tree = self.in_line(case, decision, &ruling, tree);
         Outcome {
             event_id: Some(case.pdu.event_id().to_owned()),
             verdict: ruling.verdict,
@@ -302,17 +376,48 @@ impl Bench<'_> {
         }
     }
 
+    /// What crosses at once: nothing that waits, and nothing behind it in its room.
+    fn in_line(
+        &mut self,
+        case: &PduCase,
+        decision: Option<&UnitDecision>,
+        ruling: &Ruling,
+        tree: Option<CanonicalJsonObject>,
+    ) -> Option<CanonicalJsonObject> {
+        let room = case.pdu.room_id();
+        let behind = tree.is_some() && self.queued.contains(room);
+        if !held::is_sent(self.scene) || !(ruling.waits || behind) {
+            return tree;
+        }
+        self.queued.insert(room.to_owned());
+        let later = held::later(self.scene, case, decision, ruling);
+        self.reviews.laters.push(later);
+        None
+    }
+
     /// The order of the questions about an event, from the strictest to the mildest.
-    fn ruling(&self, case: &PduCase, decision: Option<&UnitDecision>) -> Ruling {
+    fn ruling(&self, pattern: &str, case: &PduCase, decision: Option<&UnitDecision>) -> Ruling {
+        if case.waits_already {
+            return Ruling {
+                reason: Some(WAITING),
+                ..Ruling::with(Verdict::Hold, WAITS_ALREADY)
+            };
+        }
         let room_closed = case.closed.is_some() || self.closed.contains(case.pdu.room_id());
         if room_closed && !leaves_the_room(&case.pdu) {
             return Ruling::drop(ROOM_CLOSED);
         }
-        if gains_a_stranger(self.scene, &case.pdu) {
+        if thirds::gains_a_stranger(self.scene, pattern, &case.pdu) {
             return Ruling {
                 closes: true,
-                ..Ruling::drop("protocol.third_server")
+                ..Ruling::drop(THIRD_SERVER)
             };
+        }
+        match case.returned {
+            Some(_) if case.integrity == Integrity::Redacted => {}
+            Some(Returned::Whole) => return Ruling::release(OWN_EVENT),
+            Some(Returned::Redacted | Returned::Tampered) => return Ruling::release(RESTORED),
+            None => {}
         }
         if let Some(denial) = &case.denial {
             return Ruling {
@@ -322,6 +427,9 @@ impl Bench<'_> {
         }
         if case.integrity == Integrity::Redacted {
             return Ruling::release("protocol.already_redacted");
+        }
+        if self.scene.exchange.is_own_zone() {
+            return Ruling::release(OWN_ZONE);
         }
         let Some(decision) = decision else {
             return Ruling::drop(UNDECIDED);
@@ -343,8 +451,12 @@ impl Bench<'_> {
                 closes: true,
                 ..Ruling::drop(rule)
             },
+            Verdict::Hold if decision.notes.contains(&decide::WAITS) => Ruling {
+                waits: true,
+                ..Ruling::release(rule)
+            },
             Verdict::Hold => Ruling {
-                reason: Some("hold_unavailable"),
+                reason: Some(held::why(self.scene, case, decision)),
                 remember: true,
                 ..Ruling::redact(rule)
             },
@@ -356,13 +468,26 @@ impl Bench<'_> {
         }
     }
 
-    /// MX-9: an invitation into a room that the other side may not know of would tell of it also in its redacted form.
+    fn alarm(&mut self, rule: &str, event_id: Option<&str>, room_id: Option<&str>) {
+        self.entries.push(Entry::Alarm(AlarmEntry {
+            rule: rule.into(),
+            request: Some(self.scene.exchange.reference.as_str().into()),
+            link: Some(self.scene.link.name.into()),
+            event_id: event_id.map(Into::into),
+            room_id: room_id.map(Into::into),
+            ..AlarmEntry::default()
+        }));
+    }
+
+    /// MX-9: an invitation into a room that the other side may not know of, or a knock at it, would tell of it also in its
+    /// redacted form.
     fn invites_above_the_clearance(&self, decision: &UnitDecision) -> bool {
         let granted = decision
             .label_rule
             .as_deref()
             .is_none_or(|rule| rule == GRANTED);
-        self.scene.exchange.route.endpoint.op == Op::Invite && !granted
+        let op = self.scene.exchange.route.endpoint.op;
+        matches!(op, Op::Invite | Op::SendKnock) && !granted
     }
 
     /// MX-12: a room freezes where what crossed of it lately is, together, more than the link is cleared for.
@@ -531,14 +656,26 @@ impl Bench<'_> {
         let op = self.scene.exchange.route.endpoint.op;
         let lost = outcomes.iter().find(|outcome| {
             let single = !outcome.pattern.ends_with("/*") || op == Op::Event;
-            single && outcome.tree.is_none()
+            single && outcome.tree.is_none() && outcome.rule != EMPTY_ECHO
         });
         if let (Some(outcome), None) = (lost, &self.refusal) {
             let rule = outcome.rule.clone();
+            let shows_rooms = matches!(outcome.kind, UnitKind::Alias | UnitKind::Summary);
             match (rule.as_str(), self.scene.way) {
                 (ROOM_CLOSED, Way::Answer) => self.hide(&rule),
+                _ if shows_rooms => self.hide(&rule),
                 _ => self.refuse(&rule),
             }
+        }
+    }
+
+    /// An encrypted room is not entered where its ciphertext would not cross. One that people are in already lives on.
+    fn refuse_an_encrypted_room(&mut self, encrypted: bool) {
+        if encrypted && self.scene.refuses_encryption {
+            let detail =
+                "the room is encrypted and the link refuses that (encryption = \"refuse\")";
+            let refusal = Refusal::new("protocol.encrypted_room", Blame::EncryptedRoom, detail);
+            self.refusal.get_or_insert(refusal);
         }
     }
 
@@ -566,14 +703,12 @@ impl Bench<'_> {
         let Some(CanonicalJsonValue::Array(servers)) = fields.get("servers_in_room") else {
             return;
         };
-        let known = |server: &str| {
-            self.scene.locals.contains(&server) || self.scene.exchange.peer.speaks_for(server)
-        };
+        let may_be_there = |server: &str| thirds::admits(self.scene, server);
         if !servers
             .iter()
-            .all(|server| server.as_str().is_some_and(known))
+            .all(|server| server.as_str().is_some_and(may_be_there))
         {
-            self.refuse("protocol.third_server");
+            self.refuse(THIRD_SERVER);
         }
     }
 
@@ -596,12 +731,16 @@ impl Bench<'_> {
 
     /// What a closed room holds is not there.
     fn hide(&mut self, rule: &str) {
-        let detail = "the room is closed on this link";
+        let detail = "the room is closed on this link, or may not be known there";
         self.refusal
             .get_or_insert(Refusal::new(rule, Blame::NotFound, detail));
     }
 
     fn refuse(&mut self, rule: &str) {
+        let exchange = self.scene.exchange;
+        if (exchange.route.endpoint.denied, exchange.face) == (Denied::Hidden, Face::Border) {
+            return self.hide(rule);
+        }
         let detail = format!(
             "{} denied by {rule}",
             self.scene.exchange.route.endpoint.op.as_str()
@@ -619,6 +758,8 @@ pub(crate) struct Ruling {
     pub(crate) sticky: bool,
     pub(crate) remember: bool,
     pub(crate) closes: bool,
+    /// It is released if checks let it pass.
+    pub(crate) waits: bool,
 }
 
 impl Ruling {
@@ -631,6 +772,21 @@ impl Ruling {
             sticky: false,
             remember: false,
             closes: false,
+            waits: false,
+        }
+    }
+    /// What nothing else stopped waits now.
+    fn waiting_for_checks(self) -> Self {
+        match (self.waits, self.verdict) {
+            (true, Verdict::Release) => Self {
+                verdict: Verdict::Hold,
+                reason: Some(WAITING),
+                ..self
+            },
+            (_, _) => Self {
+                waits: false,
+                ..self
+            },
         }
     }
     fn release(rule: &str) -> Self {
@@ -647,17 +803,6 @@ impl Ruling {
 /// Leaves, kicks and bans pass even where the room is closed: nobody may be locked in.
 fn leaves_the_room(pdu: &Pdu) -> bool {
     pdu.kind() == "m.room.member" && matches!(pdu.membership(), Some("leave" | "ban"))
-}
-
-/// A member of a server that neither zone of the link knows.
-fn gains_a_stranger(scene: &Scene<'_>, pdu: &Pdu) -> bool {
-    if !pdu.brings_a_member() {
-        return false;
-    }
-    let member = pdu.state_key().and_then(sluice_policy::ids::user_server);
-    let known =
-        |server: &str| scene.locals.contains(&server) || scene.exchange.peer.speaks_for(server);
-    member.is_none_or(|server| !known(server))
 }
 
 /// Creation, invitation and join of a room whose label is demanded and missing.

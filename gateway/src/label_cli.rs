@@ -41,13 +41,6 @@ pub enum LabelCommand {
     Convert(ConvertArgs),
 }
 
-/// The commands about rooms.
-#[derive(Clone, Debug, Subcommand)]
-pub enum RoomCommand {
-    /// Print the state event that labels a room, and the homeserver call that sets it.
-    Label(RoomLabelArgs),
-}
-
 /// How policies are read.
 #[derive(Args, Clone, Debug)]
 pub struct Compat {
@@ -275,9 +268,8 @@ pub fn run(command: &LabelCommand, streams: &mut Streams<'_>) -> Exit {
     ended(done, json, streams)
 }
 
-/// Runs a command under `sluice room`.
-pub fn run_room(command: &RoomCommand, streams: &mut Streams<'_>) -> Exit {
-    let RoomCommand::Label(args) = command;
+/// Runs `sluice room label`.
+pub fn room_label(args: &RoomLabelArgs, streams: &mut Streams<'_>) -> Exit {
     let done = room::run(args, streams);
     ended(done, args.json, streams)
 }

@@ -8,7 +8,7 @@ use sluice_policy::ids;
 use sluice_policy::json::{self, Envelope, Fault, Limits};
 use sluice_policy::pdu::RoomVersion;
 
-use crate::route::{FieldKind, Shape, UnitKind};
+use crate::route::{FieldKind, MAX_LISTED_ROOMS, Shape, UnitKind};
 
 /// Most units that one body may carry at one path of `/send` (specification: 50 PDUs, 100 EDUs).
 pub const MAX_PDUS: usize = 50;
@@ -16,6 +16,8 @@ pub const MAX_PDUS: usize = 50;
 pub const MAX_EDUS: usize = 100;
 /// Largest event in bytes, as canonical JSON and as received (specification: 65,536).
 pub const MAX_EVENT_BYTES: usize = 65_536;
+/// Largest entry of a hierarchy in bytes: a space with a thousand children.
+const MAX_SUMMARY_BYTES: usize = 1024 * 1024;
 /// Deepest nesting of arrays and objects.
 const MAX_DEPTH: usize = 64;
 /// Most values in one event, and in an envelope beside its units.
@@ -91,7 +93,7 @@ pub fn parse(shape: &'static Shape, bytes: &[u8]) -> Result<Parsed, BodyFault> {
         bytes,
         &patterns,
         &limits(shape.limit),
-        &limits(MAX_EVENT_BYTES),
+        &limits(unit_bytes(shape)),
         unit_nodes(shape.limit),
     )?;
     check_counts(shape, &envelope)?;
@@ -149,6 +151,15 @@ pub(crate) const fn limits(bytes: usize) -> Limits {
     }
 }
 
+/// Largest unit of a list. A space has its children in it.
+fn unit_bytes(shape: &Shape) -> usize {
+    let is_summary = |(_, kind): &(&str, UnitKind)| *kind == UnitKind::Summary;
+    match shape.units.iter().any(is_summary) {
+        true => MAX_SUMMARY_BYTES,
+        false => MAX_EVENT_BYTES,
+    }
+}
+
 /// As many values as the trees of all units of a body may have in memory.
 const fn unit_nodes(bytes: usize) -> usize {
     let nodes = bytes / BYTES_A_NODE;
@@ -175,6 +186,7 @@ fn check_counts(shape: &Shape, envelope: &Envelope) -> Result<(), BodyFault> {
     for (pattern, kind) in shape.units {
         let most = match (*kind, *pattern) {
             (UnitKind::Edu, _) => MAX_EDUS,
+            (UnitKind::Directory | UnitKind::Summary, _) => MAX_LISTED_ROOMS as usize,
             (UnitKind::Pdu, "/pdus/*")
                 if shape.fields.iter().any(|(name, _)| *name == "origin")
                     && is_transaction(shape) =>
@@ -216,6 +228,8 @@ fn has_kind(value: &CanonicalJsonValue, kind: FieldKind) -> bool {
         (FieldKind::Origin, CanonicalJsonValue::String(name)) => ids::is_server_name(name),
         (FieldKind::Integer, CanonicalJsonValue::Integer(n)) => i64::from(*n) >= 0,
         (FieldKind::Boolean, CanonicalJsonValue::Bool(_)) => true,
+        (FieldKind::EventId, id) => is_text(id, ids::is_event_id),
+        (FieldKind::Emptied, CanonicalJsonValue::Array(_)) => true,
         (FieldKind::EventIds, CanonicalJsonValue::Array(list)) => {
             list.iter().all(|id| is_text(id, ids::is_event_id))
         }

@@ -8,11 +8,14 @@ use ruma_common::{CanonicalJsonObject as Object, CanonicalJsonValue as Value};
 
 use crate::collect::Condemned;
 use crate::exchange::{Exchange, Way};
+use crate::listing;
 use crate::route::UnitKind;
 use sluice_policy::ids;
 
-/// Profile fields that cross the border (specification: `displayname`, `avatar_url`).
-const PROFILE_FIELDS: [&str; 2] = ["displayname", "avatar_url"];
+/// Largest profile, in bytes of canonical JSON (specification).
+const MAX_PROFILE: usize = 64 * 1024;
+/// Longest time zone, in bytes.
+const MAX_TIME_ZONE: usize = 255;
 /// Keys of a device's or a cross-signing key object that are kept.
 const KEY_OBJECT_FIELDS: [&str; 6] = [
     "algorithms",
@@ -40,11 +43,12 @@ pub fn check(
     way: Way,
     kind: UnitKind,
     object: Object,
+    profile_fields: &[String],
 ) -> Result<Object, Condemned> {
     let author = exchange.author(way);
     let asked = exchange.destination();
     let rebuilt = match kind {
-        UnitKind::Profile => profile(object),
+        UnitKind::Profile => profile(object, profile_fields),
         UnitKind::DeviceList => exchange
             .route
             .params
@@ -53,7 +57,14 @@ pub fn check(
         UnitKind::Keys => keys(object, author),
         UnitKind::Claim => claim(object, author),
         UnitKind::Ids => ids_asked_for(object, asked),
-        UnitKind::Pdu | UnitKind::StrippedState | UnitKind::Template | UnitKind::Edu => None,
+        UnitKind::Search => listing::search(object),
+        UnitKind::Pdu
+        | UnitKind::StrippedState
+        | UnitKind::Template
+        | UnitKind::Edu
+        | UnitKind::Directory
+        | UnitKind::Alias
+        | UnitKind::Summary => None,
     };
     rebuilt.ok_or_else(|| Condemned::new(rule(kind)))
 }
@@ -64,22 +75,26 @@ const fn rule(kind: UnitKind) -> &'static str {
         UnitKind::DeviceList => "protocol.device_list",
         UnitKind::Keys => "protocol.keys",
         UnitKind::Claim => "protocol.claim",
+        UnitKind::Search => "protocol.search",
         _ => "protocol.ids",
     }
 }
 
-fn profile(mut object: Object) -> Option<Object> {
-    let mut kept = Object::new();
-    for field in PROFILE_FIELDS {
-        match object.remove(field) {
-            None => {}
-            Some(value @ (Value::String(_) | Value::Null)) => {
-                drop(kept.insert(field.to_owned(), value))
+/// The fields that the link lists. Those that the specification knows have its shape; any other is looked into as it is.
+fn profile(mut object: Object, fields: &[String]) -> Option<Object> {
+    object.retain(|name, _| fields.contains(name));
+    let whole = object
+        .iter()
+        .all(|(name, value)| match (name.as_str(), value) {
+            ("displayname" | "avatar_url", value) => {
+                matches!(value, Value::String(_) | Value::Null)
             }
-            Some(_) => return None,
-        }
-    }
-    Some(kept)
+            ("m.tz", Value::String(zone)) => zone.len() <= MAX_TIME_ZONE,
+            ("m.tz", _) => false,
+            _ => true,
+        });
+    let fits = sluice_policy::json::write(&object).len() <= MAX_PROFILE;
+    (whole && fits).then_some(object)
 }
 
 fn device_list(mut object: Object, user: &str) -> Option<Object> {
@@ -184,7 +199,7 @@ fn ids_asked_for(mut object: Object, asked: &str) -> Option<Object> {
     let mut kept = Object::new();
     if let Some(users) = object.remove("device_keys") {
         let devices = |_: &str, list| match list {
-            Value::Array(list) if list.len() <= MAX_DEVICES && list.iter().all(is_name) => {
+            Value::Array(list) if list.len() <= MAX_DEVICES && list.iter().all(is_word) => {
                 Some(Value::Array(list))
             }
             _ => None,
@@ -193,7 +208,7 @@ fn ids_asked_for(mut object: Object, asked: &str) -> Option<Object> {
     }
     if let Some(users) = object.remove("one_time_keys") {
         let devices =
-            |_: &str, list| map_values(list, MAX_DEVICES, |_, name| Some(name).filter(is_name));
+            |_: &str, list| map_values(list, MAX_DEVICES, |_, name| Some(name).filter(is_word));
         kept.insert(
             "one_time_keys".to_owned(),
             map_users(users, asked, devices)?,
@@ -287,11 +302,6 @@ fn map_values(
 
 fn is_text(value: &Value, expected: &str) -> bool {
     matches!(value, Value::String(text) if text == expected)
-}
-
-/// A device id or algorithm name.
-fn is_name(value: &Value) -> bool {
-    matches!(value, Value::String(text) if !text.is_empty() && text.len() <= ids::MAX_ID_BYTES)
 }
 
 #[cfg(test)]

@@ -7,13 +7,14 @@ use hyper::{Method, StatusCode};
 use ruma_common::{CanonicalJsonObject as Object, CanonicalJsonValue as Value};
 use sluice_policy::json::{self, Limits};
 use sluice_policy::keys::{SigningKey, sign_request_raw};
+use sluice_policy::verdict::Verdict;
 
 use crate::exchange::{Exchange, Way};
 use crate::gateway::Active;
 use crate::http::Outgoing;
 use crate::record::Cleared;
 use crate::refusal::Refusal;
-use crate::route::{FieldKind, Shape, UnitKind};
+use crate::route::{FieldKind, Op, Shape, UnitKind};
 use crate::stream::{ClearedSpool, Part, Spooled};
 use crate::xmatrix::XMatrix;
 
@@ -168,7 +169,8 @@ pub fn sent_pdus(cleared: &Cleared) -> Vec<SentPdu> {
         .iter()
         .filter(|outcome| outcome.kind == UnitKind::Pdu);
     pdus.filter_map(|outcome| {
-        let whole = outcome.verdict == sluice_policy::verdict::Verdict::Release;
+        // What waits is acknowledged: the gateway answers for it from here on.
+        let whole = matches!(outcome.verdict, Verdict::Release | Verdict::Hold);
         Some(SentPdu {
             event_id: outcome.event_id.clone()?,
             whole,
@@ -215,18 +217,17 @@ fn field(
 ) -> Option<Value> {
     match kind {
         FieldKind::Origin => value.map(|_| Value::String(exchange.author(way).to_owned())),
-        FieldKind::ServerNames => value.map(|value| known_servers(active, exchange, value)),
+        FieldKind::Emptied => Some(Value::Array(Vec::new())),
+        FieldKind::ServerNames => value.map(|value| known_servers(active, exchange, way, value)),
         _ => value,
     }
 }
 
-fn known_servers(active: &Active, exchange: &Exchange, value: Value) -> Value {
+fn known_servers(active: &Active, exchange: &Exchange, way: Way, value: Value) -> Value {
     let Value::Array(mut names) = value else {
         return Value::Array(Vec::new());
     };
-    names.retain(|name| {
-        matches!(name, Value::String(name) if active.is_local(name) || exchange.peer.speaks_for(name))
-    });
+    names.retain(|name| matches!(name, Value::String(name) if active.admits(exchange, way, name)));
     Value::Array(names)
 }
 
@@ -248,23 +249,27 @@ fn list_name(pattern: &'static str) -> Option<&'static str> {
 }
 
 /// The status of an answer that is passed on: what a homeserver can act on, and nothing that silences the link.
+/// That the far side is overloaded silences it for a transaction alone, which must be sent again.
 #[must_use]
-pub fn status(far_side: u16) -> StatusCode {
+pub fn status(op: Op, far_side: u16) -> StatusCode {
     match far_side {
         400 | 413 => StatusCode::BAD_REQUEST,
         403 => StatusCode::FORBIDDEN,
         404 | 405 => StatusCode::NOT_FOUND,
+        429 if op == Op::Send => StatusCode::TOO_MANY_REQUESTS,
+        429 => StatusCode::FORBIDDEN,
         _ => StatusCode::BAD_GATEWAY,
     }
 }
 
 /// Error codes that a homeserver acts on; any other becomes `M_UNKNOWN`.
-const ERRCODES: [&str; 12] = [
+const ERRCODES: [&str; 13] = [
     "M_BAD_JSON",
     "M_BAD_STATE",
     "M_FORBIDDEN",
     "M_INCOMPATIBLE_ROOM_VERSION",
     "M_INVALID_PARAM",
+    "M_LIMIT_EXCEEDED",
     "M_MISSING_PARAM",
     "M_NOT_FOUND",
     "M_NOT_JSON",

@@ -3,17 +3,23 @@
 //! [`Cleared`] is the permission to write to the far side: it has no public constructor, `rebuild` consumes it, and
 //! there is no other way to bytes. A full disk or a read-only journal therefore lets nothing cross.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use ruma_common::CanonicalJsonObject;
 use sluice_policy::dlp::Part;
 
 use crate::audit::Audit;
-use crate::audit::entry::{AnswerEntry, Counts, Entry, Face as AuditFace, RequestEntry};
+use crate::audit::entry::{
+    AnswerEntry, Counts, Entry, Face as AuditFace, HeldEntry, RequestEntry, WaitEntry,
+};
 use crate::exchange::{Exchange, Face, Way};
+use crate::hold::{Candidate, HOLD_FAILED, HOLD_REFUSED, Holds};
 use crate::judge::{Judged, Outcome};
 use crate::refusal::Refusal;
 use crate::route::UnitKind;
+use crate::tell::{Notice, Teller};
+use crate::wait::{Later, Waits};
 use crate::window::{Speaker, Windows};
 
 /// A judged and durably recorded body.
@@ -57,13 +63,30 @@ pub struct Measures {
     pub status: u16,
 }
 
-/// Writes the lines of a judgement, and what crosses of what was said, and waits until both are durable.
+/// Where a judgement becomes durable.
+#[derive(Debug, Clone, Copy)]
+pub struct Durable<'a> {
+    /// The audit log.
+    pub audit: &'a Audit,
+    /// What each sender said lately.
+    pub windows: &'a Windows,
+    /// What waits for a reviewer.
+    pub holds: &'a Arc<Holds>,
+    /// What is acknowledged and sent later.
+    pub waits: &'a Waits,
+    /// Tells people of it.
+    pub teller: &'a Teller,
+    /// Until when it waits, milliseconds since 1970.
+    pub held_until: i64,
+}
+
+/// Writes the lines of a judgement, what crosses of what was said, and what waits, and returns when all are durable.
 ///
 /// # Errors
 /// The judgement's own refusal (its lines are durable then), or [`Refusal`] where audit log or windows cannot be
-/// written.
+/// written. What cannot be kept for a reviewer crosses in its redacted form all the same, and its line says why.
 pub async fn record(
-    durable: (&Audit, &Windows),
+    durable: Durable<'_>,
     exchange: &Exchange,
     way: Way,
     judged: Judged,
@@ -86,11 +109,14 @@ pub async fn record(
 /// # Errors
 /// See [`record`].
 pub(crate) async fn record_part(
-    (audit, windows): (&Audit, &Windows),
+    durable: Durable<'_>,
     judged: Judged,
     line: Option<Entry>,
 ) -> Result<Cleared, Refusal> {
-    let (fields, outcomes, mut entries, refusal, spoken) = judged.into_parts();
+    let (fields, outcomes, mut entries, refusal, spoken, reviews) = judged.into_parts();
+    let (laters, waiting) = seal(durable, reviews.laters).await?;
+    entries.extend(laters);
+    let kept = keep_held(durable, &mut entries, reviews.candidates, refusal.is_some()).await;
     if refusal.is_none() {
         entries.extend(line);
     }
@@ -98,13 +124,92 @@ pub(crate) async fn record_part(
         Some(_) => Vec::new(),
         None => spoken.released,
     };
-    tokio::try_join!(write(audit, entries), keep(windows, released))?;
-    // From here on it is kept, and others need not see it as pending.
-    drop(spoken.visit);
+    let notices = Notice::of(&entries, crate::gateway::now_ms());
+    let written = tokio::try_join!(
+        write(durable.audit, entries),
+        keep(durable.windows, released)
+    );
+    if let Err(refusal) = written {
+        // No line says that it waits.
+        kept.iter().for_each(|item| durable.holds.destroy(item));
+        let sealed = waiting.iter().map(|line| &line.item);
+        sealed.for_each(|item| durable.holds.destroy(item));
+        return Err(refusal);
+    }
+    durable.teller.tell(notices);
+    durable.waits.push(waiting);
+    // From here on it is kept, and others need not see it as pending, or the ticket as open.
+    drop((spoken.visit, reviews.presented));
     match refusal {
         Some(refusal) => Err(refusal),
         None => Ok(Cleared { fields, outcomes }),
     }
+}
+
+/// Seals what is sent later, and gives its lines. What cannot be kept cannot be acknowledged either.
+async fn seal(
+    durable: Durable<'_>,
+    laters: Vec<Later>,
+) -> Result<(Vec<Entry>, Vec<WaitEntry>), Refusal> {
+    if laters.is_empty() {
+        return Ok((Vec::new(), Vec::new()));
+    }
+    let holds = Arc::clone(durable.holds);
+    let sealing = tokio::task::spawn_blocking(move || {
+        let sealed = laters.into_iter().map(|later| {
+            holds.seal(&later.line.item, &later.content)?;
+            Ok(later.line)
+        });
+        sealed.collect::<std::io::Result<Vec<WaitEntry>>>()
+    });
+    let sealed = sealing
+        .await
+        .unwrap_or_else(|error| Err(std::io::Error::other(error)));
+    let lines = sealed.map_err(|error| {
+        let detail = format!("an event that should wait cannot be kept: {error}");
+        Refusal::ourselves("gateway.hold", detail)
+    })?;
+    Ok((lines.iter().cloned().map(Entry::Wait).collect(), lines))
+}
+
+/// Keeps what should be reviewed and adds its lines; the line of an event that is not kept says why. The ids of what is.
+async fn keep_held(
+    durable: Durable<'_>,
+    entries: &mut Vec<Entry>,
+    candidates: Vec<Candidate>,
+    refused: bool,
+) -> Vec<String> {
+    if candidates.is_empty() {
+        return Vec::new();
+    }
+    let places: Vec<usize> = candidates.iter().map(|candidate| candidate.entry).collect();
+    let kept = if refused {
+        none_kept(places, HOLD_REFUSED)
+    } else {
+        let (holds, until) = (Arc::clone(durable.holds), durable.held_until);
+        let keeping = tokio::task::spawn_blocking(move || holds.keep(candidates, until));
+        keeping
+            .await
+            .unwrap_or_else(|_| none_kept(places, HOLD_FAILED))
+    };
+    let mut items = Vec::new();
+    for (place, kept) in kept {
+        match (kept, entries.get_mut(place)) {
+            (Ok(line), _) => {
+                items.push(line.item.to_string());
+                entries.push(Entry::Held(line));
+            }
+            (Err(why), Some(Entry::Event(event))) => event.reason = Some(why.into()),
+            (Err(_), _) => {}
+        }
+    }
+    items
+}
+
+type Kept = Vec<(usize, Result<HeldEntry, &'static str>)>;
+
+fn none_kept(places: Vec<usize>, why: &'static str) -> Kept {
+    places.into_iter().map(|place| (place, Err(why))).collect()
 }
 
 async fn write(audit: &Audit, entries: Vec<Entry>) -> Result<(), Refusal> {

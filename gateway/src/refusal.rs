@@ -28,6 +28,8 @@ pub enum Blame {
     Unauthenticated,
     /// The caller is known and may not do this: 403.
     Forbidden,
+    /// The room is encrypted, and the link refuses that: 403, with that reason.
+    EncryptedRoom,
     /// What was asked for does not exist for this caller: 404.
     NotFound,
     /// The endpoint does not exist: 404 M_UNRECOGNIZED.
@@ -38,6 +40,10 @@ pub enum Blame {
     Malformed,
     /// The body is larger than the table allows: 413.
     TooLarge,
+    /// More of this than a limit lets through: 403, because 429 would silence the destination.
+    TooMany,
+    /// Load is shed, and who asks keeps it or does without: 429.
+    Overloaded,
     /// The far side could not be reached or answered nonsense: 502.
     FarSide,
     /// The gateway itself cannot judge or record now; nothing is remembered: 503.
@@ -102,6 +108,11 @@ impl Blame {
                 "M_FORBIDDEN",
                 "Refused by the policy of the border gateway",
             ),
+            Self::EncryptedRoom => (
+                StatusCode::FORBIDDEN,
+                "M_FORBIDDEN",
+                "Encrypted rooms are not allowed across this border: nobody can be invited to or join this one over it",
+            ),
             Self::NotFound => (StatusCode::NOT_FOUND, "M_NOT_FOUND", "Not found"),
             Self::UnknownEndpoint => (
                 StatusCode::NOT_FOUND,
@@ -122,6 +133,16 @@ impl Blame {
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "M_TOO_LARGE",
                 "The request is too large",
+            ),
+            Self::TooMany => (
+                StatusCode::FORBIDDEN,
+                "M_LIMIT_EXCEEDED",
+                "The border gateway lets no more of these requests through at the moment",
+            ),
+            Self::Overloaded => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "M_LIMIT_EXCEEDED",
+                "The border gateway is overloaded",
             ),
             Self::FarSide => (
                 StatusCode::BAD_GATEWAY,
@@ -149,15 +170,55 @@ mod tests {
 
     #[test]
     fn a_policy_refusal_never_answers_with_a_status_that_silences_the_destination() {
-        for blame in [
-            Blame::Forbidden,
-            Blame::NotFound,
-            Blame::UnknownEndpoint,
-            Blame::Malformed,
-        ] {
+        for blame in ALL {
             let status = Refusal::new("x", blame, "").answer("r").status().as_u16();
-            assert!(status < 500 && status != 401 && status != 429, "{blame:?}");
+            let silences = status >= 500 || status == 401 || status == 429;
+            assert_eq!(silences, !is_policy(blame), "{blame:?}");
         }
+    }
+
+    const ALL: [Blame; 12] = [
+        Blame::Unauthenticated,
+        Blame::Forbidden,
+        Blame::EncryptedRoom,
+        Blame::NotFound,
+        Blame::UnknownEndpoint,
+        Blame::UnknownMethod,
+        Blame::Malformed,
+        Blame::TooLarge,
+        Blame::TooMany,
+        Blame::Overloaded,
+        Blame::FarSide,
+        Blame::Ourselves,
+    ];
+
+    /// Whether it says what may be, and not that something fails or is overloaded. A new kind has to say it here.
+    const fn is_policy(blame: Blame) -> bool {
+        match blame {
+            Blame::Forbidden
+            | Blame::EncryptedRoom
+            | Blame::NotFound
+            | Blame::UnknownEndpoint
+            | Blame::UnknownMethod
+            | Blame::Malformed
+            | Blame::TooLarge
+            | Blame::TooMany => true,
+            Blame::Unauthenticated | Blame::Overloaded | Blame::FarSide | Blame::Ourselves => false,
+        }
+    }
+
+    #[test]
+    fn only_failed_authentication_overload_and_failures_silence_and_each_kind_is_asked() {
+        for (at, blame) in ALL.into_iter().enumerate() {
+            assert!(!ALL[..at].contains(&blame), "{blame:?} twice");
+        }
+        let status = |blame| Refusal::new("x", blame, "").answer("r").status().as_u16();
+        assert_eq!(status(Blame::Unauthenticated), 401);
+        assert_eq!(status(Blame::Overloaded), 429);
+        assert_eq!(
+            (status(Blame::FarSide), status(Blame::Ourselves)),
+            (502, 503)
+        );
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod peer;
 use std::time::Duration;
 
 use crate::http::{BODY_GRACE, BODY_MIN_RATE, Pace, Unwritable};
+use crate::links::Closed;
 
 pub use answer::{Reply, ReplyBody};
 pub use homeserver::{BadAddress, Homeserver, HomeserverAddress};
@@ -31,8 +32,11 @@ pub const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
 pub const ANSWER_DEADLINE: Duration = Duration::from_secs(55);
 /// Time for the whole body of an answer: the state of a large room takes its time.
 pub const ANSWER_BODY_DEADLINE: Duration = Duration::from_secs(180);
-/// Most connections to one neighbour; further requests wait.
+/// Most connections to one peer's gateway; further requests wait.
 pub const MAX_CONNECTIONS: usize = 32;
+/// Most connections to one of our homeservers: as many as requests may be under way by default, so that the slow ones of
+/// one peer take no place from another's.
+pub const MAX_HOMESERVER_CONNECTIONS: usize = 512;
 /// Most of them kept while idle: all, because a new one to a peer costs a TLS handshake on both sides, as much as
 /// judging an event. Those that are no longer needed end after [`KEEP_IDLE`].
 pub const MAX_KEPT: usize = MAX_CONNECTIONS;
@@ -106,6 +110,9 @@ pub enum RelayError {
     /// One of the two does not accept the other's certificate.
     #[error("identity: {0}")]
     Identity(String),
+    /// An operator has closed the link.
+    #[error(transparent)]
+    Closed(#[from] Closed),
     /// We are to blame: the request could not be written.
     #[error(transparent)]
     Unwritable(#[from] Unwritable),

@@ -3,6 +3,7 @@
 //!
 //! Part of stage `collect`. What is learned is an audit entry first, so that a lost journal finds it again.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use ruma_common::{CanonicalJsonObject as Object, CanonicalJsonValue as Value};
@@ -40,6 +41,8 @@ struct RoomState {
     labelled_by: Option<String>,
     /// Whether that event stands there in its redacted form.
     kept_back: bool,
+    /// The servers of its members and invited users.
+    servers: BTreeSet<String>,
 }
 
 /// What is asked about a room.
@@ -341,6 +344,13 @@ impl Gateway {
             room_id: room_id.into(),
             version: state.version.map(|version| version.as_str().into()),
             creator: state.creator.as_deref().map(Into::into),
+            servers: state
+                .servers
+                .iter()
+                .filter(|server| active.peers.by_server(server).is_some())
+                .map(|server| Text::from(server.as_str()))
+                .take(Entry::SERVERS)
+                .collect(),
             ..RoomEntry::default()
         };
         let entry = match is_present && (ours || !state.kept_back) {
@@ -374,7 +384,7 @@ impl Gateway {
         let name = exchange.link(Way::Request);
         let link = active.link_context(exchange, Way::Request, &name)?;
         let (bundle, at) = (active.bundle()?, OffsetDateTime::now_utc());
-        let links = active.links();
+        let links = active.link_names();
         let (before, after) = (&known, &said);
         match decide::may_replace(bundle, &link, &links, (before, after), sender, at) {
             true => Ok(said),
@@ -442,6 +452,7 @@ fn read_state(
             state.version = Some(version);
             state.creator = text(&event, "sender").map(str::to_owned);
         }
+        state.servers.extend(member_server(&event));
         if is_label_state(&event) {
             label = match event.get("content") {
                 Some(Value::Object(content)) => RoomLabel::from_content(content),
@@ -457,6 +468,30 @@ fn read_state(
     let pdu = pdu.and_then(|(version, event)| Pdu::read(event, version).ok());
     state.label_event = pdu.map(|pdu| pdu.event_id().to_owned());
     (state, label)
+}
+
+/// A bare membership of somebody of a server: all of it that [`member_server`] looks at.
+pub(crate) fn member_of(server: &str) -> Object {
+    let text = |text: &str| Value::String(text.to_owned());
+    let content = Object::from([("membership".to_owned(), text("join"))]);
+    Object::from([
+        ("type".to_owned(), text("m.room.member")),
+        ("state_key".to_owned(), text(&format!("@somebody:{server}"))),
+        ("content".to_owned(), Value::Object(content)),
+    ])
+}
+
+/// The server of a user who is in the room, or invited.
+pub(crate) fn member_server(event: &Object) -> Option<String> {
+    if text(event, "type") != Some("m.room.member") {
+        return None;
+    }
+    let Some(Value::Object(content)) = event.get("content") else {
+        return None;
+    };
+    let is_there = matches!(text(content, "membership"), Some("join" | "invite"));
+    let user = text(event, "state_key").filter(|_| is_there)?;
+    sluice_policy::ids::user_server(user).map(str::to_owned)
 }
 
 fn is_label_state(event: &Object) -> bool {
@@ -555,7 +590,7 @@ fn invalid_label() -> Option<LabelValue> {
     LabelValue::new(Label::nobody().to_json())
 }
 
-fn first_previous(event: &Object) -> Option<String> {
+pub(crate) fn first_previous(event: &Object) -> Option<String> {
     match event.get("prev_events")? {
         Value::Array(list) => list.iter().find_map(|id| match id {
             Value::String(id) if sluice_policy::ids::is_event_id(id) => Some(id.clone()),

@@ -12,16 +12,20 @@ use std::collections::BTreeMap;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
+use sluice_policy::link::Opening;
 use sluice_policy::pdu::RoomVersion;
 
 use crate::ids;
 
+pub mod print;
 mod table;
 #[cfg(test)]
 mod tests;
 
 pub use table::{ENDPOINTS, Op};
 
+/// Rooms of a public list that are asked for, and that one answer may have.
+pub const MAX_LISTED_ROOMS: u32 = 500;
 /// Largest request target, in bytes. Synapse's longest (`make_join` with every room version) is under 1 KiB.
 pub const MAX_TARGET_BYTES: usize = 8 * 1024;
 
@@ -40,6 +44,12 @@ pub struct Endpoint {
     pub who: Who,
     /// What the gateway does with it.
     pub action: Action,
+    /// What the link of the answer must open for it; `None` where every open link has it.
+    pub opens: Option<Opening>,
+    /// How it looks to whoever asked where the whole of it is refused by policy.
+    pub denied: Denied,
+    /// What may be refused and why, in one sentence for the operator.
+    pub why: &'static str,
     /// What the request's body carries.
     pub request: Shape,
     /// What the answer's body carries.
@@ -66,6 +76,27 @@ pub enum Action {
     Forbid,
     /// Refused as 404 M_NOT_FOUND, where a 403 would tell or break more than it helps.
     Hide,
+    /// A file. It is refused as [`Action::Hide`] is, because nothing here can look into it: this is where a scanner of
+    /// files has its place. A 404 with a body causes no second try over older paths, and no `Location` is ever passed on.
+    File,
+}
+
+/// How the refusal of a whole request looks. What is denied inside a body (an event of an answer, an EDU) is redacted or
+/// left out there, on every line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Denied {
+    /// 200, with an error for each event.
+    EachEvent,
+    /// 200, with an empty list.
+    Empty,
+    /// 403 with a reason. What names a room that the peer may not know of is 404 all the same.
+    Forbidden,
+    /// 403 with a reason to our own user; to a peer 404, as if there was no such room.
+    Hidden,
+    /// 404 to everybody.
+    NotFound,
+    /// Nothing of it is refused by policy: it holds nothing of anybody's.
+    Never,
 }
 
 /// A body: the units that are judged, the plain envelope fields, and a size limit in bytes.
@@ -117,6 +148,14 @@ pub enum UnitKind {
     Claim,
     /// A request body that names users, devices or events only.
     Ids,
+    /// A room in the list of public rooms.
+    Directory,
+    /// What is looked for in the list of public rooms.
+    Search,
+    /// The room that an alias names.
+    Alias,
+    /// A room or space in a hierarchy, with the children that it names.
+    Summary,
 }
 
 impl UnitKind {
@@ -133,6 +172,10 @@ impl UnitKind {
             Self::Keys => "keys",
             Self::Claim => "claim",
             Self::Ids => "ids",
+            Self::Directory => "directory",
+            Self::Search => "search",
+            Self::Alias => "alias",
+            Self::Summary => "summary",
         }
     }
 }
@@ -146,8 +189,12 @@ pub enum FieldKind {
     Integer,
     /// True or false.
     Boolean,
+    /// An event id.
+    EventId,
     /// A list of event ids.
     EventIds,
+    /// A list that is written empty whatever stood in it.
+    Emptied,
     /// A list of server names; only names that the link knows are kept.
     ServerNames,
     /// A room version that the gateway judges (10, 11, 12).
@@ -169,6 +216,8 @@ pub struct Param {
     pub repeated: bool,
     /// Whether it is parsed and then left out of the request written anew.
     pub drop: bool,
+    /// What the request written anew says instead, whatever was asked.
+    pub fixed: Option<&'static str>,
 }
 
 /// Typed path and query parameters, by name.
@@ -283,8 +332,10 @@ impl Route {
             }
         }
         let mut separator = '?';
-        for param in self.endpoint.query.iter().filter(|param| !param.drop) {
-            for value in self.params.all(param.name) {
+        for param in self.endpoint.query {
+            let asked = self.params.all(param.name).iter().map(String::as_str);
+            let asked = asked.filter(|_| !param.drop);
+            for value in asked.chain(param.fixed) {
                 target.push(separator);
                 target.push_str(param.name);
                 target.push('=');

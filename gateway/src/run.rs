@@ -22,14 +22,17 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::accept::{self, Border, Bounds, Connect, Hook, Listener, Shutdown};
-use crate::admin::{AdminAnswer, AdminHandler, AdminRequest, AdminSocket};
+use crate::admin::{AdminAnswer, AdminHandler, AdminRequest, AdminSocket, Operator};
 use crate::audit::entry::{Entry, ReloadEntry, StartEntry};
 use crate::audit::{Audit, AuditConfig, SEGMENT_BYTES};
 use crate::cli::{Exit, tell_failure, tell_mistakes};
 use crate::config::{Config, Listen, Material, Mistakes, Way};
 use crate::gateway::Gateway;
+use crate::hold::Holds;
 use crate::journal::Journal;
 use crate::operations::{self, Health, Metrics};
+use crate::tell;
+use crate::wait::{self, Waits};
 use crate::window::{Now, Windows};
 
 mod leaves;
@@ -131,18 +134,27 @@ impl Running {
         let metrics = Metrics::new();
         let (audit, journal) = open_record(&config, &material, metrics.clone())?;
         let windows = open_windows(&config)?;
+        let holds = Holds::open(&config.state.held, &journal)?;
         let health = Arc::new(Health::default());
+        let (teller, told) = tell::queues(metrics.clone());
+        let waiting = journal.waits().map_err(|error| error.to_string())?;
+        let (waits, work) = Waits::new(waiting);
         let gateway = Arc::new(Gateway::new(
             active,
             audit,
-            (journal, windows),
+            (journal, windows, holds),
+            (teller, waits),
             metrics.clone(),
             run_id()?,
         ));
+        gateway.restore_links().map_err(|error| error.to_string())?;
         record_start(&gateway, file).await?;
+        gateway.settle_held().await?;
         let (stop, shutdown) = accept::shutdown();
         let (tls, tls_seen) = watch::channel(border_tls);
         let mut tasks = tokio::task::JoinSet::new();
+        told.run(&gateway, &shutdown, &mut tasks);
+        tasks.spawn(wait::work(Arc::clone(&gateway), work, shutdown.clone()));
         let inside = listen_inside(&config, &material, &gateway, &shutdown, &mut tasks).await?;
         let border = listen_border(&config, &gateway, tls_seen, &shutdown, &mut tasks).await?;
         let operations =
@@ -217,6 +229,7 @@ impl Running {
             let _still_failing = self.gateway.audit.probe().await;
         }
         self.erase_windows();
+        self.gateway.expire_held().await;
         tell_health(&self.gateway, &self.health);
     }
 }
@@ -305,10 +318,33 @@ impl Reloader {
 }
 
 impl AdminHandler for Reloader {
-    async fn handle(&self, request: AdminRequest) -> AdminAnswer {
+    async fn handle(&self, operator: &Operator, request: AdminRequest) -> AdminAnswer {
+        let gateway = &self.gateway;
         match request {
             AdminRequest::Reload {} => self.reload().await,
+            AdminRequest::LinkList {} => gateway.list_links(),
+            AdminRequest::LinkSet { link, open, reason } => {
+                let (link, reason) = (link.as_deref(), reason.as_deref());
+                gateway.set_links(operator, link, open, reason).await
+            }
+            AdminRequest::RoomList { link } => gateway.list_rooms(link.as_deref()),
+            AdminRequest::RoomSet {
+                room_id,
+                link,
+                open,
+                reason,
+            } => {
+                let room = (room_id.as_str(), link.as_str());
+                let reason = reason.as_deref();
+                gateway.set_room(operator, room, open, reason).await
+            }
+            AdminRequest::Hold { ask } => gateway.review(ask, operator).await,
         }
+    }
+
+    fn is_reviewer(&self, operator: &Operator) -> bool {
+        let reviewers = &self.gateway.active().config.hold.reviewers;
+        crate::hold::names_user(reviewers, operator)
     }
 }
 
@@ -480,6 +516,12 @@ fn serve_admin(
             &error,
         )
     })?;
+    if !config.hold.reviewers.is_empty() {
+        socket.open_to_reviewers().map_err(|error| {
+            let place = config.state.admin.display();
+            format!("cannot open {place} to the reviewers of hold.reviewers: {error}")
+        })?;
+    }
     let (reloader, mut shutdown) = (Arc::clone(reloader), shutdown.clone());
     tasks.spawn(async move {
         socket

@@ -6,6 +6,8 @@
 //! pass two   spool (cleared) ─▶ the asker, with its length
 //! ```
 //!
+//! An operator who closes the link ends each of the three where it is: no more is read, judged or written.
+//!
 //! Nothing is judged before the whole body has come and its envelope is sound, and nothing is written before the last
 //! batch is judged and its lines are durable. So what a late element tells (the room's version and label, a third server's
 //! member, an event that closes the room) counts for all of them, and a fault anywhere refuses the whole.
@@ -17,9 +19,10 @@ use std::time::{Duration, Instant};
 use sluice_policy::pdu::RoomVersion;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use crate::collect::{Case, Collector};
+use crate::collect::{Case, Collector, Told};
 use crate::exchange::{Exchange, Way};
 use crate::gateway::{Active, Gateway};
+use crate::links::Closed;
 use crate::rebuild;
 use crate::record::{self, Totals};
 use crate::refusal::{Blame, Refusal};
@@ -103,8 +106,12 @@ impl Gateway {
         let _turn = self.streams.turn(&taken).await?;
         let started = Instant::now();
         let way = Way::Answer;
-        let (fields, telling) = (&taken.fields, &taken.facts.telling);
-        let mut collector = Collector::begin(self, active, exchange, way, fields, telling).await?;
+        let told = Told {
+            fields: &taken.fields,
+            telling: &taken.facts.telling,
+            encrypted: taken.facts.encrypted,
+        };
+        let mut collector = Collector::begin(self, active, exchange, way, &told).await?;
         let pool = pool(&mut collector, exchange, &mut taken).await?;
         let mut cleared = ClearedSpool::new(&self.streams.spools, shape);
         let mut totals = Totals::default();
@@ -112,21 +119,28 @@ impl Gateway {
             bytes: taken.bytes,
             status,
         };
+        let gate = active.links.gate(exchange.peer.zone());
         loop {
+            if gate.is_closed() {
+                return Err(Closed.into());
+            }
             let units = taken.batch().map_err(|error| broken_spool(&error))?;
             let last = taken.is_empty();
             let mut collected = collector.batch(units, &pool).await?;
             if last {
                 collected.fields = std::mem::take(&mut taken.fields);
+            } else {
+                // Refused when all of it is recorded, so that it is known the next time.
+                collected.encrypted = false;
             }
             let judged = self.judge(active, exchange, way, collected, true)?;
             totals.add(judged.outcomes());
             let line = last.then(|| totals.line(exchange, measures)).flatten();
-            let part = self.record_part(exchange, judged, line).await?;
+            let part = self.record_part(active, exchange, judged, line).await?;
             tokio::task::block_in_place(|| cleared.add(part))
                 .map_err(|error| broken_spool(&error))?;
             if last {
-                return Ok(rebuild::streamed(active, exchange, cleared));
+                return Ok(rebuild::streamed(active, exchange, cleared).under(gate));
             }
             if started.elapsed() > JUDGE_DEADLINE {
                 let detail = format!("the answer takes longer than {JUDGE_DEADLINE:?} to judge");

@@ -17,6 +17,7 @@ mod need;
 mod prepared;
 mod scan;
 mod tally;
+mod waiver;
 
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -31,6 +32,7 @@ use self::prepared::Prepared;
 pub use self::scan::without_label_names;
 use self::tally::{Numbers, Tally};
 pub use self::tally::{SIGHTING_MS, SIGHTINGS, Sighting};
+pub use self::waiver::Waiver;
 pub use crate::facts::ClearanceOf;
 pub use crate::pdu::{Relation, relations};
 use crate::{
@@ -68,6 +70,10 @@ pub const LABEL_MARKING_INVALID: &str = "label.marking_invalid";
 pub const LABEL_MARKING_LOWER: &str = "label.marking_lower";
 /// Note: the label uses what its policy no longer gives to new labels (LB-11).
 pub const LABEL_OBSOLETE: &str = "label.obsolete";
+/// Note: held by policy, and released by a ticket that somebody who looked at the same content has issued.
+pub const BY_TICKET: &str = "hold.ticket";
+/// Note: policy lets checks look at it, and everything else would release it.
+pub const WAITS: &str = "hold.wait";
 /// Rule: ciphertext on a link that refuses it.
 pub const ENCRYPTION_REFUSED: &str = "protocol.encryption_refused";
 /// Rule: the detectors could not look at all of the unit.
@@ -237,6 +243,40 @@ pub fn decide_units(
         .collect())
 }
 
+/// Decides one unit that somebody has looked at: what was shown to them counts no more, everything else as always. The
+/// findings in the answer are all of them.
+///
+/// # Errors
+/// As [`decide_units`].
+pub fn decide_waived(
+    bundle: &Bundle,
+    link: &LinkContext<'_>,
+    unit: &UnitFacts<'_>,
+    waiver: &Waiver,
+    at: OffsetDateTime,
+) -> Result<UnitDecision, EngineError> {
+    let Some(scene) = Scene::new(bundle, link, at) else {
+        return Ok(without_label(Decision::new(
+            denied_verdict(unit.kind),
+            LINK_UNKNOWN,
+        )));
+    };
+    let looked = scene.look(unit);
+    let shown = looked.findings.clone().unwrap_or_default();
+    let found = Found {
+        findings: waiver.left(looked.findings),
+        ..looked
+    };
+    let facts = scene.facts(unit, &found, &mut Tally::default());
+    let answers = bundle.engine.decide(&[facts])?;
+    let answer = answers.into_iter().next();
+    let answer = waiver.answer(answer.unwrap_or(Err(EventFailure::Undefined)));
+    Ok(UnitDecision {
+        findings: shown,
+        ..scene.conclude(unit, found, answer)
+    })
+}
+
 /// What is the same for all units of a call.
 struct Scene<'a> {
     bundle: &'a Bundle,
@@ -334,6 +374,8 @@ impl<'a> Scene<'a> {
                 to: self.link.to,
                 direction: self.link.direction,
                 edus: &self.policy.edus,
+                opens: &self.policy.opens,
+                profile_fields: &self.policy.profile_fields,
                 require_label: self.policy.require_label,
                 clearances: self
                     .clearances
@@ -508,6 +550,23 @@ fn denied_verdict(kind: Kind) -> Verdict {
     match kind {
         Kind::Pdu => Verdict::Redact,
         _ => Verdict::Drop,
+    }
+}
+
+impl UnitDecision {
+    /// What the protocol alone decides, without label, detectors and policy.
+    #[must_use]
+    pub fn by_protocol(decision: Decision) -> Self {
+        without_label(decision)
+    }
+
+    /// The more restrictive of two decisions on one unit; the first where they are equally restrictive.
+    #[must_use]
+    pub fn stricter(self, other: Self) -> Self {
+        match other.decision.verdict > self.decision.verdict {
+            true => other,
+            false => self,
+        }
     }
 }
 

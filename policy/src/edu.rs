@@ -10,11 +10,12 @@ use crate::ids;
 use crate::json::{Fault, Object, Tree};
 
 mod shape;
+mod to_device;
 
 #[cfg(test)]
 mod tests;
 
-/// Longest `message_id` of a to-device message, in code points (specification).
+/// Longest `message_id` of a to-device message, in code points (specification); printable ASCII alone crosses.
 const MAX_MESSAGE_ID_CHARS: usize = 32;
 
 /// The types of EDU that cross at all.
@@ -142,6 +143,17 @@ impl Edu {
                 text(&self.content, "user_id").into_iter().collect()
             }
         }
+    }
+
+    /// The servers of those whom a to-device message is for; of any other type it is for nobody by name.
+    #[must_use]
+    pub fn recipient_servers(&self) -> BTreeSet<&str> {
+        let messages = match self.kind {
+            EduKind::DirectToDevice => self.content.get("messages").and_then(Tree::as_object),
+            _ => None,
+        };
+        let users = messages.into_iter().flat_map(Object::keys);
+        users.filter_map(|user| ids::user_server(user)).collect()
     }
 
     /// The rooms that the EDU is about. Presence, keys and to-device messages have none.

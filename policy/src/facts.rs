@@ -6,7 +6,11 @@
 use serde::Serialize;
 
 use crate::{
-    decide::LinkClearance, dlp::Strength, json::Object, label::Clearance, link::RequireLabel,
+    decide::LinkClearance,
+    dlp::Strength,
+    json::Object,
+    label::Clearance,
+    link::{Opening, RequireLabel},
 };
 
 /// What kind of unit is judged.
@@ -31,8 +35,12 @@ pub enum Kind {
     Claim,
     /// A server's key document.
     KeyDocument,
-    /// A room in the public directory, or an alias.
+    /// A room in the list of public rooms.
     Directory,
+    /// The room that an alias names.
+    Alias,
+    /// What is looked for in the list of public rooms.
+    Search,
     /// A room in a space's summary.
     Summary,
     /// A list of event ids.
@@ -136,6 +144,10 @@ pub struct LinkFacts<'a> {
     pub direction: Direction,
     /// The types of EDU that the link permits.
     pub edus: &'a [String],
+    /// What the zone that it comes from shows to those who were not invited.
+    pub opens: &'a [Opening],
+    /// The profile fields that the link permits.
+    pub profile_fields: &'a [String],
     /// What the link demands of labels.
     pub require_label: RequireLabel,
     /// Every clearance that a label on the link must be within.

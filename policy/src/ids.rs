@@ -92,6 +92,14 @@ pub fn is_room_id(room: &str) -> bool {
     is_hash_room_id(room) || is_domain_room_id(room)
 }
 
+/// The server of a well-formed room alias (`#local:server`); no spaces and no control characters before the colon.
+#[must_use]
+pub fn alias_server(alias: &str) -> Option<&str> {
+    let (local, server) = split(alias, '#')?;
+    let fits = |letter: char| !letter.is_whitespace() && !letter.is_control();
+    (!local.is_empty() && local.chars().all(fits) && is_server_name(server)).then_some(server)
+}
+
 /// Whether this is an event id of room versions 4 and later.
 #[must_use]
 pub fn is_event_id(event: &str) -> bool {

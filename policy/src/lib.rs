@@ -15,6 +15,7 @@ pub mod ids;
 pub mod json;
 pub mod keys;
 pub mod label;
+pub mod likeness;
 pub mod link;
 pub mod parallel;
 pub mod pdu;

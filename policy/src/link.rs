@@ -16,6 +16,12 @@ pub struct LinkPolicy {
     /// Types of EDU that may cross; all others are dropped.
     #[serde(default)]
     pub edus: Vec<String>,
+    /// What the zone that the link leaves shows to those who were not invited: its answers to the other one cross here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub opens: Vec<Opening>,
+    /// Profile fields that may cross; all others are left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub profile_fields: Vec<String>,
     /// What becomes of ciphertext.
     #[serde(default)]
     pub encryption: Encryption,
@@ -31,6 +37,9 @@ pub struct LinkPolicy {
     /// User ids and server names that may lower the label of a room (MX-7); empty for nobody.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub room_label_authorities: Vec<String>,
+    /// What becomes of rooms in which users of a server are that is of neither zone.
+    #[serde(default, skip_serializing_if = "ThirdServers::is_refuse")]
+    pub third_servers: ThirdServers,
     /// Freezes a room whose latest released events were labelled above what the link is cleared for (MX-12).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub high_water: Option<HighWater>,
@@ -60,11 +69,14 @@ impl LinkPolicy {
         Self {
             require_label,
             edus: Vec::new(),
+            opens: Vec::new(),
+            profile_fields: Vec::new(),
             encryption: Encryption::Refuse,
             clearance: None,
             default_label: None,
             typed_markings: Vec::new(),
             room_label_authorities: Vec::new(),
+            third_servers: ThirdServers::Refuse,
             high_water: None,
         }
     }
@@ -73,6 +85,33 @@ impl LinkPolicy {
     #[must_use]
     pub fn demands_labels(&self) -> bool {
         self.require_label != RequireLabel::None
+    }
+}
+
+/// What a link may open beside the rooms that people are invited to.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Opening {
+    /// The list of public rooms, and the search in it.
+    PublicRooms,
+    /// Which room an alias names: joining by alias.
+    Aliases,
+    /// What a room or space and its children are called.
+    Hierarchy,
+    /// Knocking at a room.
+    Knock,
+}
+
+impl Opening {
+    /// The word in bundles, facts and records.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::PublicRooms => "public_rooms",
+            Self::Aliases => "aliases",
+            Self::Hierarchy => "hierarchy",
+            Self::Knock => "knock",
+        }
     }
 }
 
@@ -88,15 +127,35 @@ pub enum RequireLabel {
     Room,
 }
 
-/// What a link does with ciphertext.
+/// What a link does with ciphertext. A third answer has its place here: to pass what a guard that is a visible member of
+/// the room has decrypted and inspected.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Encryption {
-    /// Encrypted events are redacted.
+    /// Encrypted events are redacted, and no encrypted room is joined or invited to.
     #[default]
     Refuse,
-    /// Encrypted events pass by the label that they carry in clear, uninspected (MX-8).
+    /// Encrypted events pass by the label that they carry in clear and that of their room, uninspected (MX-8).
     LabelOnly,
+}
+
+/// What becomes of a room with users of a third server: one that is of neither of the link's two zones.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ThirdServers {
+    /// Nobody is brought into such a room over the link, and one that becomes such a room is closed.
+    #[default]
+    Refuse,
+    /// Servers of any peer record may be there. What their users send must pass under the link from their own zone too.
+    Listed,
+}
+
+impl ThirdServers {
+    /// Whether it is what a bundle means that says nothing.
+    #[must_use]
+    pub fn is_refuse(&self) -> bool {
+        *self == Self::Refuse
+    }
 }
 
 /// The two zones of a link's name, `None` where it is none.

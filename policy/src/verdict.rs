@@ -26,6 +26,10 @@ pub struct Decision {
     pub verdict: Verdict,
     /// The rule that decided.
     pub rule: String,
+    /// The checks that must all let it pass, by the names of the gateway's configuration; only with [`Verdict::Hold`].
+    /// Empty: a person decides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<String>,
 }
 
 impl Decision {
@@ -35,6 +39,7 @@ impl Decision {
         Self {
             verdict,
             rule: rule.into(),
+            checks: Vec::new(),
         }
     }
 

@@ -7,7 +7,8 @@
 #   distinct          at least so many different values in the unit
 #   distinct_in_hour  at least so many in the room within the hour
 #   mislabelled       true: only a marking that the unit's label does not cover
-#   action            log, hold, redact or drop; redact if it is not given
+#   action            log, wait, hold, redact or drop; redact if it is not given
+#   checks            with wait: the gateway's checks that must all let it pass, such as ["scanner"]
 # For each detector those rows count that name it most closely: its own name before a family, a smaller family before a
 # larger. Of all that match the most severe decides. A finding whose detector no row names was not thought of when the
 # table was written, and is denied. With a row that is not of this shape the table releases nothing.
@@ -48,9 +49,9 @@ mislabelled(finding) if is_null(finding.marking)
 # A strength that this table does not know counts as the highest.
 rank(strength) := object.get({"low": 1, "medium": 2, "high": 3}, strength, 3)
 
-severities := {"log": 1, "hold": 2, "redact": 3, "drop": 4}
+severities := {"log": 1, "wait": 2, "hold": 3, "redact": 4, "drop": 5}
 
-severity(row) := object.get(severities, object.get(row, "action", "redact"), 3)
+severity(row) := object.get(severities, object.get(row, "action", "redact"), 4)
 
 # Every finding, and how severe what it comes to is.
 outcomes contains [severity(row), finding.detector] if {
@@ -59,7 +60,7 @@ outcomes contains [severity(row), finding.detector] if {
 	matches(row, finding)
 }
 
-outcomes contains [3, detector] if {
+outcomes contains [4, detector] if {
 	some detector in found
 	not rows[detector]
 }
@@ -69,9 +70,21 @@ worst := max({severity | some [severity, _] in outcomes})
 worst_finding := concat("", ["dlp.", min({detector | some [severity, detector] in outcomes; severity == worst})]) if worst > 1
 
 # What is no event has no redacted form, and nothing of it can wait.
-worst_verdict := ["hold", "redact", "drop"][worst - 2] if input.kind == "pdu"
+worst_verdict := ["hold", "hold", "redact", "drop"][worst - 2] if input.kind == "pdu"
 
 worst_verdict := "drop" if input.kind != "pdu"
+
+# What only waits for checks waits for all that any row names. Without them a person decides.
+waiting := {"checks": sort({check |
+	some finding in input.findings
+	some row in rows[finding.detector]
+	matches(row, finding)
+	severity(row) == 2
+	some check in row.checks
+})} if {
+	worst == 2
+	input.kind == "pdu"
+} else := {}
 
 findings_complete if {
 	is_array(table)
@@ -90,10 +103,24 @@ findings_complete if {
 # Numbers that are no numbers and words that are misspelt would never match, and so release.
 well_formed(row) if {
 	is_string(row.detector)
-	object.keys(row) - {"detector", "strength", "distinct", "distinct_in_hour", "mislabelled", "action"} == set()
+	object.keys(row) - {"detector", "strength", "distinct", "distinct_in_hour", "mislabelled", "action", "checks"} == set()
 	object.get(row, "strength", "low") in {"low", "medium", "high"}
 	object.get(row, "action", "redact") in object.keys(severities)
 	is_number(object.get(row, "distinct", 0))
 	is_number(object.get(row, "distinct_in_hour", 0))
 	is_boolean(object.get(row, "mislabelled", false))
+	checks_fit(row)
+}
+
+checks_fit(row) if {
+	object.get(row, "action", "redact") == "wait"
+	count(row.checks) > 0
+	every check in row.checks {
+		is_string(check)
+	}
+}
+
+checks_fit(row) if {
+	object.get(row, "action", "redact") != "wait"
+	not row.checks
 }

@@ -36,6 +36,17 @@ test_the_fifth_iban_of_a_room_and_hour_waits if {
 	judge(numbered("de.iban", {"distinct_in_hour": 5})) == {"verdict": "hold", "rule": "dlp.de.iban"}
 }
 
+test_what_waits_for_checks_waits_for_all_of_them if {
+	judge(with_finding("link.far", "low")) == {"verdict": "hold", "rule": "dlp.link.far", "checks": ["links"]}
+	both := [finding("link.far", "low"), finding("file.odd", "low")]
+	judge(with_findings(both)) == {"verdict": "hold", "rule": "dlp.file.odd", "checks": ["links", "scanner"]}
+}
+
+test_a_person_counts_before_a_check if {
+	three := object.union(finding("de.iban", "medium"), {"distinct": 3})
+	judge(with_findings([three, finding("link.far", "low")])) == {"verdict": "hold", "rule": "dlp.de.iban"}
+}
+
 test_an_own_name_counts_before_a_family if judge(with_finding("de.iban", "medium")).verdict == "release"
 
 test_the_most_severe_of_all_findings_decides if {
@@ -84,6 +95,9 @@ test_a_row_of_another_shape_releases_nothing if {
 		{"detector": "de.iban", "strength": "meduim", "action": "redact"},
 		{"detector": "de.iban", "distinkt": 3, "action": "hold"},
 		{"detector": "de.iban", "action": "hald"},
+		{"detector": "de.iban", "action": "wait"},
+		{"detector": "de.iban", "action": "wait", "checks": []},
+		{"detector": "de.iban", "action": "hold", "checks": ["scanner"]},
 		{"detector": "de.iban", "mislabelled": "yes", "action": "redact"},
 	] {
 		wrong := object.union(settings, {"dlp": {"ordinary": [row]}})

@@ -14,7 +14,7 @@ decision := {"verdict": worst_verdict, "rule": worst_finding} if {
 	worst_verdict != "hold"
 } else := {"verdict": denial, "rule": first_objection} if {
 	first_objection
-} else := {"verdict": worst_verdict, "rule": worst_finding} if {
+} else := object.union({"verdict": worst_verdict, "rule": worst_finding}, waiting) if {
 	worst_finding
 } else := {"verdict": "release", "rule": permission} if {
 	facts_complete
@@ -55,18 +55,19 @@ objections contains "edu_not_allowed" if {
 objections contains "profile_field_not_allowed" if {
 	input.kind == "profile"
 	some field, _ in input.event.content
-	not field in settings.profile_fields
+	not field in object.get(input.link, "profile_fields", [])
 }
 
-# The public room directory and space summaries name rooms that nobody was invited to.
-objections contains "directory_not_allowed" if {
-	input.kind == "directory"
-	not settings.directory
+# What names rooms to those who were not invited to them, and what the link must open for it.
+opened_by := {
+	"alias": "aliases",
+	"directory": "public_rooms",
+	"summary": "hierarchy",
 }
 
-objections contains "summary_not_allowed" if {
-	input.kind == "summary"
-	not settings.summary
+objections contains concat("_", [input.kind, "not_allowed"]) if {
+	opening := opened_by[input.kind]
+	not opening in object.get(input.link, "opens", [])
 }
 
 first_objection := min(objections) if count(objections) > 0
@@ -88,6 +89,8 @@ permissions := {
 	"claim": "claim",
 	"key_document": "key_document",
 	"directory": "directory",
+	"alias": "alias",
+	"search": "search",
 	"summary": "summary",
 	"ids": "ids",
 }

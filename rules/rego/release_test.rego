@@ -13,23 +13,15 @@ settings := {
 			{"detector": "de.iban", "strength": "medium", "distinct_in_hour": 5, "action": "hold"},
 			{"detector": "marking.*", "strength": "medium", "mislabelled": true, "action": "redact"},
 			{"detector": "note.seen", "action": "log"},
+			{"detector": "link.far", "action": "wait", "checks": ["links"]},
+			{"detector": "file.odd", "action": "wait", "checks": ["scanner", "links"]},
 			{"detector": "virus.known", "action": "drop"},
 		],
 		"cleared for nothing": [{"detector": "*", "strength": "medium", "action": "redact"}],
 	},
 	"links": {
-		"high->low": {
-			"dlp": "ordinary",
-			"profile_fields": ["displayname", "avatar_url"],
-			"directory": false,
-			"summary": false,
-		},
-		"*": {
-			"dlp": "cleared for nothing",
-			"profile_fields": [],
-			"directory": false,
-			"summary": false,
-		},
+		"high->low": {"dlp": "ordinary"},
+		"*": {"dlp": "cleared for nothing"},
 	},
 }
 
@@ -43,6 +35,8 @@ message := {
 		"to": "low",
 		"direction": "outbound",
 		"edus": ["m.typing"],
+		"opens": [],
+		"profile_fields": ["displayname", "avatar_url"],
 		"require_label": "event",
 		"clearances": [{"of": "peer", "clearance": open_clearance}],
 	},
@@ -117,13 +111,30 @@ test_a_grant_by_no_clearance_is_never_released if {
 	judge(unlabelled).verdict == "release"
 }
 
-test_directory_and_summary_are_refused if {
-	judge(with_kind("directory", "", {})) == {"verdict": "drop", "rule": "directory_not_allowed"}
-	judge(with_kind("summary", "", {})) == {"verdict": "drop", "rule": "summary_not_allowed"}
+opening(words) := object.union(message, {"link": object.union(message.link, {"opens": words})})
+
+found(kind, words) := judge(object.union(opening(words), {"kind": kind}))
+
+test_what_shows_rooms_is_refused_where_the_link_does_not_open_it if {
+	every kind in ["directory", "alias", "summary"] {
+		found(kind, ["knock"]) == {"verdict": "drop", "rule": concat("_", [kind, "not_allowed"])}
+	}
+}
+
+test_what_shows_rooms_is_released_where_the_link_opens_it if {
+	found("directory", ["public_rooms"]) == {"verdict": "release", "rule": "directory"}
+	found("alias", ["aliases"]) == {"verdict": "release", "rule": "alias"}
+	found("summary", ["hierarchy"]) == {"verdict": "release", "rule": "summary"}
+	found("alias", ["public_rooms", "hierarchy", "knock"]).verdict == "drop"
+}
+
+test_a_link_that_does_not_say_what_it_opens_opens_nothing if {
+	silent := json.remove(object.union(message, {"kind": "directory"}), ["/link/opens"])
+	judge(silent).verdict == "drop"
 }
 
 test_every_other_kind_is_released_by_its_name if {
-	some kind in ["stripped_state", "template", "device_list", "keys", "claim", "key_document", "ids"]
+	some kind in ["stripped_state", "template", "device_list", "keys", "claim", "key_document", "ids", "search"]
 	judge(with_kind(kind, "", {})) == {"verdict": "release", "rule": kind}
 }
 

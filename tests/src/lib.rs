@@ -11,9 +11,12 @@
 pub mod figures;
 pub mod large;
 pub mod stub;
+pub mod zones;
 
 pub mod danger;
 pub mod evidence;
+pub mod nio;
+pub mod profile;
 
 use std::path::PathBuf;
 use std::sync::OnceLock;

@@ -13,6 +13,7 @@ pub mod homeserver;
 pub mod labels;
 pub mod peer;
 pub mod room;
+pub mod service;
 pub mod wire;
 
 use serde_json::{Value, json};
@@ -41,6 +42,8 @@ pub struct World {
     pub record: Value,
     /// The homeserver `high.test`.
     pub homeserver: StubHomeserver,
+    /// The homeserver `second.test` of the same zone, in a world that has it.
+    pub second: Option<StubHomeserver>,
     /// The zone `low`.
     pub peer: StubPeer,
     _folder: tempfile::TempDir,
@@ -68,11 +71,28 @@ impl World {
     /// Where it cannot be set up.
     #[must_use]
     pub fn with(parts: &BundleParts, clearances: &Clearances) -> Self {
+        Self::made(parts, clearances, false)
+    }
+
+    /// A world in which our zone has a second homeserver.
+    ///
+    /// # Panics
+    /// Where it cannot be set up.
+    #[must_use]
+    pub fn of_two_homeservers(parts: &BundleParts) -> Self {
+        Self::made(parts, &Clearances::default(), true)
+    }
+
+    fn made(parts: &BundleParts, clearances: &Clearances, two: bool) -> Self {
         let folder = tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"));
         let socket = folder.path().join("federation.sock");
         let homeserver = StubHomeserver::start("high.test", new_key("hs_high"), &socket);
-        let mut gateway =
-            Gateway::init(&folder.path().join("gateway"), "high", "high.test", &socket);
+        let other = folder.path().join("second.sock");
+        let second =
+            two.then(|| StubHomeserver::start("second.test", new_key("hs_second"), &other));
+        let mut homeservers = vec![("high.test", socket.as_path())];
+        homeservers.extend(two.then_some(("second.test", other.as_path())));
+        let mut gateway = Gateway::init_for(&folder.path().join("gateway"), "high", &homeservers);
         let (record, peer) = (gateway.record(), StubPeer::new("low"));
         peer.serve(&record);
         let Clearances {
@@ -90,8 +110,29 @@ impl World {
             gateway,
             record,
             homeserver,
+            second,
             peer,
             _folder: folder,
+        }
+    }
+
+    /// The second homeserver of our zone.
+    ///
+    /// # Panics
+    /// Where the world has none.
+    #[must_use]
+    pub fn second(&self) -> &StubHomeserver {
+        self.second
+            .as_ref()
+            .unwrap_or_else(|| panic!("a world of one homeserver"))
+    }
+
+    /// anna, on the second homeserver of our zone.
+    #[must_use]
+    pub fn anna(&self) -> Actor {
+        Actor {
+            user: "@anna:second.test".to_owned(),
+            key: self.second().key.clone(),
         }
     }
 
@@ -159,7 +200,19 @@ impl World {
         target: &str,
         body: Option<&[u8]>,
     ) -> Reply {
-        let (us, them) = (&self.homeserver, &peer.server);
+        self.through_the_hook(&self.homeserver, &peer.server, method, target, body)
+    }
+
+    /// A well-signed request of one of our homeservers to the homeserver of this name, through the hook.
+    #[must_use]
+    pub fn through_the_hook(
+        &self,
+        us: &StubHomeserver,
+        them: &str,
+        method: &str,
+        target: &str,
+        body: Option<&[u8]>,
+    ) -> Reply {
         let secret = format!(
             "Proxy-Authorization: Bearer {}",
             self.gateway.inside_secret()
@@ -281,6 +334,7 @@ pub fn policy() -> BundleParts {
     let edus = ["m.typing", "m.receipt", "m.device_list_update"];
     let link = LinkPolicy {
         edus: edus.map(str::to_owned).to_vec(),
+        profile_fields: ["displayname", "avatar_url"].map(str::to_owned).to_vec(),
         ..LinkPolicy::new(RequireLabel::None)
     };
     parts.links = [(DEFAULT_LINK.to_owned(), link)].into();

@@ -17,11 +17,13 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use crate::http::AnswerBody;
+use crate::links::Carries;
 
+use super::crowd::Crowd;
 use super::hygiene::{self, Refusal};
 use super::listener::Stream;
 use super::serve::{self, Link};
-use super::{BAD_CERTIFICATE, NO_CERTIFICATE, SLOW_HANDSHAKE, TLS, UNKNOWN_ISSUER};
+use super::{BAD_CERTIFICATE, NO_CERTIFICATE, SLOW_HANDSHAKE, TLS, TOO_MANY, UNKNOWN_ISSUER};
 use super::{Bounds, Face, Head, Listener, Service, Shutdown};
 
 /// The border listener.
@@ -49,6 +51,7 @@ impl Border {
             tls,
             bounds,
         } = self;
+        let crowd = Crowd::default();
         let told = Arc::clone(&service);
         let refused = move |source, reason| told.stranger(source, reason);
         let serve = |stream, source, place| {
@@ -59,8 +62,9 @@ impl Border {
                 place,
                 shutdown,
                 bounds,
+                carries: Carries::default(),
             };
-            connection(stream, link, Arc::clone(&tls.borrow()))
+            connection(stream, link, Arc::clone(&tls.borrow()), crowd.clone())
         };
         listener.run(bounds, shutdown.clone(), refused, serve).await;
     }
@@ -78,13 +82,22 @@ pub fn key_sha256(certificate: &CertificateDer<'_>) -> Option<String> {
     Some(hex)
 }
 
-async fn connection<S: Service>(stream: Stream, link: Link<S>, tls: Arc<ServerConfig>) {
+async fn connection<S: Service>(
+    stream: Stream,
+    link: Link<S>,
+    tls: Arc<ServerConfig>,
+    crowd: Crowd,
+) {
     let (stream, peer) = match handshake(stream, &link, tls).await {
         Ok(met) => met,
         Err(reason) => return link.stranger(reason),
     };
+    let Some(_entered) = crowd.enter(&peer.key_sha256, link.bounds.per_peer) else {
+        return link.stranger(TOO_MANY);
+    };
+    let gate = link.service.gate(&peer.certificates);
     let answer = |request| answer(request, &link, &peer);
-    serve::http1(stream, &link, link.bounds.head, answer).await;
+    serve::http1(stream, &link, link.bounds.head, gate, answer).await;
 }
 
 async fn handshake<S: Service>(

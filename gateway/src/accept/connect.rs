@@ -26,6 +26,8 @@ use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::border::{NOT_ORIGIN_FORM, origin_form};
+use crate::links::Carries;
+
 use super::hygiene::{self, Refusal};
 use super::listener::Stream;
 use super::serve::{self, Link};
@@ -99,6 +101,7 @@ impl Connect {
                 place,
                 shutdown,
                 bounds,
+                carries: Carries::default(),
             };
             connection(stream, link, Arc::clone(&proxy))
         };
@@ -148,7 +151,7 @@ async fn connection<S: Service>(stream: Stream, link: Link<S>, proxy: Arc<Proxy>
         let answered = open(request, &link, &proxy);
         async move { answered }
     };
-    serve::http1(stream, &link, link.bounds.head, answer).await;
+    serve::http1(stream, &link, link.bounds.head, None, answer).await;
 }
 
 /// Answers `CONNECT`, and starts the tunnel that opens once the answer is written.
@@ -206,7 +209,7 @@ async fn tunnel<S: Service>(
         Ok(Ok(stream)) => stream,
     };
     let answer = |request| answer(request, &link, &asked);
-    serve::http1(stream, &link, link.bounds.tunnel_head, answer).await;
+    serve::http1(stream, &link, link.bounds.tunnel_head, None, answer).await;
 }
 
 /// Reads the client's greeting first, so that no certificate is shown to one that asks for another name.

@@ -15,6 +15,7 @@ use hyper::body::Incoming;
 use hyper::{Method, Request, Response, StatusCode, Uri};
 
 use crate::http::AnswerBody;
+use crate::links::Carries;
 
 use super::hygiene::{self, Refusal};
 use super::serve::{self, Link};
@@ -53,6 +54,7 @@ impl Hook {
                 place,
                 shutdown,
                 bounds,
+                carries: Carries::default(),
             };
             connection(stream, link, Arc::clone(&secret))
         };
@@ -66,7 +68,7 @@ async fn connection<S: Service>(
     secret: Arc<Secret>,
 ) {
     let answer = |request| answer(request, &link, &secret);
-    serve::http1(stream, &link, link.bounds.head, answer).await;
+    serve::http1(stream, &link, link.bounds.head, None, answer).await;
 }
 
 async fn answer<S: Service>(

@@ -16,6 +16,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::hygiene::Refusal;
 use super::listener::Place;
 use super::stall::Stall;
+use crate::links::{Carries, Gate, Severed};
+
 use super::{
     Bounds, HTTP, Head, MAX_BUFFER_BYTES, MAX_HEAD_BYTES, MAX_HEADERS, Service, Shutdown, Source,
 };
@@ -28,6 +30,7 @@ pub(super) struct Link<S> {
     pub place: Place,
     pub shutdown: Shutdown,
     pub bounds: Bounds,
+    pub carries: Carries,
 }
 
 // Derived, it would ask for `S: Clone`.
@@ -39,6 +42,7 @@ impl<S> Clone for Link<S> {
             place: self.place.clone(),
             shutdown: self.shutdown.clone(),
             bounds: self.bounds,
+            carries: self.carries.clone(),
         }
     }
 }
@@ -60,33 +64,43 @@ impl<S: Service> Link<S> {
             service,
             source,
             place,
+            carries,
             ..
         } = self.clone();
+        // hyper reads a head only when the answer before it is flushed: its bytes have gone.
+        carries.set(None);
         let task = tokio::spawn(async move {
             let _place = place;
             service.handle(head, source, body).await
         });
-        task.await.unwrap_or_else(|_| {
+        let answer = task.await.unwrap_or_else(|_| {
             tracing::error!("a request handler panicked; please report this");
             let status = StatusCode::INTERNAL_SERVER_ERROR;
             Refusal::new(status, "M_UNKNOWN", "internal error").answer()
-        })
+        });
+        carries.set(answer.extensions().get::<Arc<Gate>>().cloned());
+        answer
     }
 }
 
-/// Serves requests on `io` until either side ends it; after a shutdown the request under way is the last.
-/// `head` is the time for each head, waiting for it included.
+/// Serves requests on `io` until either side ends it; after a shutdown, and when the link of `gate` closes, the request
+/// under way is the last. `head` is the time for each head, waiting for it included.
 pub(super) async fn http1<S, F, Fut>(
     io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     link: &Link<S>,
     head: Duration,
+    gate: Option<Arc<Gate>>,
     answer: F,
 ) where
     S: Service,
     F: Fn(Request<Incoming>) -> Fut,
     Fut: Future<Output = Response<AnswerBody>>,
 {
-    let io = TokioIo::new(Stall::new(io, link.bounds.write_stall));
+    let io = Severed::new(
+        Stall::new(io, link.bounds.write_stall),
+        link.carries.clone(),
+    );
+    let io = TokioIo::new(io);
     let service = service_fn(|request| {
         let answered = answer(request);
         async move { Ok::<_, Infallible>(answered.await) }
@@ -99,6 +113,10 @@ pub(super) async fn http1<S, F, Fut>(
             connection.as_mut().graceful_shutdown();
             connection.await
         }
+        () = closes(gate) => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
     };
     if let Err(error) = ended {
         if error.is_parse() {
@@ -106,6 +124,14 @@ pub(super) async fn http1<S, F, Fut>(
         }
         // hyper's texts name the fault and hold nothing of the request.
         tracing::debug!(source = %link.source, %error, "connection ended");
+    }
+}
+
+/// Returns when a link closes that was open at first: on one that is closed already each request gets its answer.
+async fn closes(gate: Option<Arc<Gate>>) {
+    match gate {
+        Some(gate) if !gate.is_closed() => gate.closed().await,
+        _ => std::future::pending().await,
     }
 }
 

@@ -4,7 +4,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
-use super::{ANSWER_TIMEOUT, AdminAnswer, AdminRequest, LINE_TIMEOUT, MAX_LINE_BYTES};
+use super::{ANSWER_TIMEOUT, AdminAnswer, AdminRequest, LINE_TIMEOUT, MAX_ANSWER_BYTES};
 
 /// Why the running gateway could not be asked.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +38,6 @@ pub fn ask(path: &Path, request: &AdminRequest) -> Result<AdminAnswer, AdminErro
     line.push(b'\n');
     stream.write_all(&line)?;
     let mut answer = String::new();
-    BufReader::new(stream.take(MAX_LINE_BYTES)).read_line(&mut answer)?;
+    BufReader::new(stream.take(MAX_ANSWER_BYTES)).read_line(&mut answer)?;
     serde_json::from_str(&answer).map_err(|_| AdminError::Unreadable)
 }

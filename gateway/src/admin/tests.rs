@@ -11,8 +11,9 @@ use super::*;
 struct Gateway(AtomicUsize);
 
 impl AdminHandler for Gateway {
-    async fn handle(&self, request: AdminRequest) -> AdminAnswer {
+    async fn handle(&self, operator: &Operator, request: AdminRequest) -> AdminAnswer {
         assert_eq!(request, AdminRequest::Reload {});
+        assert!(!operator.name.is_empty());
         match self.0.fetch_add(1, Ordering::SeqCst) {
             0 => AdminAnswer::done("reloaded"),
             _ => AdminAnswer::refused(
@@ -123,4 +124,13 @@ async fn a_dead_gateways_socket_is_replaced_a_living_ones_and_a_file_are_not() {
 fn only_the_gateways_user_and_root_are_answered() {
     assert!(is_allowed(1000, 1000) && is_allowed(0, 1000));
     assert!(!is_allowed(1001, 1000) && !is_allowed(1001, 0));
+}
+
+#[test]
+fn an_operator_has_the_name_of_the_user_or_the_number() {
+    let users = "root:x:0:0:root:/root:/bin/bash\nclara:x:1001:1001::/home/clara:/bin/sh\nbroken\n";
+    assert_eq!(name_of(users, 0), Some("root"));
+    assert_eq!(name_of(users, 1001), Some("clara"));
+    assert_eq!(name_of(users, 4_000_000_000), None);
+    assert_eq!(Operator::of(4_000_000_000).name, "uid:4000000000");
 }

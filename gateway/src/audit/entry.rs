@@ -55,6 +55,8 @@ pub enum Entry {
     Water(WaterEntry),
     /// A room was closed or opened for a link.
     Closed(ClosedEntry),
+    /// An operator closed or opened the links with a peer.
+    Link(LinkEntry),
     /// Refusals before authentication: one source, one minute.
     Strangers(StrangersEntry),
     /// The gateway started.
@@ -67,6 +69,12 @@ pub enum Entry {
     Reload(ReloadEntry),
     /// Something that an operator should look at.
     Alarm(AlarmEntry),
+    /// The content of an event that crossed in its redacted form waits for somebody who looks.
+    Held(HeldEntry),
+    /// An event was acknowledged and is sent later: it waits for checks, or for those before it.
+    Wait(WaitEntry),
+    /// What became of something that was held, or waited.
+    Hold(HoldEntry),
     /// Signs all that stands before it. Written by the log itself, as the last line of each segment.
     Checkpoint(CheckpointEntry),
 }
@@ -97,7 +105,7 @@ pub struct EventEntry {
     pub verdict: Verdict,
     /// The rule that decided (`protocol.*`, `label.*`, `dlp.*`, `rego.*`).
     pub rule: Text,
-    /// Why the verdict differs from what the rule said, e.g. `hold_unavailable`.
+    /// Why the verdict differs from what the rule said: `held`, or `hold_*` for why nothing waits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Text>,
     /// The label that was decided on.
@@ -298,6 +306,12 @@ pub struct RoomEntry {
     /// The room's label may have changed on the other side: what is known of it counts until it has been asked for anew.
     #[serde(default, skip_serializing_if = "is_false")]
     pub label_unknown: bool,
+    /// Servers of other zones whose users came into the room or were invited, as far as news. At most [`Entry::SERVERS`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub servers: Vec<Text>,
+    /// The room is encrypted: that cannot be taken back.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub encrypted: bool,
 }
 
 /// `kind: label`: an event's effective label, for the reactions, edits and redactions that will aim at it.
@@ -340,6 +354,27 @@ pub struct ClosedEntry {
     /// True: it is open again.
     #[serde(default)]
     pub open: bool,
+    /// Who did it by hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operator: Option<Text>,
+    /// The operator's reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Text>,
+}
+
+/// `kind: link`: an operator closed or opened the links with a peer, both directions.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LinkEntry {
+    /// The peer's zone.
+    pub peer: Text,
+    /// True: open again.
+    #[serde(default)]
+    pub open: bool,
+    /// Who did it: the name of the user who asked at the admin socket.
+    pub operator: Text,
+    /// The operator's reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Text>,
 }
 
 /// `kind: strangers`: refusals before authentication, summed up ([`super::strangers`]).
@@ -440,6 +475,156 @@ pub struct AlarmEntry {
     /// Event id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_id: Option<Text>,
+}
+
+/// `kind: held`: the content of an event waits. The event's own line stands before it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct HeldEntry {
+    /// Id of the item: of link and event id.
+    pub item: Text,
+    /// Reference of the request that carried it.
+    pub request: Text,
+    /// Link it was judged under.
+    pub link: Text,
+    /// Room id.
+    pub room_id: Text,
+    /// Event id.
+    pub event_id: Text,
+    /// Event type.
+    pub event_type: Text,
+    /// User id of the sender.
+    pub sender: Text,
+    /// The rule that held it.
+    pub rule: Text,
+    /// What detectors had found: what a release waives, with the rule. At most [`Entry::SHOWN`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<ShownFinding>,
+    /// Bytes of the event.
+    pub bytes: u64,
+    /// When the content is destroyed, milliseconds since 1970.
+    pub until: i64,
+}
+
+/// `kind: wait`: an event that the gateway has taken over: acknowledged, and sent by itself later.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct WaitEntry {
+    /// Id of the item: of link, event and destination.
+    pub item: Text,
+    /// Reference of the request that carried it.
+    pub request: Text,
+    /// Link it was judged under.
+    pub link: Text,
+    /// Server name of the homeserver that sent it.
+    pub origin: Text,
+    /// Server name of the homeserver that is to have it.
+    pub destination: Text,
+    /// Room id.
+    pub room_id: Text,
+    /// Event id.
+    pub event_id: Text,
+    /// Event type.
+    pub event_type: Text,
+    /// User id of the sender.
+    pub sender: Text,
+    /// The rule that decided, or that holds it.
+    pub rule: Text,
+    /// What a release by the checks waives, as in [`HeldEntry::findings`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<ShownFinding>,
+    /// The checks that must all let it pass; none where it only waits for those before it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<Text>,
+    /// The verdict where it is decided: `release` or `redact`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Verdict>,
+    /// When it is redacted if the checks have not answered, milliseconds since 1970.
+    #[serde(default)]
+    pub deadline: i64,
+    /// When it came, milliseconds since 1970.
+    #[serde(default)]
+    pub came: i64,
+}
+
+/// A value that a reviewer is shown.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ShownFinding {
+    /// Detector's name.
+    pub detector: Text,
+    /// HMAC of the value, as in [`FindingSummary::value`].
+    pub value: Text,
+}
+
+/// `kind: hold`: what became of something that was held, and by whose hand.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct HoldEntry {
+    /// Id of the item.
+    pub item: Text,
+    /// What was done.
+    pub act: HoldAct,
+    /// Link.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<Text>,
+    /// Room id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub room_id: Option<Text>,
+    /// The event that was held; with `spent` the one that crossed instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_id: Option<Text>,
+    /// Name of the operator's user on the gateway's machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operator: Option<Text>,
+    /// Its number, which the kernel vouches for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uid: Option<u32>,
+    /// What the operator gave as reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Text>,
+    /// With `released`: keyed hash of what may be sent again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub likeness: Option<Text>,
+    /// With `released`: until when, milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<i64>,
+}
+
+/// What can be done with something that is held.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HoldAct {
+    /// A reviewer read it.
+    #[default]
+    Shown,
+    /// The first of two reviewers released it.
+    Approved,
+    /// It may be sent again: a ticket was issued, the content is destroyed.
+    Released,
+    /// It was rejected, the content is destroyed.
+    Rejected,
+    /// Nobody decided in time, the content is destroyed.
+    Expired,
+    /// The content was not there any more.
+    Lost,
+    /// The same was sent again and crosses by the ticket.
+    Spent,
+    /// The checks let pass what waited for them.
+    Passed,
+    /// They did not, or not in time: it crosses in its redacted form.
+    Stopped,
+    /// What waited has arrived at its destination, in whichever form.
+    Sent,
+    /// What waited is not sent any more: its room was closed, its content is gone, or the other side took nothing for days.
+    GivenUp,
+}
+
+impl HoldAct {
+    /// Whether it is about what waits to be sent, and not about what waits for a person.
+    #[must_use]
+    pub const fn is_of_wait(self) -> bool {
+        matches!(
+            self,
+            Self::Passed | Self::Stopped | Self::Sent | Self::GivenUp
+        )
+    }
 }
 
 /// `kind: checkpoint`: the gateway's signature over the chain so far ([`super::checkpoint`]).
@@ -577,7 +762,7 @@ pub struct FindingSummary {
 pub struct Counts {
     /// Relayed as they were.
     pub release: u32,
-    /// Held (for now: redacted, with reason `hold_unavailable`).
+    /// Waiting for a check.
     pub hold: u32,
     /// Relayed in their redacted form.
     pub redact: u32,
@@ -635,6 +820,10 @@ impl Entry {
     pub const FINDINGS: usize = 64;
     /// Most users in one line of [`RoomEntry`]; more of them count as none.
     pub const MAY_LOWER: usize = 256;
+    /// Most servers in one line of [`RoomEntry`].
+    pub const SERVERS: usize = 256;
+    /// Most findings in one line of [`HeldEntry`]; what shows more is not held.
+    pub const SHOWN: usize = 256;
     /// Most rules in one line of [`StrangersEntry`].
     pub const RULES: usize = 32;
 
@@ -643,6 +832,8 @@ impl Entry {
         match self {
             Self::Event(event) => cut(&mut event.findings, &mut event.findings_omitted),
             Self::Edu(edu) => cut(&mut edu.findings, &mut edu.findings_omitted),
+            // Without all of them nothing is waived.
+            Self::Held(held) if held.findings.len() > Self::SHOWN => held.findings.clear(),
             Self::Room(room) if room.may_lower.len() > Self::MAY_LOWER => room.may_lower.clear(),
             Self::Strangers(strangers) => {
                 while strangers.counts.len() > Self::RULES {

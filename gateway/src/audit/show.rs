@@ -110,7 +110,7 @@ fn word(value: Option<&Value>) -> String {
 }
 
 /// An id comes from a stranger: whatever could move a cursor or turn the direction of writing is escaped.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     let harmless = |char: char| char.is_ascii_graphic() || char.is_alphanumeric();
     text.chars()
         .map(|char| {

@@ -27,6 +27,7 @@ impl Collector<'_> {
             && case.pdu.is_label_state()
             && case.integrity == Integrity::Whole
             && case.denial.is_none()
+            && !self.exchange.is_own_zone()
             && !case.lowering_refused;
         let labelled = case.room.as_ref().is_some_and(|room| room.label.is_some());
         if !is_news || !(labelled || self.exchange.outbound(self.way)) {

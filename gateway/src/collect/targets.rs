@@ -270,6 +270,6 @@ fn depth(pdu: &Pdu) -> Option<i64> {
 fn event(case: &Case) -> Option<&PduCase> {
     match case.material.as_ref().ok()? {
         Material::Pdu(case) => Some(case),
-        Material::Edu(_) | Material::Plain(_) => None,
+        Material::Edu(_) | Material::Plain(_) | Material::Listed(_) => None,
     }
 }

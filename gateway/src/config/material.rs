@@ -38,6 +38,8 @@ pub struct Material {
     pub findings: Option<Secret>,
     /// Opens the bundle's indexes, where it has any.
     pub index_key: Option<IndexKey>,
+    /// The token of the connector, where there is one.
+    pub connector: Option<Secret>,
 }
 
 impl Material {
@@ -58,6 +60,7 @@ impl Material {
         let clearance = loading.clearance();
         let findings = loading.findings();
         let index_key = loading.index_key();
+        let connector = loading.connector();
         let found = (
             border,
             ca_pem,
@@ -70,6 +73,7 @@ impl Material {
             clearance,
             findings,
             index_key,
+            connector,
         );
         match found {
             (
@@ -84,6 +88,7 @@ impl Material {
                 Some(clearance),
                 Some(findings),
                 Some(index_key),
+                Some(connector),
             ) if loading.mistakes.is_empty() => Ok(Self {
                 border,
                 ca_pem,
@@ -96,6 +101,7 @@ impl Material {
                 clearance,
                 findings,
                 index_key,
+                connector,
             }),
             _ => Err(Mistakes(loading.mistakes)),
         }
@@ -226,6 +232,17 @@ impl Loading<'_> {
         let text = self.private("keys.indexes", file)?;
         let remedy = "give the key file of `sluice dlp index`";
         self.sound("keys.indexes", IndexKey::from_text(&text), remedy)
+            .map(Some)
+    }
+
+    /// `Some(None)` where the configuration names none.
+    fn connector(&mut self) -> Option<Option<Secret>> {
+        let Some(connector) = &self.config.connector else {
+            return Some(None);
+        };
+        let text = self.private("connector.token", &connector.token)?;
+        let remedy = "write the access token of an administrator of the homeserver";
+        self.sound("connector.token", Secret::from_text(&text), remedy)
             .map(Some)
     }
 

@@ -1,23 +1,43 @@
 //! Stage two: what is meant. Names, addresses and paths become values; what contradicts itself is a mistake.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use super::mistake::Mistakes;
 use super::reader::{Located, Source};
 use super::written::{
-    Written, WrittenBorder, WrittenHomeserver, WrittenInside, WrittenKeys, WrittenState,
+    Written, WrittenBorder, WrittenCheck, WrittenConnector, WrittenHold, WrittenHomeserver,
+    WrittenInside, WrittenKeys, WrittenLimits, WrittenNotify, WrittenState,
 };
 use super::{
-    Border, Config, Danger, Homeserver, HsAddress, Inside, Keys, Listen, Log, LogFormat, LogLevel,
-    Operations, Origin, State, Way, names,
+    Border, Check, Config, Connector, Danger, Endpoint, Hold, Homeserver, HsAddress, Inside, Keys,
+    Listen, Log, LogFormat, LogLevel, Notify, Operations, Origin, State, Way, names,
 };
 
 /// Longest pause that a test may ask for, in milliseconds.
 const MAX_PAUSE_MS: u64 = 60_000;
+/// Most requests of a kind a minute that a limit may allow: beyond that it is none.
+const MAX_PER_MINUTE: u64 = 10_000_000;
+/// Most requests under way that a limit may allow; the connections of the listeners are as many.
+const MAX_REQUESTS: u64 = 512;
+/// Most bytes under way that a limit may allow, in MiB.
+const MAX_MIB: u64 = 16 * 1024;
+const MIB: u64 = 1024 * 1024;
+const NOTHING_PASSES: &str =
+    "write a number in these bounds; to let nothing pass, use `sluice link close`";
+const TOO_FEW: &str = "write a number in these bounds: below, no pull would find a place";
+const TOO_SMALL: &str = "write a number in these bounds: one transaction may have 10 MiB";
 /// Longest path of a unix socket on Linux, without the closing zero.
 pub const MAX_SOCKET_PATH: usize = 107;
+
+/// How long an event may wait for checks, in seconds: less than a homeserver waits for a pull.
+const WAIT_SECONDS: RangeInclusive<u64> = 5..=20;
+/// Longest time that something may wait for a person, or a ticket for its use: as long as denials are remembered.
+const MAX_HOLD_DAYS: u64 = 400;
+
+use crate::traffic::{DEFAULT_LIMITS, Limits};
 
 type Text = Option<Located<String>>;
 
@@ -34,7 +54,12 @@ pub fn mean(written: Written, source: Source<'_>) -> Result<Config, Mistakes> {
     let keys = written.keys.and_then(|keys| reading.keys(keys));
     let state = written.state.and_then(|state| reading.state(state));
     let operations = written.operations.map(|listen| reading.operations(listen));
+    let hold = reading.hold(written.hold);
+    let checks = reading.checks(written.checks);
+    let notify = reading.notify(written.notify);
+    let connector = reading.connector(written.connector, &homeservers);
     let log = reading.log(written.log_format, written.log_level);
+    let limits = reading.limits(written.limits);
     let danger = reading.danger(written.pause_after_record_ms);
     let lines = std::mem::take(&mut reading.source.lines);
     let file = reading.source.file.clone();
@@ -53,7 +78,12 @@ pub fn mean(written: Written, source: Source<'_>) -> Result<Config, Mistakes> {
                 keys,
                 state,
                 operations: operations.flatten(),
+                hold: hold.unwrap_or_default(),
+                checks,
+                notify,
+                connector,
                 log: log.unwrap_or_default(),
+                limits,
                 danger: danger.unwrap_or_default(),
                 origin: Origin { file, lines },
             })
@@ -296,9 +326,11 @@ impl<'t> Reading<'t> {
         };
         let windows = beside(self.path(written.windows), "windows.db");
         let window_keys = beside(self.path(written.window_keys), "windows.key");
+        let held = beside(self.path(written.held), "held");
         Some(State {
             windows,
             window_keys,
+            held,
             journal,
             audit: audit?,
             admin: admin?,
@@ -310,6 +342,149 @@ impl<'t> Reading<'t> {
     fn operations(&mut self, listen: Text) -> Option<Operations> {
         let listen = self.tcp_listen(&listen?)?;
         Some(Operations { listen })
+    }
+
+    fn hold(&mut self, written: Option<WrittenHold>) -> Option<Hold> {
+        let written = written?;
+        let usual = Hold::default();
+        let days = self.days(written.days, usual.days);
+        let ticket_days = self.days(written.ticket_days, usual.ticket_days);
+        let wait = (written.wait_seconds, usual.wait_seconds);
+        let wait_seconds = self.seconds(wait.0, wait.1, WAIT_SECONDS);
+        Some(Hold {
+            wait_seconds: wait_seconds?,
+            days: days?,
+            ticket_days: ticket_days?,
+            two_persons: written.two_persons.is_some_and(|given| given.value),
+            reviewers: written
+                .reviewers
+                .map(|given| given.value)
+                .unwrap_or_default(),
+        })
+    }
+
+    fn checks(&mut self, written: Vec<WrittenCheck>) -> BTreeMap<String, Check> {
+        let mut checks = BTreeMap::new();
+        for check in written {
+            let endpoint = check.address.and_then(|text| self.endpoint(&text));
+            let longest = *WAIT_SECONDS.end();
+            let timeout = self.seconds(check.timeout_seconds, longest, 1..=longest);
+            let (Some(name), Some(endpoint), Some(timeout_seconds)) =
+                (check.name, endpoint, timeout)
+            else {
+                continue;
+            };
+            let plain =
+                |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+            if name.value.is_empty() || !name.value.bytes().all(plain) {
+                let message = format!("{:?} is no name of a check", name.value);
+                self.source.wrong(&name, message, "use a-z, 0-9 and _");
+                continue;
+            }
+            let check = Check {
+                endpoint,
+                timeout_seconds,
+            };
+            if checks.insert(name.value.clone(), check).is_some() {
+                let message = format!("{:?} stands twice", name.value);
+                self.source
+                    .wrong(&name, message, "remove one of the two sections");
+            }
+        }
+        checks
+    }
+
+    fn seconds(
+        &mut self,
+        given: Option<Located<u64>>,
+        usual: u64,
+        range: RangeInclusive<u64>,
+    ) -> Option<u64> {
+        let Some(given) = given else {
+            return Some(usual);
+        };
+        if range.contains(&given.value) {
+            return Some(given.value);
+        }
+        let (from, to) = (range.start(), range.end());
+        let message = format!(
+            "{} is not a number of seconds from {from} to {to}",
+            given.value
+        );
+        self.source
+            .wrong(&given, message, format!("write {usual}, for example"));
+        None
+    }
+
+    fn notify(&mut self, written: Option<WrittenNotify>) -> Notify {
+        let Some(written) = written else {
+            return Notify::default();
+        };
+        let webhook = written.webhook.and_then(|text| self.endpoint(&text));
+        let file = written.file.and_then(|file| self.path(Some(file)));
+        Notify { webhook, file }
+    }
+
+    fn endpoint(&mut self, text: &Located<String>) -> Option<Endpoint> {
+        match Endpoint::parse(&text.value) {
+            Some(Endpoint {
+                address: HsAddress::Unix(socket),
+                path,
+            }) => {
+                let address = HsAddress::Unix(self.socket_path(text, &socket)?);
+                Some(Endpoint { address, path })
+            }
+            Some(endpoint) => Some(endpoint),
+            None => {
+                let message = format!("{:?} is not an address to post to", text.value);
+                let remedy = r#"write "http://IP:PORT/PATH" or "unix:PATH""#;
+                self.source.wrong(text, message, remedy);
+                None
+            }
+        }
+    }
+
+    /// Which homeserver it is of need not be said where there is one alone.
+    fn connector(
+        &mut self,
+        written: Option<WrittenConnector>,
+        homeservers: &[Homeserver],
+    ) -> Option<Connector> {
+        let written = written?;
+        let address = written
+            .address
+            .and_then(|address| self.hs_address(&address));
+        let token = self.path(written.token);
+        let server = match written.server {
+            Some(given) if homeservers.iter().any(|one| one.name == given.value) => given.value,
+            Some(given) => {
+                let message = format!("{:?} is no homeserver of this zone", given.value);
+                self.source
+                    .wrong(&given, message, "write the name of a [[homeserver]]");
+                return None;
+            }
+            None => homeservers.first()?.name.clone(),
+        };
+        Some(Connector {
+            server,
+            address: address?,
+            token: token?,
+        })
+    }
+
+    fn days(&mut self, given: Option<Located<u64>>, usual: u64) -> Option<u64> {
+        let Some(given) = given else {
+            return Some(usual);
+        };
+        if (1..=MAX_HOLD_DAYS).contains(&given.value) {
+            return Some(given.value);
+        }
+        let message = format!(
+            "{} is not a number of days from 1 to {MAX_HOLD_DAYS}",
+            given.value
+        );
+        self.source.wrong(&given, message, "write 7, for example");
+        None
     }
 
     fn log(&mut self, format: Text, level: Text) -> Option<Log> {
@@ -328,6 +503,63 @@ impl<'t> Reading<'t> {
             format: format?,
             level: level?,
         })
+    }
+
+    fn limits(&mut self, written: WrittenLimits) -> Limits {
+        let usual = DEFAULT_LIMITS;
+        let rate = |reading: &mut Self, number, usual| {
+            reading.limit(number, u64::from(usual), 1..=MAX_PER_MINUTE, NOTHING_PASSES)
+        };
+        let requests = |reading: &mut Self, number, usual: u32| {
+            reading.limit(number, u64::from(usual), 8..=MAX_REQUESTS, TOO_FEW)
+        };
+        let mib = |reading: &mut Self, number, usual: u64| {
+            MIB * u64::from(reading.limit(number, usual / MIB, 11..=MAX_MIB, TOO_SMALL))
+        };
+        let peer_requests = written.peer_requests.clone();
+        let limits = Limits {
+            invites: rate(self, written.invites, usual.invites),
+            knocks: rate(self, written.knocks, usual.knocks),
+            joins: rate(self, written.joins, usual.joins),
+            key_claims: rate(self, written.key_claims, usual.key_claims),
+            to_device: rate(self, written.to_device, usual.to_device),
+            backfill: rate(self, written.backfill, usual.backfill),
+            transactions: rate(self, written.transactions, usual.transactions),
+            peer_requests: requests(self, written.peer_requests, usual.peer_requests),
+            peer_bytes: mib(self, written.peer_mib, usual.peer_bytes),
+            requests: requests(self, written.requests, usual.requests),
+            bytes: mib(self, written.mib, usual.bytes),
+        };
+        if limits.peer_requests > limits.requests
+            && let Some(given) = peer_requests
+        {
+            let message = "is more than limits.requests, so that one peer could take all";
+            let remedy = "write a smaller number, or a larger one for limits.requests";
+            self.source.wrong(&given, message, remedy);
+        }
+        limits
+    }
+
+    /// A number within its bounds; the usual one where none is written.
+    fn limit(
+        &mut self,
+        number: Option<Located<u64>>,
+        usual: u64,
+        bounds: RangeInclusive<u64>,
+        remedy: &str,
+    ) -> u32 {
+        let value = match number {
+            None => usual,
+            Some(number) => {
+                if !bounds.contains(&number.value) {
+                    let (least, most) = (bounds.start(), bounds.end());
+                    let message = format!("{} is not from {least} to {most}", number.value);
+                    self.source.wrong(&number, message, remedy);
+                }
+                number.value
+            }
+        };
+        u32::try_from(value).unwrap_or(u32::MAX)
     }
 
     fn danger(&mut self, pause: Option<Located<u64>>) -> Option<Danger> {

@@ -170,6 +170,40 @@ impl<'t> Table<'t> {
         }
     }
 
+    /// `true` or `false` that may be there.
+    pub fn optional_bool(
+        &mut self,
+        source: &mut Source<'t>,
+        key: &'static str,
+    ) -> Option<Located<bool>> {
+        let entry = self.take(source, key)?;
+        match entry.value {
+            DeValue::Boolean(value) => Some(self.located(key, entry.line, value)),
+            other => self.mistyped(source, key, entry.line, &other, "true or false"),
+        }
+    }
+
+    /// A list of strings that may be there.
+    pub fn optional_strings(
+        &mut self,
+        source: &mut Source<'t>,
+        key: &'static str,
+    ) -> Option<Located<Vec<String>>> {
+        const WANTED: &str = "a list of strings, [\"one\", \"two\"]";
+        let entry = self.take(source, key)?;
+        let DeValue::Array(items) = entry.value else {
+            return self.mistyped(source, key, entry.line, &entry.value, WANTED);
+        };
+        let mut texts = Vec::new();
+        for item in items {
+            match item.into_inner() {
+                DeValue::String(text) => texts.push(text.into_owned()),
+                other => return self.mistyped(source, key, entry.line, &other, WANTED),
+            }
+        }
+        Some(self.located(key, entry.line, texts))
+    }
+
     /// A table that must be there.
     pub fn section(&mut self, source: &mut Source<'t>, key: &'static str) -> Option<Table<'t>> {
         let found = self.optional_section(source, key);
@@ -227,6 +261,21 @@ impl<'t> Table<'t> {
             .into_iter()
             .filter_map(|item| self.item(source, key, item))
             .collect()
+    }
+
+    /// An array of tables that may be there.
+    pub fn optional_sections(
+        &mut self,
+        source: &mut Source<'t>,
+        key: &'static str,
+    ) -> Vec<Table<'t>> {
+        match self.entries.contains_key(key) {
+            true => self.sections(source, key, "sections, or none"),
+            false => {
+                self.known.push(key);
+                Vec::new()
+            }
+        }
     }
 
     /// Closes the table: whatever is left was not asked for.

@@ -332,3 +332,34 @@ fn lb_8_the_zones_clearance_is_a_file_beside_the_configuration() {
     let wrong = format!("clearance = 3\n{WHOLE}");
     assert!(parse(&wrong).unwrap_err().to_string().contains("clearance"));
 }
+
+#[test]
+fn limits_are_taken_as_written_and_mistakes_in_them_name_bounds_and_remedy() {
+    use crate::traffic::DEFAULT_LIMITS;
+    assert_eq!(parse(WHOLE).unwrap().limits, DEFAULT_LIMITS);
+    let with = |limits: &str| parse(&format!("{WHOLE}\n[limits]\n{limits}\n"));
+    let limits = with("invites_per_minute = 5\npeer_mib = 20\nrequests = 100")
+        .unwrap()
+        .limits;
+    assert_eq!((limits.invites, limits.requests), (5, 100));
+    assert_eq!(limits.peer_bytes, 20 * 1024 * 1024);
+    assert_eq!(limits.joins, DEFAULT_LIMITS.joins);
+    for (wrong, told) in [
+        ("invites_per_minute = 0", "0 is not from 1 to 10000000"),
+        ("invites_per_minute = 0", "sluice link close"),
+        ("transactions_per_minute = -1", "transactions_per_minute"),
+        ("peer_mib = 10", "10 MiB"),
+        ("peer_requests = 7", "7 is not from 8 to 512"),
+        (
+            "peer_requests = 90\nrequests = 80",
+            "one peer could take all",
+        ),
+        ("invites = 5", "invites"),
+        ("requests = 9999999999999", "is not from 8 to 512"),
+    ] {
+        let Err(mistakes) = with(wrong) else {
+            panic!("{wrong:?} was accepted")
+        };
+        assert!(mistakes.to_string().contains(told), "{wrong}: {mistakes}");
+    }
+}

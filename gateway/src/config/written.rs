@@ -4,6 +4,7 @@ use super::mistake::Mistakes;
 use super::reader::{Located, Source, Table};
 
 type Text = Option<Located<String>>;
+type Number = Option<Located<u64>>;
 
 /// The file as it was written; `None` where something required is missing, which has been noted as a mistake.
 pub struct Written {
@@ -15,9 +16,29 @@ pub struct Written {
     pub keys: Option<WrittenKeys>,
     pub state: Option<WrittenState>,
     pub operations: Option<Text>,
+    pub hold: Option<WrittenHold>,
+    pub checks: Vec<WrittenCheck>,
+    pub notify: Option<WrittenNotify>,
+    pub connector: Option<WrittenConnector>,
     pub log_format: Text,
     pub log_level: Text,
+    pub limits: WrittenLimits,
     pub pause_after_record_ms: Option<Located<u64>>,
+}
+
+#[derive(Default)]
+pub struct WrittenLimits {
+    pub invites: Number,
+    pub knocks: Number,
+    pub joins: Number,
+    pub key_claims: Number,
+    pub to_device: Number,
+    pub backfill: Number,
+    pub transactions: Number,
+    pub peer_requests: Number,
+    pub peer_mib: Number,
+    pub requests: Number,
+    pub mib: Number,
 }
 
 pub struct WrittenHomeserver {
@@ -60,6 +81,32 @@ pub struct WrittenState {
     pub bundle: Text,
     pub windows: Text,
     pub window_keys: Text,
+    pub held: Text,
+}
+
+pub struct WrittenCheck {
+    pub name: Text,
+    pub address: Text,
+    pub timeout_seconds: Option<Located<u64>>,
+}
+
+pub struct WrittenNotify {
+    pub webhook: Text,
+    pub file: Text,
+}
+
+pub struct WrittenConnector {
+    pub server: Text,
+    pub address: Text,
+    pub token: Text,
+}
+
+pub struct WrittenHold {
+    pub days: Option<Located<u64>>,
+    pub ticket_days: Option<Located<u64>>,
+    pub wait_seconds: Option<Located<u64>>,
+    pub two_persons: Option<Located<bool>>,
+    pub reviewers: Option<Located<Vec<String>>>,
 }
 
 impl Written {
@@ -88,10 +135,27 @@ impl Written {
         let operations = top
             .optional_section(source, "operations")
             .map(|table| operations(table, source));
+        let hold = top
+            .optional_section(source, "hold")
+            .map(|table| hold(table, source));
+        let checks = top.optional_sections(source, "checks");
+        let checks = checks
+            .into_iter()
+            .map(|table| check(table, source))
+            .collect();
+        let notify = top
+            .optional_section(source, "notify")
+            .map(|table| notify(table, source));
+        let connector = top
+            .optional_section(source, "connector")
+            .map(|table| connector(table, source));
         let log = top
             .optional_section(source, "log")
             .map(|table| log(table, source));
         let (log_format, log_level) = log.unwrap_or_default();
+        let limits = top
+            .optional_section(source, "limits")
+            .map(|table| limits(table, source));
         let danger = top.optional_section(source, "danger");
         let pause_after_record_ms = danger.and_then(|table| danger_pause(table, source));
         top.close(source);
@@ -104,8 +168,13 @@ impl Written {
             keys,
             state,
             operations,
+            hold,
+            checks,
+            notify,
+            connector,
             log_format,
             log_level,
+            limits: limits.unwrap_or_default(),
             pause_after_record_ms,
         })
     }
@@ -178,6 +247,54 @@ fn state<'t>(mut table: Table<'t>, source: &mut Source<'t>) -> WrittenState {
         bundle: table.string(source, "bundle", r#"bundle = "bundle.tar.gz""#),
         windows: table.optional_string(source, "windows"),
         window_keys: table.optional_string(source, "window_keys"),
+        held: table.optional_string(source, "held"),
+    };
+    table.close(source);
+    written
+}
+
+fn hold<'t>(mut table: Table<'t>, source: &mut Source<'t>) -> WrittenHold {
+    let written = WrittenHold {
+        days: table.optional_number(source, "days"),
+        ticket_days: table.optional_number(source, "ticket_days"),
+        wait_seconds: table.optional_number(source, "wait_seconds"),
+        two_persons: table.optional_bool(source, "two_persons"),
+        reviewers: table.optional_strings(source, "reviewers"),
+    };
+    table.close(source);
+    written
+}
+
+fn check<'t>(mut table: Table<'t>, source: &mut Source<'t>) -> WrittenCheck {
+    let written = WrittenCheck {
+        name: table.string(source, "name", r#"name = "scanner""#),
+        address: table.string(
+            source,
+            "address",
+            r#"address = "http://127.0.0.1:9500/check""#,
+        ),
+        timeout_seconds: table.optional_number(source, "timeout_seconds"),
+    };
+    // Each check has these keys; forget where this one had them, or the next would not be missed.
+    source.lines.retain(|key, _| !key.starts_with("checks."));
+    table.close(source);
+    written
+}
+
+fn notify<'t>(mut table: Table<'t>, source: &mut Source<'t>) -> WrittenNotify {
+    let written = WrittenNotify {
+        webhook: table.optional_string(source, "webhook"),
+        file: table.optional_string(source, "file"),
+    };
+    table.close(source);
+    written
+}
+
+fn connector<'t>(mut table: Table<'t>, source: &mut Source<'t>) -> WrittenConnector {
+    let written = WrittenConnector {
+        server: table.optional_string(source, "server"),
+        address: table.string(source, "address", r#"address = "http://127.0.0.1:8008""#),
+        token: table.string(source, "token", r#"token = "keys/connector.token""#),
     };
     table.close(source);
     written
@@ -196,6 +313,25 @@ fn log<'t>(mut table: Table<'t>, source: &mut Source<'t>) -> (Text, Text) {
     );
     table.close(source);
     found
+}
+
+fn limits<'t>(mut table: Table<'t>, source: &mut Source<'t>) -> WrittenLimits {
+    let mut number = |key| table.optional_number(source, key);
+    let written = WrittenLimits {
+        invites: number("invites_per_minute"),
+        knocks: number("knocks_per_minute"),
+        joins: number("joins_per_minute"),
+        key_claims: number("key_claims_per_minute"),
+        to_device: number("to_device_per_minute"),
+        backfill: number("backfill_per_minute"),
+        transactions: number("transactions_per_minute"),
+        peer_requests: number("peer_requests"),
+        peer_mib: number("peer_mib"),
+        requests: number("requests"),
+        mib: number("mib"),
+    };
+    table.close(source);
+    written
 }
 
 fn danger_pause<'t>(mut table: Table<'t>, source: &mut Source<'t>) -> Option<Located<u64>> {

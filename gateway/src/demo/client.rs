@@ -62,6 +62,12 @@ impl Client {
         &self.user_id
     }
 
+    /// The access token, for a gateway that speaks as this user.
+    #[must_use]
+    pub fn access_token(&self) -> &str {
+        &self.token
+    }
+
     /// The device that this client is.
     #[must_use]
     pub fn device_id(&self) -> &str {

@@ -18,6 +18,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use serde_json::{Value, json};
 
 use super::error::{DemoError, io};
+use super::synapse::Synapse;
 use super::zone::{Way, Zone};
 
 /// A federation request to make in the name of a zone's homeserver.
@@ -38,8 +39,20 @@ pub struct Pull<'a> {
 /// # Errors
 /// When the gateway cannot be reached or does not answer in HTTP.
 pub fn pull(zone: &Zone, pull: &Pull<'_>) -> Result<(u16, Value), DemoError> {
-    let key = zone.synapse.folder().join("signing.key");
-    let authorization = x_matrix(zone, &key, pull)?;
+    pull_as(zone, &zone.synapse, pull)
+}
+
+/// As [`pull`], in the name of any homeserver of the zone.
+///
+/// # Errors
+/// As [`pull`].
+pub fn pull_as(
+    zone: &Zone,
+    homeserver: &Synapse,
+    pull: &Pull<'_>,
+) -> Result<(u16, Value), DemoError> {
+    let key = homeserver.folder().join("signing.key");
+    let authorization = x_matrix(homeserver.server_name(), &key, pull)?;
     let secret = read(&zone.gateway_folder().join("keys").join("inside.secret"))?
         .trim()
         .to_owned();
@@ -83,7 +96,7 @@ pub fn pull_at_border(
     pull: &Pull<'_>,
 ) -> Result<(u16, Vec<u8>), DemoError> {
     let keys = zone.gateway_folder().join("keys");
-    let authorization = x_matrix(zone, &keys.join("signing.key"), pull)?;
+    let authorization = x_matrix(zone.server_name(), &keys.join("signing.key"), pull)?;
     let border = other.listeners()["border"].as_str().unwrap_or_default();
     let root = other.gateway_folder().join("keys").join("ca.pem");
     let name = format!("gw.{}", other.server_name());
@@ -119,9 +132,8 @@ pub fn knock_without_certificate(
 }
 
 /// The `Authorization` header line, signed with the key of a file.
-fn x_matrix(zone: &Zone, key: &Path, pull: &Pull<'_>) -> Result<String, DemoError> {
+fn x_matrix(origin: &str, key: &Path, pull: &Pull<'_>) -> Result<String, DemoError> {
     let (key_id, key) = signing_key(key)?;
-    let origin = zone.server_name();
     let mut signed = json!({"method": pull.method, "uri": pull.uri, "origin": origin, "destination": pull.destination});
     if let (Some(body), Some(signed)) = (&pull.body, signed.as_object_mut()) {
         signed.insert("content".to_owned(), body.clone());

@@ -407,6 +407,7 @@ fn zone(
         binary: options.binary,
         python: options.python,
         clearance: options.high_clearance.filter(|_| name == "high"),
+        others: &[],
     })
 }
 

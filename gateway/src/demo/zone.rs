@@ -52,6 +52,8 @@ pub struct ZoneOptions<'a> {
     pub python: &'a Path,
     /// The zone's own clearance, for `sluice init --clearance`; without it the links' clearances alone decide.
     pub clearance: Option<&'a Value>,
+    /// Server names of further homeservers of the zone, behind the same gateway.
+    pub others: &'a [&'a str],
 }
 
 /// A security policy of `rules/spif/`, as labels and clearances name it.
@@ -80,6 +82,8 @@ pub struct Zone {
     gateway_folder: PathBuf,
     /// The homeserver.
     pub synapse: Synapse,
+    /// Further homeservers.
+    pub others: Vec<Synapse>,
     gateway: Option<Supervised>,
     listeners: Value,
 }
@@ -90,27 +94,34 @@ impl Zone {
     /// # Errors
     /// When `sluice init` refuses or a file cannot be written.
     pub fn prepare(options: &ZoneOptions<'_>) -> Result<Self, DemoError> {
-        let homeserver_folder = options.folder.join("hs");
         let gateway_folder = options.folder.join("gw");
-        let server_name = format!("{}.test", options.name);
-        let fragment = init(
-            options,
-            &gateway_folder,
-            &server_name,
-            &Synapse::socket_in(&homeserver_folder),
-        )?;
-        let synapse = Synapse::prepare(SynapseOptions {
-            server_name,
-            folder: homeserver_folder,
-            python: options.python.to_owned(),
-            fragment,
-        })?;
+        let others = options.others.iter().map(|name| (*name).to_owned());
+        let names = [format!("{}.test", options.name)].into_iter().chain(others);
+        let homeservers: Vec<(String, PathBuf)> = names
+            .enumerate()
+            .map(|(at, name)| (name, options.folder.join(homeserver_folder(at))))
+            .collect();
+        let fragments = init(options, &gateway_folder, &homeservers)?;
+        let mut prepared = Vec::new();
+        for ((server_name, folder), fragment) in homeservers.into_iter().zip(fragments) {
+            prepared.push(Synapse::prepare(SynapseOptions {
+                server_name,
+                folder,
+                python: options.python.to_owned(),
+                fragment,
+            })?);
+        }
+        let mut prepared = prepared.into_iter();
+        let synapse = prepared
+            .next()
+            .ok_or_else(|| DemoError::Shape("`sluice init` made no fragment".to_owned()))?;
         Ok(Self {
             name: options.name.to_owned(),
             way: options.way,
             binary: options.binary.to_owned(),
             gateway_folder,
             synapse,
+            others: prepared.collect(),
             gateway: None,
             listeners: Value::Null,
         })
@@ -186,6 +197,19 @@ impl Zone {
         send: &Value,
         receive: &Value,
     ) -> Result<(), DemoError> {
+        let (send, receive) = (send.to_string(), receive.to_string());
+        self.export_to(other, &["--send", &send, "--receive", &receive])
+    }
+
+    /// As [`Zone::introduce_to`], without clearances: each knows who the other is, and the link between them is closed.
+    ///
+    /// # Errors
+    /// When one of the two commands fails.
+    pub fn name_to(&self, other: &Self) -> Result<(), DemoError> {
+        self.export_to(other, &[])
+    }
+
+    fn export_to(&self, other: &Self, clearances: &[&str]) -> Result<(), DemoError> {
         let record = self.sluice(&[
             "peer",
             "export",
@@ -197,22 +221,10 @@ impl Zone {
             .gateway_folder
             .join(format!("{}.record.json", self.name));
         std::fs::write(&path, record).map_err(io("write", &path))?;
-        let (send, receive) = (send.to_string(), receive.to_string());
         let configuration = shown(&other.configuration());
         let path = shown(&path);
-        other
-            .sluice(&[
-                "peer",
-                "import",
-                &path,
-                "--send",
-                &send,
-                "--receive",
-                &receive,
-                "-c",
-                &configuration,
-            ])
-            .map(drop)
+        let import = ["peer", "import", &path, "-c", &configuration];
+        other.sluice(&[&import, clearances].concat()).map(drop)
     }
 
     /// Starts the gateway and waits until it says that it serves.
@@ -313,14 +325,24 @@ pub fn clearance(policy: Policy, levels: &[&str]) -> Value {
     })
 }
 
-/// Runs `sluice init` and returns the piece of homeserver.yaml that it made.
+/// The folder of a zone's first, second... homeserver.
+fn homeserver_folder(at: usize) -> String {
+    match at {
+        0 => "hs".to_owned(),
+        at => format!("hs{}", at + 1),
+    }
+}
+
+/// Runs `sluice init` for homeservers, each with its folder, and returns the pieces of homeserver.yaml that it made.
 fn init(
     options: &ZoneOptions<'_>,
     folder: &Path,
-    server_name: &str,
-    socket: &Path,
-) -> Result<String, DemoError> {
-    let homeserver = format!("{server_name}=unix:{}", socket.display());
+    homeservers: &[(String, PathBuf)],
+) -> Result<Vec<String>, DemoError> {
+    let sockets: Vec<String> = homeservers
+        .iter()
+        .map(|(name, folder)| format!("{name}=unix:{}", Synapse::socket_in(folder).display()))
+        .collect();
     let border = format!("127.0.0.1:{}", free_port()?);
     let inside = match options.way {
         Way::Hook => format!("unix:{}", folder.join("hook.sock").display()),
@@ -335,8 +357,6 @@ fn init(
         "--json",
         "--zone",
         options.name,
-        "--homeserver",
-        &homeserver,
         "--way",
         options.way.as_str(),
         "--listen-border",
@@ -346,13 +366,16 @@ fn init(
         "--listen-operations",
         &operations,
     ];
+    for socket in &sockets {
+        arguments.extend(["--homeserver", socket]);
+    }
     if let Some(given) = &given {
         arguments.extend(["--clearance", given]);
     }
     let printed = checked(options.binary, &arguments)?;
     let answer: Value = serde_json::from_str(&printed)
         .map_err(|error| DemoError::Shape(format!("`sluice init` printed no JSON: {error}")))?;
-    fragment(&answer)
+    fragments(&answer)
 }
 
 /// The zone's clearance in a file of its own, where it has one.
@@ -365,12 +388,13 @@ fn given_clearance(options: &ZoneOptions<'_>) -> Result<Option<String>, DemoErro
     Ok(Some(shown(&path)))
 }
 
-/// The piece of homeserver.yaml, from the file that the answer of `sluice init --json` names.
-fn fragment(answer: &Value) -> Result<String, DemoError> {
-    let path = answer["fragments"][0].as_str().map(PathBuf::from);
-    let path = path
-        .ok_or_else(|| DemoError::Shape("`sluice init --json` named no `fragments`".to_owned()))?;
-    std::fs::read_to_string(&path).map_err(io("read", &path))
+/// The pieces of homeserver.yaml, from the files that the answer of `sluice init --json` names.
+fn fragments(answer: &Value) -> Result<Vec<String>, DemoError> {
+    let paths = answer["fragments"].as_array().into_iter().flatten();
+    let paths = paths.filter_map(Value::as_str).map(PathBuf::from);
+    paths
+        .map(|path| std::fs::read_to_string(&path).map_err(io("read", &path)))
+        .collect()
 }
 
 fn checked(binary: &Path, arguments: &[&str]) -> Result<String, DemoError> {

@@ -1,6 +1,6 @@
 //! What a request is judged and relayed under: one snapshot of configuration, peers and policy, replaced as a whole.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,14 +9,16 @@ use sluice_policy::decide::{self, ClearanceOf, LinkClearance, LinkContext};
 use sluice_policy::facts::Direction;
 use sluice_policy::keys::SigningKey;
 use sluice_policy::label::{Clearance, Label};
-use sluice_policy::link::LinkPolicy;
+use sluice_policy::link::{Encryption, LinkPolicy, ThirdServers};
 use time::OffsetDateTime;
 
 use crate::config::Config;
 use crate::exchange::{Exchange, Way};
+use crate::links::Links;
 use crate::peers::{Peer, Peers};
 use crate::refusal::Refusal;
 use crate::relay::{self, Homeserver, PeerClient, PeerTarget};
+use crate::tell::Connected;
 
 /// The snapshot.
 #[derive(Debug)]
@@ -25,8 +27,12 @@ pub struct Active {
     pub config: Config,
     /// The zone's own clearance, where it has one.
     pub clearance: Option<Clearance>,
+    /// By which senders of our zone are told, where there is such a way.
+    pub connector: Option<Connected>,
     /// The peer records with their clearances.
     pub peers: Peers,
+    /// Our own zone, as the far end of a link between two of its homeservers.
+    pub own: Arc<Peer>,
     /// The policy; without one nothing crosses.
     pub bundle: Result<Arc<Bundle>, String>,
     /// Our signing keys.
@@ -35,6 +41,8 @@ pub struct Active {
     pub homeservers: BTreeMap<String, Arc<Homeserver>>,
     /// Clients of the peers' gateways, by zone; they outlive a reload where the peer did not change.
     pub clients: Arc<relay::Peers>,
+    /// Whether the link with each peer is open; outlives reloads.
+    pub links: Arc<Links>,
     /// Where and as whom each peer's gateway is dialled, by zone.
     pub targets: BTreeMap<String, PeerTarget>,
 }
@@ -53,6 +61,15 @@ impl Active {
     #[must_use]
     pub fn is_local(&self, server: &str) -> bool {
         self.config.homeserver(server).is_some()
+    }
+
+    /// Whose homeserver this is: a peer's, or our own zone's.
+    #[must_use]
+    pub fn zone_of(&self, server: &str) -> Option<&Arc<Peer>> {
+        match self.is_local(server) {
+            true => Some(&self.own),
+            false => self.peers.by_server(server),
+        }
     }
 
     /// The homeservers of our zone.
@@ -83,8 +100,74 @@ impl Active {
             .map_err(|error| Refusal::ourselves("gateway.bundle", error.clone()))
     }
 
+    /// Whether rooms may cross one half of an exchange in which users of a third server are that stands in a peer record.
+    #[must_use]
+    pub fn lists_thirds(&self, exchange: &Exchange, way: Way) -> bool {
+        let bundle = self.bundle.as_ref().ok();
+        let policy = bundle.and_then(|bundle| bundle.link(&exchange.link(way)));
+        exchange.is_own_zone()
+            || policy.is_some_and(|policy| policy.third_servers == ThirdServers::Listed)
+    }
+
+    /// Whether users of a server may be in a room that crosses one half of an exchange.
+    #[must_use]
+    pub fn admits(&self, exchange: &Exchange, way: Way, server: &str) -> bool {
+        self.is_local(server)
+            || exchange.peer.speaks_for(server)
+            || (self.lists_thirds(exchange, way) && self.peers.by_server(server).is_some())
+    }
+
+    /// The link from a peer's zone to ours; `None` while it is closed. `name` is its name.
+    #[must_use]
+    pub fn link_from<'a>(&'a self, peer: &'a Peer, name: &'a str) -> Option<LinkContext<'a>> {
+        let (_, receive) = (peer.send.as_ref()?, peer.receive.as_ref()?);
+        Some(LinkContext {
+            name,
+            from: peer.zone(),
+            to: &self.config.zone,
+            direction: Direction::Inbound,
+            clearances: self.clearances(receive),
+        })
+    }
+
+    /// The zone of a server that is at neither end of an exchange, where a peer record names it. Within our own zone
+    /// there is none: what came from a peer was judged when it came.
+    #[must_use]
+    pub fn third(&self, exchange: &Exchange, server: &str) -> Option<&str> {
+        if exchange.is_own_zone() || self.is_local(server) || exchange.peer.speaks_for(server) {
+            return None;
+        }
+        self.peers.by_server(server).map(|peer| peer.zone())
+    }
+
+    /// The peers of these zones, each with the name of the link from it to ours.
+    #[must_use]
+    pub fn links_from(&self, zones: &BTreeSet<String>) -> Vec<(&Peer, String)> {
+        let peers = zones.iter().filter_map(|zone| self.peers.by_zone(zone));
+        peers
+            .map(|peer| (peer.as_ref(), self.name_from(peer.zone())))
+            .collect()
+    }
+
+    /// The name of the link from a zone to ours.
+    #[must_use]
+    pub fn name_from(&self, zone: &str) -> String {
+        format!("{zone}->{}", self.config.zone)
+    }
+
+    /// The zone's own clearance, and this one of a peer's record.
+    fn clearances<'a>(&'a self, peer: &'a Clearance) -> Vec<LinkClearance<'a>> {
+        let held = |of, clearance| LinkClearance { of, clearance };
+        let zone = self.clearance.as_ref();
+        zone.map(|zone| held(ClearanceOf::Zone, zone))
+            .into_iter()
+            .chain([held(ClearanceOf::Peer, peer)])
+            .collect()
+    }
+
     /// The link of one half of an exchange, with what may cross it: the sender's side may originate it and the
-    /// receiver's side may have it (LB-8). `name` is [`Exchange::link`] of that half.
+    /// receiver's side may have it (LB-8). `name` is [`Exchange::link`] of that half. Nothing may cross the link within
+    /// our own zone by its clearances: nobody asks them there.
     ///
     /// # Errors
     /// [`Refusal`] where the peer's record lacks a clearance: the link is closed.
@@ -99,31 +182,29 @@ impl Active {
             true => (exchange.peer.send.as_ref(), Direction::Outbound),
             false => (exchange.peer.receive.as_ref(), Direction::Inbound),
         };
-        let peer = peer.ok_or_else(|| {
+        let closed = || {
             Refusal::forbidden(
                 "protocol.link_closed",
                 "the peer's record has no clearance for this direction",
             )
-        })?;
-        let held = |of, clearance| LinkClearance { of, clearance };
-        let zone = self.clearance.as_ref();
+        };
+        let clearances = match exchange.is_own_zone() {
+            true => Vec::new(),
+            false => self.clearances(peer.ok_or_else(closed)?),
+        };
         let (from, to) = exchange.zones(way);
         Ok(LinkContext {
             name,
             from,
             to,
             direction,
-            clearances: zone
-                .map(|zone| held(ClearanceOf::Zone, zone))
-                .into_iter()
-                .chain([held(ClearanceOf::Peer, peer)])
-                .collect(),
+            clearances,
         })
     }
 
-    /// Every link of this gateway, both directions of each peer.
+    /// The names of every link of this gateway, both directions of each peer.
     #[must_use]
-    pub fn links(&self) -> Vec<String> {
+    pub fn link_names(&self) -> Vec<String> {
         let ours = &self.config.zone;
         let zones = self.peers.iter().map(|peer| peer.zone());
         zones
@@ -148,6 +229,28 @@ impl Active {
         self.bundle
             .as_ref()
             .is_ok_and(|bundle| bundle.link(link).is_some_and(LinkPolicy::demands_labels))
+    }
+
+    /// The profile fields that cross a link.
+    ///
+    /// # Errors
+    /// [`Refusal`] where there is no bundle.
+    pub fn profile_fields(&self, link: &str) -> Result<&[String], Refusal> {
+        let policy = self.bundle()?.link(link);
+        Ok(policy.map_or(&[], |policy| policy.profile_fields.as_slice()))
+    }
+
+    /// Whether a link refuses ciphertext in either direction, so that its rooms cannot be encrypted.
+    ///
+    /// # Errors
+    /// [`Refusal`] where there is no bundle.
+    pub fn refuses_encryption(&self, exchange: &Exchange) -> Result<bool, Refusal> {
+        let bundle = self.bundle()?;
+        let refuses = |way| {
+            let policy = bundle.link(&exchange.link(way));
+            policy.is_none_or(|policy| policy.encryption == Encryption::Refuse)
+        };
+        Ok(refuses(Way::Request) || refuses(Way::Answer))
     }
 
     /// The client of one of our homeservers.

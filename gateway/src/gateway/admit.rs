@@ -4,13 +4,14 @@
 use ruma_common::{CanonicalJsonObject, CanonicalJsonValue};
 use sluice_policy::bundle::Bundle;
 use sluice_policy::dlp::Strength;
-use sluice_policy::ids::user_server;
+use sluice_policy::ids::{alias_server, user_server};
 use time::OffsetDateTime;
 
 use super::Active;
-use crate::exchange::{Exchange, Way};
+use crate::exchange::{Exchange, Face, Way};
+use crate::links::LINK_CLOSED;
 use crate::refusal::{Blame, Refusal};
-use crate::route::Op;
+use crate::route::{Denied, Op};
 
 /// Whether anything may cross between the two zones now.
 ///
@@ -19,7 +20,10 @@ use crate::route::Op;
 /// no verdict, because a verdict would be remembered.
 pub(super) fn link(active: &Active, exchange: &Exchange) -> Result<(), Refusal> {
     let bundle = active.bundle()?;
-    let closed = |detail: &str| Err(Refusal::forbidden("protocol.link_closed", detail));
+    if exchange.is_own_zone() {
+        return policies(bundle, OffsetDateTime::now_utc());
+    }
+    let closed = |detail: &str| Err(Refusal::forbidden(LINK_CLOSED, detail));
     if !exchange.peer.is_open() {
         return closed("the peer's record lacks a clearance; import it with --send and --receive");
     }
@@ -48,6 +52,43 @@ pub(super) fn policies(bundle: &Bundle, at: OffsetDateTime) -> Result<(), Refusa
     }
 }
 
+/// Whether the link opens the operation; false where it looks empty.
+///
+/// # Errors
+/// [`Refusal`] where it is refused by its table line, or asks for a profile field that the link does not list: the name of
+/// a field is text.
+pub(super) fn opened(active: &Active, exchange: &Exchange) -> Result<bool, Refusal> {
+    let endpoint = exchange.route.endpoint;
+    let link = exchange.link(Way::Answer);
+    if let Some(field) = exchange.route.params.get("field")
+        && !active
+            .profile_fields(&link)?
+            .iter()
+            .any(|listed| listed == field)
+    {
+        let detail = "the link does not list this profile field (profile_fields)";
+        return Err(Refusal::new(
+            "protocol.profile_field",
+            Blame::NotFound,
+            detail,
+        ));
+    }
+    let Some(opening) = endpoint.opens else {
+        return Ok(true);
+    };
+    let policy = active.bundle()?.link(&link);
+    if policy.is_some_and(|policy| policy.opens.contains(&opening)) {
+        return Ok(true);
+    }
+    let blame = match (endpoint.denied, exchange.face) {
+        (Denied::Empty, _) => return Ok(false),
+        (Denied::Hidden, Face::Inside) => Blame::Forbidden,
+        _ => Blame::NotFound,
+    };
+    let detail = format!("{link} does not open {}", opening.as_str());
+    Err(Refusal::new("protocol.not_opened", blame, detail))
+}
+
 /// Whether path and query may go to the far side.
 ///
 /// # Errors
@@ -56,14 +97,22 @@ pub(super) fn ids(active: &Active, exchange: &Exchange) -> Result<(), Refusal> {
     let params = &exchange.route.params;
     let user = params.get("user").or_else(|| params.get("user_id"));
     let owner = match exchange.route.endpoint.op {
-        Op::MakeJoin | Op::MakeLeave => exchange.origin(),
+        Op::MakeJoin | Op::MakeKnock | Op::MakeLeave => exchange.origin(),
         _ => exchange.destination(),
     };
     if user.is_some_and(|user| user_server(user) != Some(owner)) {
         let detail = "the user in the path belongs to another server";
         return Err(Refusal::new("protocol.user", Blame::Forbidden, detail));
     }
-    let texts = ["room", "user", "user_id"];
+    let alias = params.get("room_alias");
+    if alias.is_some_and(|alias| alias_server(alias) != Some(exchange.destination())) {
+        let detail = "the alias belongs to another server";
+        return Err(Refusal::new("protocol.alias", Blame::NotFound, detail));
+    }
+    if exchange.is_own_zone() {
+        return Ok(());
+    }
+    let texts = ["room", "user", "user_id", "room_alias"];
     let shown: CanonicalJsonObject = texts
         .into_iter()
         .filter_map(|name| {

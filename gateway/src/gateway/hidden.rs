@@ -15,6 +15,8 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use ruma_common::{CanonicalJsonObject, CanonicalJsonValue};
+
 use super::{Active, Gateway};
 use crate::exchange::{Exchange, Face, Way};
 use crate::refusal::{Blame, Refusal};
@@ -75,11 +77,14 @@ impl Gateway {
     /// # Errors
     /// [`Refusal`] where journal or policy cannot say now.
     pub(super) fn sight(&self, active: &Active, exchange: &Exchange) -> Result<Sight, Refusal> {
-        let pulls_event = exchange.route.endpoint.op == Op::Event;
+        let names_no_room = matches!(exchange.route.endpoint.op, Op::Event);
         match (exchange.face, exchange.route.room_id()) {
             (Face::Border, Some(room_id)) => self.sight_of(active, exchange, room_id),
             // Which room it is in, its answer tells.
-            (Face::Border, None) if pulls_event => Ok(sight_of_unlabelled(active, exchange)),
+            (Face::Border, None) if names_no_room => Ok(sight_of_unlabelled(active, exchange)),
+            (Face::Border, None) if exchange.route.endpoint.op == Op::QueryDirectory => {
+                Ok(Sight::Unknown)
+            }
             _ => Ok(Sight::Shown),
         }
     }
@@ -91,7 +96,11 @@ impl Gateway {
         room_id: &str,
     ) -> Result<Sight, Refusal> {
         if !self.knows_room_label(room_id)? {
-            return Ok(sight_of_unlabelled(active, exchange));
+            // A peer that is in no room of ours asks these, so its questions must tell nothing whatever the link demands.
+            return Ok(match asks_as_stranger(exchange) {
+                true => Sight::Unknown,
+                false => sight_of_unlabelled(active, exchange),
+            });
         }
         let granted = match self.known_room(room_id)?.label {
             Some(label) => active.grants(exchange, Way::Answer, &label)?,
@@ -123,6 +132,33 @@ impl Gateway {
         }
     }
 
+    /// Refuses an answer that names an event which is denied on its link.
+    ///
+    /// # Errors
+    /// [`Refusal`]: not found; or where the journal cannot say now, or no event is named.
+    pub(super) fn refuse_denied_name(
+        &self,
+        exchange: &Exchange,
+        fields: &CanonicalJsonObject,
+    ) -> Result<(), Refusal> {
+        if exchange.route.endpoint.op != Op::TimestampToEvent {
+            return Ok(());
+        }
+        let Some(CanonicalJsonValue::String(event_id)) = fields.get("event_id") else {
+            let detail = "the answer names no event";
+            return Err(Refusal::new(
+                "protocol.missing_unit",
+                Blame::FarSide,
+                detail,
+            ));
+        };
+        let denial = self.journal.denial(event_id, &exchange.link(Way::Answer));
+        match denial.map_err(crate::collect::broken_journal)? {
+            None => Ok(()),
+            Some(denial) => Err(hidden(&format!("the event was denied by {}", denial.rule))),
+        }
+    }
+
     /// The gateway's own refusal of a request about a room that the peer may not know of, as if there was no such room.
     pub(super) fn hide_own_refusal(
         &self,
@@ -132,7 +168,7 @@ impl Gateway {
     ) -> Refusal {
         let tells = matches!(
             refusal.blame,
-            Blame::Forbidden | Blame::Malformed | Blame::NotFound
+            Blame::Forbidden | Blame::EncryptedRoom | Blame::Malformed | Blame::NotFound
         );
         let Some(room_id) = exchange.route.room_id().filter(|_| !is_leave(exchange)) else {
             return refusal;
@@ -154,6 +190,7 @@ impl Gateway {
     /// [`Refusal`]: not found.
     pub(super) fn refuse_hidden_room(
         &self,
+        active: &Active,
         exchange: &Exchange,
         sight: Sight,
     ) -> Result<(), Refusal> {
@@ -163,6 +200,12 @@ impl Gateway {
         let peer = exchange.peer.zone();
         match sight {
             Sight::Hidden => Err(hidden("the room's label is above the peer's clearance")),
+            Sight::Unknown
+                if exchange.route.endpoint.opens.is_some()
+                    && active.demands_labels(&exchange.link(Way::Answer)) =>
+            {
+                Err(hidden("nobody here knows the room's label"))
+            }
             Sight::Unknown if self.refused_rooms.holds(peer, room_id, Instant::now()) => Err(
                 hidden("our homeserver refused it to this peer a moment ago"),
             ),
@@ -183,7 +226,9 @@ impl Gateway {
         if sight == Sight::Shown || !matches!(status, 403 | 404) {
             return Ok(());
         }
-        if let Some(room_id) = exchange.route.room_id().filter(|_| !is_leave(exchange)) {
+        // That there is no event near a time says nothing about the next question.
+        let says_much = exchange.route.endpoint.op != Op::TimestampToEvent && !is_leave(exchange);
+        if let Some(room_id) = exchange.route.room_id().filter(|_| says_much) {
             let peer = exchange.peer.zone();
             self.refused_rooms.add(peer, room_id, Instant::now());
         }
@@ -197,6 +242,12 @@ fn sight_of_unlabelled(active: &Active, exchange: &Exchange) -> Sight {
         true => Sight::Unknown,
         false => Sight::Shown,
     }
+}
+
+/// Operations that are asked about rooms which the asking side is not in.
+fn asks_as_stranger(exchange: &Exchange) -> bool {
+    let endpoint = exchange.route.endpoint;
+    endpoint.opens.is_some() || endpoint.op == Op::TimestampToEvent
 }
 
 fn is_leave(exchange: &Exchange) -> bool {

@@ -6,11 +6,10 @@ use sluice_policy::json;
 use super::{Answer, Gateway, now_ms};
 use crate::accept::Head;
 use crate::audit::entry::{Entry, RequestEntry};
-use crate::exchange::Face;
+use crate::exchange::{Exchange, Face};
 use crate::gateway::Active;
-use crate::http;
 use crate::identify::Caller;
-use crate::record::audit_face;
+use crate::record::{audit_face, heading};
 use crate::refusal::{Blame, Refusal};
 use crate::route::{Op, Route};
 
@@ -40,17 +39,18 @@ impl Gateway {
             }
         };
         self.synthesised_line(caller, route, reference).await?;
-        Ok(Answer {
-            status: StatusCode::OK,
-            body: http::full(body),
-        })
+        Ok(Answer::new(StatusCode::OK, body))
     }
 
-    /// For our homeserver: the peer homeserver's real keys and our injected one, signed by the injected one alone.
+    /// For our homeserver: the other homeserver's real keys and our injected one, signed by the injected one alone.
     async fn keys_of_peer(&self, active: &Active, caller: &Caller) -> Result<Vec<u8>, Refusal> {
-        let known = self
-            .peer_keys(active, &caller.peer, &caller.local, &caller.remote, None)
-            .await?;
+        let known = match active.is_local(&caller.remote) {
+            true => self.own_keys(active, &caller.remote, None).await?,
+            false => {
+                self.peer_keys(active, &caller.peer, &caller.local, &caller.remote, None)
+                    .await?
+            }
+        };
         Ok(json::write(&known.document.publish(
             &caller.remote,
             &active.keys.injected,
@@ -68,6 +68,16 @@ impl Gateway {
             Refusal::ourselves("gateway.keys", detail)
         })?;
         Ok(json::write(&signed))
+    }
+
+    /// The list of public rooms of a link that does not open it.
+    pub(super) async fn nothing_listed(&self, exchange: &Exchange) -> Result<Answer, Refusal> {
+        let line = RequestEntry {
+            own: true,
+            ..heading(exchange)
+        };
+        self.own_answer_line(line).await?;
+        Ok(Answer::new(StatusCode::OK, br#"{"chunk":[]}"#.to_vec()))
     }
 
     async fn synthesised_line(
@@ -92,6 +102,10 @@ impl Gateway {
             own: true,
             ..RequestEntry::default()
         };
+        self.own_answer_line(line).await
+    }
+
+    async fn own_answer_line(&self, line: RequestEntry) -> Result<(), Refusal> {
         let failed = |error| {
             Refusal::ourselves(
                 "gateway.audit",

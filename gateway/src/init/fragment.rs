@@ -89,9 +89,10 @@ fn quoted(path: &Path) -> String {
 }
 
 const CLOSED: &str = "
-# Nothing past the gateway: keys come from the servers themselves, no directory, no previews.
+# Nothing past the gateway: keys come from the servers themselves, no previews. Which public rooms a peer is shown, the
+# gateway judges; none where its policy does not open the list.
 trusted_key_servers: []
-allow_public_rooms_over_federation: false
+allow_public_rooms_over_federation: true
 allow_device_name_lookup_over_federation: false
 serve_server_wellknown: false
 url_preview_enabled: false

@@ -10,7 +10,7 @@ use super::{BUSY, JournalError, database};
 const VERSION: i64 = STEPS.len() as i64;
 
 /// Step `n` makes schema `n + 1`. Times are milliseconds since 1970; labels are JSON, `null` for "none".
-pub(super) const STEPS: [&str; 3] = [
+pub(super) const STEPS: [&str; 7] = [
     "
     CREATE TABLE denials (event_id TEXT NOT NULL, link TEXT NOT NULL, verdict TEXT NOT NULL, rule TEXT NOT NULL,
         time INTEGER NOT NULL, PRIMARY KEY (event_id, link)) WITHOUT ROWID;
@@ -46,6 +46,40 @@ pub(super) const STEPS: [&str; 3] = [
     CREATE INDEX sightings_time ON sightings (time);
     CREATE INDEX sightings_room ON sightings (link, room_id, time);
 ",
+    // What an operator closed: whole links, by the peer's zone; and who closed a room, why and when.
+    "
+    CREATE TABLE links (zone TEXT PRIMARY KEY NOT NULL, operator TEXT NOT NULL, reason TEXT, time INTEGER NOT NULL)
+        WITHOUT ROWID;
+    ALTER TABLE closed ADD COLUMN operator TEXT;
+    ALTER TABLE closed ADD COLUMN reason TEXT;
+    ALTER TABLE closed ADD COLUMN time INTEGER NOT NULL DEFAULT 0;
+",
+    // Servers of other zones that came into a room, or were invited. Whether they are there still, nobody says here.
+    "
+    CREATE TABLE servers (room_id TEXT NOT NULL, server TEXT NOT NULL, PRIMARY KEY (room_id, server)) WITHOUT ROWID;
+",
+    // Rooms that were encrypted before are learned with the next state that crosses.
+    "
+    ALTER TABLE rooms ADD COLUMN encrypted INTEGER NOT NULL DEFAULT 0;
+",
+    // What waits for a person, and what was released: findings and approvals are JSON, hashes keyed.
+    "
+    CREATE TABLE held (item TEXT PRIMARY KEY NOT NULL, number INTEGER NOT NULL, link TEXT NOT NULL, room_id TEXT NOT NULL,
+        sender TEXT NOT NULL, event_id TEXT NOT NULL, event_type TEXT NOT NULL, rule TEXT NOT NULL, findings TEXT NOT NULL,
+        bytes INTEGER NOT NULL, time INTEGER NOT NULL, until INTEGER NOT NULL, approved TEXT NOT NULL DEFAULT '[]')
+        WITHOUT ROWID;
+    CREATE INDEX held_number ON held (number);
+    CREATE INDEX held_until ON held (until);
+    CREATE TABLE tickets (item TEXT PRIMARY KEY NOT NULL, link TEXT NOT NULL, room_id TEXT NOT NULL, sender TEXT NOT NULL,
+        rule TEXT NOT NULL, findings TEXT NOT NULL, likeness TEXT NOT NULL, until INTEGER NOT NULL, time INTEGER NOT NULL,
+        event_id TEXT) WITHOUT ROWID;
+    CREATE INDEX tickets_open ON tickets (link, room_id, sender);
+    CREATE INDEX tickets_event ON tickets (event_id, link);
+    CREATE INDEX tickets_time ON tickets (time);
+    CREATE TABLE waits (item TEXT PRIMARY KEY NOT NULL, number INTEGER NOT NULL, line TEXT NOT NULL, verdict TEXT)
+        WITHOUT ROWID;
+    CREATE INDEX waits_number ON waits (number);
+",
 ];
 
 /// Sets the connection up and brings the tables to [`VERSION`].
@@ -69,7 +103,23 @@ pub(super) fn prepare(connection: &mut Connection, path: &Path) -> Result<(), Jo
             known: VERSION,
         });
     }
+    is_whole(connection, path)?;
     upgrade(connection, found).map_err(fail)
+}
+
+/// A damaged page could hide a denial. Each key stands in its table and in an index beside it, so that a changed one is
+/// found where the two are compared.
+fn is_whole(connection: &Connection, path: &Path) -> Result<(), JournalError> {
+    let check: rusqlite::Result<String> =
+        connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0));
+    let found = check.unwrap_or_else(|error| error.to_string());
+    if found == "ok" {
+        return Ok(());
+    }
+    Err(JournalError::Damaged {
+        path: path.display().to_string(),
+        found,
+    })
 }
 
 fn upgrade(connection: &mut Connection, found: i64) -> rusqlite::Result<()> {

@@ -188,6 +188,30 @@ fn labels_of_events_are_remembered() {
 }
 
 #[test]
+fn servers_that_came_into_a_room_are_remembered_once_and_for_that_room_alone() {
+    let book = Book::new();
+    for servers in [
+        vec!["low.test".into()],
+        vec!["low.test".into(), "third.test".into()],
+    ] {
+        let room_id = "!a".into();
+        book.take(
+            NOW,
+            Entry::Room(RoomEntry {
+                room_id,
+                servers,
+                ..RoomEntry::default()
+            }),
+        );
+    }
+    assert_eq!(
+        book.journal.servers("!a").unwrap(),
+        ["low.test", "third.test"]
+    );
+    assert!(book.journal.servers("!b").unwrap().is_empty());
+}
+
+#[test]
 fn a_denial_is_forgotten_after_400_days() {
     let book = Book::new();
     book.take(NOW, event(Verdict::Redact, "dlp.iban", true));

@@ -6,10 +6,14 @@ use sluice_policy::decide::SIGHTING_MS;
 use sluice_policy::label::Label;
 use time::OffsetDateTime;
 
-use super::{DENIAL_DAYS, DENIALS, LABEL_DAYS, LABELS, SIGHTINGS, WATER_DAYS, WATERS, sightings};
+use super::{
+    ClosedLink, ClosedRoom, DENIAL_DAYS, DENIALS, LABEL_DAYS, LABELS, SIGHTINGS, TICKETS,
+    WATER_DAYS, WATERS, held, sightings, waits,
+};
 use crate::audit::Head;
 use crate::audit::entry::{
-    ClosedEntry, Entry, EventEntry, LabelEntry, LabelValue, Line, RoomEntry, Verdict, WaterEntry,
+    ClosedEntry, Entry, EventEntry, LabelEntry, LabelValue, Line, LinkEntry, RoomEntry, Verdict,
+    WaterEntry,
 };
 
 /// Milliseconds of a day.
@@ -45,13 +49,39 @@ pub(super) fn head(connection: &Connection) -> rusqlite::Result<Head> {
     }))
 }
 
-/// All closed rooms.
+/// The first `most` closed rooms.
 pub(super) fn closed_rooms(
     connection: &Connection,
-) -> rusqlite::Result<Vec<(String, String, String)>> {
+    most: u32,
+) -> rusqlite::Result<Vec<ClosedRoom>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT link, room_id, rule, operator, reason, time FROM closed ORDER BY link, room_id LIMIT ?1",
+    )?;
+    let rows = statement.query_map([most], |row| {
+        Ok(ClosedRoom {
+            link: row.get(0)?,
+            room_id: row.get(1)?,
+            rule: row.get(2)?,
+            operator: row.get(3)?,
+            reason: row.get(4)?,
+            since: row.get(5)?,
+        })
+    })?;
+    rows.collect()
+}
+
+/// All peers whose links an operator closed.
+pub(super) fn closed_links(connection: &Connection) -> rusqlite::Result<Vec<ClosedLink>> {
     let mut statement = connection
-        .prepare_cached("SELECT link, room_id, rule FROM closed ORDER BY link, room_id")?;
-    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        .prepare_cached("SELECT zone, operator, reason, time FROM links ORDER BY zone")?;
+    let rows = statement.query_map([], |row| {
+        Ok(ClosedLink {
+            peer: row.get(0)?,
+            operator: row.get(1)?,
+            reason: row.get(2)?,
+            since: row.get(3)?,
+        })
+    })?;
     rows.collect()
 }
 
@@ -82,6 +112,7 @@ pub(super) fn prune(connection: &mut Connection, now: OffsetDateTime) -> rusqlit
         ("labels", LABEL_DAYS * DAY, LABELS),
         ("water", WATER_DAYS * DAY, WATERS),
         ("sightings", SIGHTING_MS, SIGHTINGS),
+        ("tickets", DENIAL_DAYS * DAY, TICKETS),
     ] {
         let oldest = now
             .unix_timestamp()
@@ -96,6 +127,7 @@ pub(super) fn prune(connection: &mut Connection, now: OffsetDateTime) -> rusqlit
             _ => cap(&transaction, table, most)?,
         }
     }
+    held::drop_unused(&transaction, now.unix_timestamp().saturating_mul(1000))?;
     transaction.commit()
 }
 
@@ -140,7 +172,14 @@ fn take(transaction: &Transaction<'_>, line: &Line) -> rusqlite::Result<()> {
         }
         Entry::Room(entry) => room(transaction, entry),
         Entry::Label(entry) => remember(transaction, entry, crate::audit::millis(&line.time)),
-        Entry::Closed(entry) => closed(transaction, entry),
+        Entry::Closed(entry) => closed(transaction, entry, crate::audit::millis(&line.time)),
+        Entry::Link(entry) => link(transaction, entry, crate::audit::millis(&line.time)),
+        Entry::Held(entry) => held::keep(transaction, entry, line),
+        Entry::Wait(entry) => waits::keep(transaction, entry, line.seq),
+        Entry::Hold(entry) if entry.act.is_of_wait() => {
+            waits::act(transaction, entry, crate::audit::millis(&line.time))
+        }
+        Entry::Hold(entry) => held::act(transaction, entry, crate::audit::millis(&line.time)),
         Entry::Water(entry) => rise(transaction, entry, crate::audit::millis(&line.time)),
         _ => Ok(()),
     }
@@ -165,10 +204,10 @@ fn denial(transaction: &Transaction<'_>, event: &EventEntry, time: i64) -> rusql
 
 /// What is absent changes nothing. A room's version and creator never change, so the first word holds.
 fn room(transaction: &Transaction<'_>, room: &RoomEntry) -> rusqlite::Result<()> {
-    let sql = "INSERT INTO rooms (room_id, version, creator, label, clearance, may_lower)
-        VALUES (?1, ?2, ?3, ?4, ?6, ?7)
+    let sql = "INSERT INTO rooms (room_id, version, creator, label, clearance, may_lower, encrypted)
+        VALUES (?1, ?2, ?3, ?4, ?6, ?7, ?8)
         ON CONFLICT (room_id) DO UPDATE SET version = coalesce(version, excluded.version),
-            creator = coalesce(creator, excluded.creator),
+            creator = coalesce(creator, excluded.creator), encrypted = encrypted OR excluded.encrypted,
             clearance = CASE WHEN excluded.label IS NULL THEN clearance ELSE excluded.clearance END,
             may_lower = CASE WHEN excluded.label IS NULL THEN may_lower ELSE excluded.may_lower END,
             stale = CASE WHEN ?5 THEN 1 WHEN excluded.label IS NULL THEN stale ELSE 0 END,
@@ -187,9 +226,24 @@ fn room(transaction: &Transaction<'_>, room: &RoomEntry) -> rusqlite::Result<()>
         label,
         room.label_unknown,
         clearance,
-        may_lower
+        may_lower,
+        room.encrypted
     ])?;
+    let sql = "INSERT OR IGNORE INTO servers (room_id, server) VALUES (?1, ?2)";
+    for server in &room.servers {
+        transaction
+            .prepare_cached(sql)?
+            .execute(params![room.room_id.as_str(), server.as_str()])?;
+    }
     Ok(())
+}
+
+/// The servers that came into a room, or were invited.
+pub(super) fn servers(connection: &Connection, room_id: &str) -> rusqlite::Result<Vec<String>> {
+    let mut statement = connection
+        .prepare_cached("SELECT server FROM servers WHERE room_id = ?1 ORDER BY server")?;
+    let rows = statement.query_map([room_id], |row| row.get(0))?;
+    rows.collect()
 }
 
 fn remember(transaction: &Transaction<'_>, entry: &LabelEntry, time: i64) -> rusqlite::Result<()> {
@@ -219,7 +273,8 @@ fn rise(transaction: &Transaction<'_>, entry: &WaterEntry, time: i64) -> rusqlit
     Ok(())
 }
 
-fn closed(transaction: &Transaction<'_>, entry: &ClosedEntry) -> rusqlite::Result<()> {
+/// The first rule that closed a room stands, unless an operator says it himself.
+fn closed(transaction: &Transaction<'_>, entry: &ClosedEntry, time: i64) -> rusqlite::Result<()> {
     let (link, room_id) = (entry.link.as_str(), entry.room_id.as_str());
     if entry.open {
         let sql = "DELETE FROM closed WHERE link = ?1 AND room_id = ?2";
@@ -228,10 +283,38 @@ fn closed(transaction: &Transaction<'_>, entry: &ClosedEntry) -> rusqlite::Resul
             .execute(params![link, room_id])?;
         return Ok(());
     }
-    let sql = "INSERT OR IGNORE INTO closed (link, room_id, rule) VALUES (?1, ?2, ?3)";
+    let sql = "INSERT INTO closed (link, room_id, rule, operator, reason, time) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+        ON CONFLICT (link, room_id) DO UPDATE SET rule = excluded.rule, operator = excluded.operator,
+            reason = excluded.reason, time = excluded.time WHERE excluded.operator IS NOT NULL";
+    transaction.prepare_cached(sql)?.execute(params![
+        link,
+        room_id,
+        entry.rule.as_str(),
+        entry.operator.as_deref(),
+        entry.reason.as_deref(),
+        time
+    ])?;
+    Ok(())
+}
+
+fn link(transaction: &Transaction<'_>, entry: &LinkEntry, time: i64) -> rusqlite::Result<()> {
+    let zone = entry.peer.as_str();
+    if entry.open {
+        transaction
+            .prepare_cached("DELETE FROM links WHERE zone = ?1")?
+            .execute(params![zone])?;
+        return Ok(());
+    }
     transaction
-        .prepare_cached(sql)?
-        .execute(params![link, room_id, entry.rule.as_str()])?;
+        .prepare_cached(
+            "INSERT OR REPLACE INTO links (zone, operator, reason, time) VALUES (?1, ?2, ?3, ?4)",
+        )?
+        .execute(params![
+            zone,
+            entry.operator.as_str(),
+            entry.reason.as_deref(),
+            time
+        ])?;
     Ok(())
 }
 

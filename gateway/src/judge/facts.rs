@@ -36,6 +36,7 @@ pub(super) fn of<'a>(
     };
     match case.material.as_ref().ok()? {
         Material::Pdu(pdu) if pdu.denial.is_some() || pdu.integrity == Integrity::Redacted => None,
+        Material::Pdu(pdu) if pdu.returned.is_some() => None,
         Material::Pdu(pdu) => Some(UnitFacts {
             seen: collected.seen(pdu.pdu.room_id()),
             around: heard.map(Heard::around).unwrap_or_default(),
@@ -46,6 +47,11 @@ pub(super) fn of<'a>(
             room_id: one_room(&edu.edu.room_ids()),
             room: edu.room.as_ref(),
             ..blank(edu.edu.content())
+        }),
+        Material::Listed(listed) => Some(UnitFacts {
+            room_id: Some(&listed.room_id),
+            room: Some(&listed.room),
+            ..blank(&listed.tree)
         }),
         Material::Plain(tree) => Some(UnitFacts {
             room: room
@@ -119,5 +125,9 @@ const fn kind(kind: UnitKind) -> Kind {
         UnitKind::Keys => Kind::Keys,
         UnitKind::Claim => Kind::Claim,
         UnitKind::Ids => Kind::Ids,
+        UnitKind::Directory => Kind::Directory,
+        UnitKind::Search => Kind::Search,
+        UnitKind::Alias => Kind::Alias,
+        UnitKind::Summary => Kind::Summary,
     }
 }

@@ -75,7 +75,7 @@ pub(super) fn event(
 }
 
 /// A type or sender as it is; only its hash where a detector saw something in it, because then it is content.
-fn shown(decision: Option<&UnitDecision>, field: &str, text: &str) -> Text {
+pub(super) fn shown(decision: Option<&UnitDecision>, field: &str, text: &str) -> Text {
     let found = decision.is_some_and(|decision| {
         decision
             .findings
@@ -150,11 +150,21 @@ pub(super) fn learned(
     ruling: &Ruling,
 ) -> Vec<Entry> {
     let mut entries = Vec::new();
-    if case.integrity != Integrity::Whole || ruling.verdict == Verdict::Drop {
+    if ruling.verdict == Verdict::Drop {
         return entries;
     }
     let pdu = &case.pdu;
     let room_id = || Text::from(pdu.room_id());
+    entries.extend(case.newcomer.as_deref().map(|server| {
+        Entry::Room(RoomEntry {
+            room_id: room_id(),
+            servers: vec![server.into()],
+            ..RoomEntry::default()
+        })
+    }));
+    if case.integrity != Integrity::Whole {
+        return entries;
+    }
     if pdu.kind() == "m.room.create" {
         let (version, creator) = (
             Some(pdu.version().as_str().into()),
@@ -164,6 +174,16 @@ pub(super) fn learned(
             room_id: room_id(),
             version,
             creator,
+            ..RoomEntry::default()
+        }));
+    }
+    // A peer's word alone would keep others out of a room of ours; our homeserver's is asked for with the next state.
+    let is_shown =
+        scene.exchange.outbound(scene.way) || scene.exchange.route.endpoint.op != Op::Send;
+    if pdu.kind() == "m.room.encryption" && pdu.state_key() == Some("") && is_shown {
+        entries.push(Entry::Room(RoomEntry {
+            room_id: room_id(),
+            encrypted: true,
             ..RoomEntry::default()
         }));
     }
@@ -213,7 +233,9 @@ fn water(
     decision: &UnitDecision,
     ruling: &Ruling,
 ) -> Option<Entry> {
-    let label = weighed(decision).filter(|_| ruling.verdict == Verdict::Release)?;
+    // What waits counts already: it will cross behind what is judged meanwhile.
+    let crosses = matches!(ruling.verdict, Verdict::Release | Verdict::Hold);
+    let label = weighed(decision).filter(|_| crosses)?;
     let label = remembered(scene.bundle, Ok(Some(label.timeless())), scene.at)?;
     Some(Entry::Water(WaterEntry {
         link: scene.link.name.into(),
@@ -235,7 +257,8 @@ pub(super) fn weighed(decision: &UnitDecision) -> Option<&Label> {
 /// An event that was denied before was looked at then. It is not the room's newest word because it comes again.
 fn room_label(scene: &Scene<'_>, case: &PduCase, ruling: &Ruling) -> Option<Entry> {
     let op = scene.exchange.route.endpoint.op;
-    let ours = scene.exchange.outbound(scene.way);
+    // Between two homeservers of our zone neither is the only one that knows.
+    let ours = scene.exchange.outbound(scene.way) && !scene.exchange.is_own_zone();
     let current = matches!(op, Op::Send | Op::SendJoin) && !(ours && ruling.sticky);
     let entry = RoomEntry {
         room_id: case.pdu.room_id().into(),

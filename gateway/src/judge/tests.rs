@@ -4,6 +4,7 @@
 use serde_json::json;
 use sluice_policy::bundle::{BundleSigningKey, BundleVerifyKey};
 use sluice_policy::facts::Direction;
+use sluice_policy::label::RoomLabel;
 use sluice_policy::pdu::RoomVersion;
 
 use super::*;
@@ -60,6 +61,11 @@ fn event(kind: &str, state_key: Option<&str>, content: serde_json::Value) -> Mat
         is_news: true,
         unasked: false,
         said: None,
+        returned: None,
+        third: None,
+        newcomer: None,
+        ticket: None,
+        waits_already: false,
     }))
 }
 
@@ -81,6 +87,13 @@ fn planted(kind: UnitKind) -> Material {
         state["content"] = extra;
         plain(state)
     };
+    let listed = |tree| {
+        Material::Listed(Box::new(ListedRoom {
+            room_id: ROOM.to_owned(),
+            tree: object(tree),
+            room: RoomLabel::default(),
+        }))
+    };
     match kind {
         UnitKind::Pdu => message(json!({ "body": TAX_ID })),
         UnitKind::Edu => edu(
@@ -97,6 +110,10 @@ fn planted(kind: UnitKind) -> Material {
             plain(json!({"one_time_keys": {"@bob:low.test": {"DEV": {TAX_ID: "x"}}}}))
         }
         UnitKind::Ids => plain(json!({"device_keys": {"@bob:low.test": [TAX_ID]}})),
+        UnitKind::Search => plain(json!({"filter": {"generic_search_term": TAX_ID}})),
+        UnitKind::Directory => listed(json!({"room_id": ROOM, "topic": TAX_ID})),
+        UnitKind::Alias => listed(json!({"room_id": ROOM, "servers": [TAX_ID]})),
+        UnitKind::Summary => listed(json!({"room_id": ROOM, "children_state": [{"note": TAX_ID}]})),
     }
 }
 
@@ -113,9 +130,12 @@ fn decided(bundle: &Bundle, case: &Case) -> UnitDecision {
         cases: Vec::new(),
         announced: None,
         room: None,
+        encrypted: false,
         water: BTreeMap::new(),
         seen: BTreeMap::new(),
+        queued: BTreeSet::new(),
         visit: None,
+        thirds: BTreeSet::new(),
     };
     let unit = facts::of(Some(ROOM), case, &collected, None).unwrap();
     let at = OffsetDateTime::now_utc();
@@ -145,7 +165,7 @@ fn dl_8_every_unit_of_the_endpoint_table_is_scanned() {
             kinds.insert(*kind);
         }
     }
-    assert_eq!(kinds.len(), 9, "every kind stands in the table");
+    assert_eq!(kinds.len(), 13, "every kind stands in the table");
 }
 
 #[test]

@@ -65,6 +65,8 @@ const CLEARANCE_XML: &str = r#"<ConfidentialityClearance xmlns="urn:nato:stanag:
 
 const AT: &str = "2026-06-01T00:00:00Z";
 
+use crate::operator_cli::RoomCommand;
+
 #[derive(Debug, Parser)]
 #[command(name = "sluice")]
 enum Cli {
@@ -118,7 +120,8 @@ impl World {
         };
         let exit = match Cli::try_parse_from(words).unwrap() {
             Cli::Label(command) => run(&command, &mut streams),
-            Cli::Room(command) => run_room(&command, &mut streams),
+            Cli::Room(RoomCommand::Label(args)) => room_label(&args, &mut streams),
+            Cli::Room(other) => panic!("{other:?} is no command about labels"),
         };
         Said {
             exit,

@@ -113,10 +113,12 @@ struct Series {
     events: Family<EventLabels, Counter>,
     refused: Family<RuleLabels, Counter>,
     stages: Family<StageLabels, Histogram, fn() -> Histogram>,
+    slowed: Histogram,
     audit_sync: Histogram,
     audit_batch: Histogram,
     in_flight: Family<FaceLabels, Gauge>,
     bundle: Family<BundleLabels, Gauge>,
+    notices: Family<NoticeLabels, Counter>,
     rules: Bounded,
     links: Bounded,
 }
@@ -154,6 +156,12 @@ struct FaceLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct NoticeLabels {
+    way: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct BundleLabels {
     id: String,
 }
@@ -173,10 +181,12 @@ impl Metrics {
             events: Family::default(),
             refused: Family::default(),
             stages: Family::new_with_constructor(seconds_histogram),
+            slowed: seconds_histogram(),
             audit_sync: seconds_histogram(),
             audit_batch: Histogram::new(exponential_buckets(1.0, 2.0, 12)),
             in_flight: Family::default(),
             bundle: Family::default(),
+            notices: Family::default(),
             rules: Bounded::new(MAX_RULES),
             links: Bounded::new(MAX_LINKS),
         };
@@ -229,6 +239,11 @@ impl Metrics {
             .observe(took.as_secs_f64());
     }
 
+    /// A transaction waited this long because its peer sends too many.
+    pub fn slowed(&self, wait: Duration) {
+        self.0.slowed.observe(wait.as_secs_f64());
+    }
+
     /// The audit log synced a batch of `entries` lines.
     pub fn audit_sync(&self, took: Duration, entries: usize) {
         self.0.audit_sync.observe(took.as_secs_f64());
@@ -254,6 +269,12 @@ impl Metrics {
             .bundle
             .get_or_create(&BundleLabels { id: id.to_owned() })
             .set(1);
+    }
+
+    /// Somebody was told of something, or could not be: `told`, `failed`, or `lost` because too many waited.
+    pub fn notice(&self, way: &'static str, outcome: &'static str) {
+        let labels = NoticeLabels { way, outcome };
+        self.0.notices.get_or_create(&labels).inc();
     }
 
     /// The OpenMetrics text.
@@ -295,6 +316,13 @@ impl Series {
             Unit::Seconds,
             stages,
         );
+        let slowed = self.slowed.clone();
+        all.register_with_unit(
+            "slowed",
+            "Time that transactions waited because a peer sends too many",
+            Unit::Seconds,
+            slowed,
+        );
         let sync = self.audit_sync.clone();
         all.register_with_unit(
             "audit_sync",
@@ -311,6 +339,11 @@ impl Series {
             "in_flight",
             "Requests under way by face",
             self.in_flight.clone(),
+        );
+        all.register(
+            "notices",
+            "Notices by way and outcome",
+            self.notices.clone(),
         );
         all.register(
             "bundle",

@@ -35,19 +35,38 @@ fn a_document_cannot_pass_as_keys() {
 }
 
 #[test]
-fn a_profile_keeps_name_and_avatar_and_nothing_else() {
-    let kept = profile(object(
-        json!({"displayname": "Bob", "avatar_url": null, "m.tz": "Europe/Berlin"}),
-    ))
-    .unwrap();
+fn a_profile_keeps_the_fields_that_the_link_lists() {
+    let names =
+        |names: &[&str]| -> Vec<String> { names.iter().map(|name| (*name).to_owned()).collect() };
+    let bob = json!({"displayname": "Bob", "avatar_url": null, "m.tz": "Europe/Berlin", "org.example.rank": {"short": "Hptm"}});
+    let kept = profile(object(bob.clone()), &names(&["displayname", "avatar_url"]));
     assert_eq!(
         kept,
-        object(json!({"displayname": "Bob", "avatar_url": null}))
+        Some(object(json!({"displayname": "Bob", "avatar_url": null})))
     );
-    assert_eq!(
-        profile(object(json!({"displayname": {"text": "Bob"}}))),
-        None
+    let kept = profile(
+        object(bob.clone()),
+        &names(&["m.tz", "org.example.rank", "displayname", "avatar_url"]),
     );
+    assert_eq!(kept, Some(object(bob.clone())));
+    assert_eq!(profile(object(bob), &[]), Some(Object::new()));
+}
+
+#[test]
+fn a_profile_of_another_shape_or_size_is_none() {
+    let names = ["displayname", "m.tz", "org.example.note"].map(str::to_owned);
+    for (name, value) in [
+        ("displayname", json!({"text": "Bob"})),
+        ("m.tz", json!(["Europe/Berlin"])),
+        ("m.tz", json!("x".repeat(MAX_TIME_ZONE + 1))),
+        ("org.example.note", json!("x".repeat(MAX_PROFILE))),
+    ] {
+        assert_eq!(
+            profile(object(json!({ name: value })), &names),
+            None,
+            "{name}"
+        );
+    }
 }
 
 #[test]
@@ -115,4 +134,34 @@ fn a_key_request_names_users_and_devices_only() {
         Some(object(json!({"device_keys": {BOB: ["D"]}})))
     );
     assert_eq!(ids_asked_for(object(json!({})), "low.test"), None);
+}
+
+/// What signatures cover is not touched, whatever order it came in; what they do not cover stays behind.
+#[test]
+fn key_material_is_canonically_what_its_server_gave_less_what_no_signature_covers() {
+    let device = json!({
+        "user_id": BOB, "device_id": "D", "algorithms": ["m.olm.v1.curve25519-aes-sha2", "m.megolm.v1.aes-sha2"],
+        "keys": {"curve25519:D": KEY, "ed25519:D": KEY}, "signatures": {BOB: {"ed25519:D": SIGNATURE, "ed25519:S": SIGNATURE}},
+    });
+    let master = json!({
+        "user_id": BOB, "usage": ["master"], "keys": {format!("ed25519:{KEY}"): KEY},
+        "signatures": {BOB: {"ed25519:D": SIGNATURE}},
+    });
+    let mut told = device.clone();
+    told["unsigned"] = json!({"device_display_name": "Bob's telephone", "note": "x"});
+    let answer = |device: &serde_json::Value| {
+        json!({
+            "device_keys": {BOB: {"D": device}}, "master_keys": {BOB: master}, "self_signing_keys": {BOB: master},
+        })
+    };
+    assert_eq!(
+        keys(object(answer(&told)), "low.test"),
+        Some(object(answer(&device)))
+    );
+    let claimed = json!({"one_time_keys": {BOB: {"D": {"signed_curve25519:AAAAHg": {
+        "key": KEY, "fallback": true, "signatures": {BOB: {"ed25519:D": SIGNATURE}},
+    }}}}});
+    let mut told = claimed.clone();
+    told["failures"] = json!({"third.test": {"error": "x"}});
+    assert_eq!(claim(object(told), "low.test"), Some(object(claimed)));
 }

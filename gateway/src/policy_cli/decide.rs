@@ -168,11 +168,18 @@ fn print(
     match (answer, as_json) {
         (Ok(answer), true) => {
             let label = answer.label.as_ref().map(Label::to_json);
-            let Decision { verdict, rule } = answer.decision;
-            let fields = json!({
+            let Decision {
+                verdict,
+                rule,
+                checks,
+            } = answer.decision;
+            let mut fields = json!({
                 "id": answer.id, "verdict": verdict, "rule": rule, "label": label, "findings": answer.findings,
                 "protocol": "unchecked", "label_source": answer.label_source, "notes": answer.notes,
             });
+            if !checks.is_empty() {
+                fields["checks"] = json!(checks);
+            }
             writeln!(out, "{fields}")
         }
         (Ok(answer), false) => writeln!(

@@ -4,13 +4,14 @@
 use serde_json::{Map, Value};
 
 /// What a row may say, as `rules/rego/findings.rego` reads it.
-const KEYS: [&str; 6] = [
+const KEYS: [&str; 7] = [
     "detector",
     "strength",
     "distinct",
     "distinct_in_hour",
     "mislabelled",
     "action",
+    "checks",
 ];
 
 /// Every mistake in the tables under `settings.dlp`; settings without such tables are other rules' own.
@@ -60,12 +61,21 @@ fn of_row(row: &Value) -> Vec<String> {
     );
     demand(
         "action",
-        &one_of(&["log", "hold", "redact", "drop"]),
-        "log, hold, redact or drop",
+        &one_of(&["log", "wait", "hold", "redact", "drop"]),
+        "log, wait, hold, redact or drop",
     );
+    let waits = row.get("action").and_then(Value::as_str) == Some("wait");
+    let names = |value: &Value| {
+        let checks = value.as_array().map(Vec::as_slice).unwrap_or_default();
+        waits && !checks.is_empty() && checks.iter().all(Value::is_string)
+    };
+    demand("checks", &names, "a list of checks beside the action wait");
     demand("distinct", &number, "a number");
     demand("distinct_in_hour", &number, "a number");
     demand("mislabelled", &Value::is_boolean, "true or false");
+    if waits && !row.contains_key("checks") {
+        wrong.push("\"checks\" is missing; write those that it waits for".to_owned());
+    }
     if !row.contains_key("detector") {
         wrong.push("\"detector\" is missing".to_owned());
     }
@@ -112,6 +122,8 @@ mod tests {
                 {"detector": "de.iban", "distinct": "3", "action": "hold"},
                 {"detector": "de.iban", "strength": "meduim", "action": "hald"},
                 {"distinkt": 3},
+                {"detector": "de.iban", "action": "wait"},
+                {"detector": "de.iban", "action": "hold", "checks": ["scanner"]},
             ], "other": 1},
             "links": {"*": {"dlp": "owm"}},
         }});
@@ -122,6 +134,8 @@ mod tests {
             "dlp.\"own\" row 3: \"action\" is wrong",
             "dlp.\"own\" row 4: \"distinkt\" is not known",
             "dlp.\"own\" row 4: \"detector\" is missing",
+            "dlp.\"own\" row 5: \"checks\" is missing",
+            "dlp.\"own\" row 6: \"checks\" is wrong",
             "dlp.\"other\" is no list",
             "links.\"*\" names no table",
         ] {
@@ -130,6 +144,6 @@ mod tests {
                 "{wanted}: {told:?}"
             );
         }
-        assert_eq!(told.len(), 7);
+        assert_eq!(told.len(), 9);
     }
 }

@@ -84,13 +84,16 @@ fn no_status_is_passed_on_that_silences_the_destination_for_a_policy_reason() {
         (405, 404),
         (413, 400),
         (401, 502),
-        (429, 502),
+        (429, 403),
         (500, 502),
         (503, 502),
         (302, 502),
     ] {
-        assert_eq!(status(far).as_u16(), near, "{far}");
+        assert_eq!(status(Op::Backfill, far).as_u16(), near, "{far}");
     }
+    // A transaction that was shed must come again, so its sender has to know.
+    assert_eq!(status(Op::Send, 429).as_u16(), 429);
+    assert_eq!(status(Op::Send, 403).as_u16(), 403);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Reads one answer, and refuses all that has two readings.
 
+use std::sync::Arc;
+
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{self, HeaderMap};
 use hyper::{Response, StatusCode, Version};
@@ -8,6 +10,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::client::Lent;
 use super::{Answer, RelayError};
 use crate::http::{BodyError, BodyReader, Pace};
+use crate::links::Gate;
 
 /// An answer whose head is checked and whose body is not read yet. Its connection is used again once the body was read
 /// to its end, and closed where it was not.
@@ -20,6 +23,8 @@ pub struct Reply {
     pace: Pace,
     connection: Lent,
     place: OwnedSemaphorePermit,
+    /// The link whose bytes it carries.
+    gate: Option<Arc<Gate>>,
 }
 
 /// The body of a [`Reply`] that is being read.
@@ -28,6 +33,7 @@ pub struct ReplyBody {
     reader: BodyReader<Incoming>,
     connection: Option<Lent>,
     _place: OwnedSemaphorePermit,
+    gate: Option<Arc<Gate>>,
 }
 
 impl Reply {
@@ -35,8 +41,8 @@ impl Reply {
     pub(super) fn new(
         response: Response<Incoming>,
         pace: Pace,
-        connection: Lent,
-        place: OwnedSemaphorePermit,
+        (connection, place): (Lent, OwnedSemaphorePermit),
+        gate: Option<Arc<Gate>>,
     ) -> Result<Self, RelayError> {
         let declared = check(response.version(), response.status(), response.headers())?;
         let (head, body) = response.into_parts();
@@ -52,6 +58,7 @@ impl Reply {
             pace,
             connection,
             place,
+            gate,
         })
     }
 
@@ -71,6 +78,7 @@ impl Reply {
             reader,
             connection: Some(self.connection),
             _place: self.place,
+            gate: self.gate,
         })
     }
 
@@ -94,12 +102,18 @@ impl Reply {
 }
 
 impl ReplyBody {
-    /// The next bytes; `None` at the end of a whole body.
+    /// The next bytes; `None` at the end of a whole body. Once the link is closed there are none, not even those that
+    /// have come.
     ///
     /// # Errors
     /// See [`RelayError`].
     pub async fn piece(&mut self) -> Result<Option<Bytes>, RelayError> {
-        let piece = self.reader.piece().await.map_err(blame)?;
+        let next = self.reader.piece();
+        let piece = match &self.gate {
+            Some(gate) => gate.while_open(next).await?,
+            None => next.await,
+        };
+        let piece = piece.map_err(blame)?;
         if piece.is_none()
             && let Some(connection) = self.connection.take()
         {

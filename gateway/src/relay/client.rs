@@ -18,10 +18,11 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
 
-use super::{Deadlines, MAX_CONNECTIONS, MAX_KEPT, RelayError, Reply};
+use super::{Deadlines, MAX_KEPT, RelayError, Reply};
 use crate::accept::stall::Stall;
 use crate::accept::{MAX_BUFFER_BYTES, MAX_HEAD_BYTES};
 use crate::http::Outgoing;
+use crate::links::{Carries, Gate, Severed};
 
 /// Most header fields of an answer: Synapse behind a reverse proxy sends more of them than a request has.
 const MAX_ANSWER_HEADERS: usize = 64;
@@ -40,8 +41,15 @@ type Sender = SendRequest<Full<Bytes>>;
 
 #[derive(Debug)]
 struct Kept {
-    sender: Sender,
+    line: Line,
     since: Instant,
+}
+
+/// A connection, and the link whose bytes it carries.
+#[derive(Debug)]
+struct Line {
+    sender: Sender,
+    carries: Carries,
 }
 
 /// The pool.
@@ -56,17 +64,18 @@ pub(super) struct Client<D> {
 /// A connection whose answer is being read.
 #[derive(Debug)]
 pub(super) struct Lent {
-    sender: Sender,
+    line: Line,
     kept: Arc<Mutex<Vec<Kept>>>,
 }
 
 impl Lent {
     /// Keeps the connection for another request: its answer was read to the end.
     pub(super) fn give_back(self) {
+        self.line.carries.set(None);
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() < MAX_KEPT {
             kept.push(Kept {
-                sender: self.sender,
+                line: self.line,
                 since: Instant::now(),
             });
         }
@@ -89,8 +98,9 @@ enum Seen {
 }
 
 impl<D: Dial> Client<D> {
-    pub(super) fn new(dial: D, deadlines: Deadlines) -> Self {
-        let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    /// A pool of at most `connections`.
+    pub(super) fn new(dial: D, deadlines: Deadlines, connections: usize) -> Self {
+        let places = Arc::new(Semaphore::new(connections));
         Self {
             dial,
             deadlines,
@@ -99,17 +109,40 @@ impl<D: Dial> Client<D> {
         }
     }
 
-    /// Sends a request and reads the head of its answer.
-    pub(super) async fn open(&self, outgoing: &Outgoing) -> Result<Reply, RelayError> {
+    /// Sends a request and reads the head of its answer. When the link of `gate` closes, the connection breaks where it
+    /// is, and so does the answer that is still being read.
+    pub(super) async fn open(
+        &self,
+        outgoing: &Outgoing,
+        gate: Option<&Arc<Gate>>,
+    ) -> Result<Reply, RelayError> {
+        match gate {
+            None => self.exchange(outgoing, None).await,
+            Some(open) => open.while_open(self.exchange(outgoing, gate)).await?,
+        }
+    }
+
+    /// Ends all connections that are not in use.
+    pub(super) fn forget_idle(&self) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.clear();
+    }
+
+    async fn exchange(
+        &self,
+        outgoing: &Outgoing,
+        gate: Option<&Arc<Gate>>,
+    ) -> Result<Reply, RelayError> {
         let mut request = outgoing.request()?;
         let place = Arc::clone(&self.places).acquire_owned();
         let waiting = timeout(self.deadlines.connect, place).await;
         // The semaphore is never closed, so that the inner error cannot be.
         let place = waiting.map_err(|_| RelayError::Timeout("a free connection"))?;
         let place = place.map_err(|_| RelayError::Timeout("a free connection"))?;
-        if let Some(sender) = self.take().await {
-            let failed = match self.attempt(sender, request).await {
-                Ok((response, lent)) => return self.reply(response, lent, place),
+        if let Some(line) = self.take().await {
+            line.carries.set(gate.cloned());
+            let failed = match self.attempt(line, request).await {
+                Ok((response, lent)) => return self.reply(response, lent, place, gate),
                 Err(failed) => failed,
             };
             request = match failed.seen {
@@ -118,10 +151,11 @@ impl<D: Dial> Client<D> {
                 Seen::Perhaps | Seen::Yes => return Err(failed.error),
             };
         }
-        let sender = self.connect().await?;
-        let answered = self.attempt(sender, request).await;
+        let line = self.connect().await?;
+        line.carries.set(gate.cloned());
+        let answered = self.attempt(line, request).await;
         let (response, lent) = answered.map_err(|failed| failed.error)?;
-        self.reply(response, lent, place)
+        self.reply(response, lent, place, gate)
     }
 
     fn reply(
@@ -129,16 +163,19 @@ impl<D: Dial> Client<D> {
         response: Response<Incoming>,
         lent: Lent,
         place: OwnedSemaphorePermit,
+        gate: Option<&Arc<Gate>>,
     ) -> Result<Reply, RelayError> {
-        Reply::new(response, self.deadlines.body, lent, place)
+        let pace = self.deadlines.body;
+        Reply::new(response, pace, (lent, place), gate.cloned())
     }
 
     async fn attempt(
         &self,
-        mut sender: Sender,
+        mut line: Line,
         request: Request<Full<Bytes>>,
     ) -> Result<(Response<Incoming>, Lent), Failed> {
-        let sent = timeout(self.deadlines.answer, sender.try_send_request(request)).await;
+        let sent = line.sender.try_send_request(request);
+        let sent = timeout(self.deadlines.answer, sent).await;
         let kept = Arc::clone(&self.kept);
         match sent {
             Err(_) => Err(final_failure(RelayError::Timeout("an answer"))),
@@ -146,33 +183,35 @@ impl<D: Dial> Client<D> {
                 let unsent = error.take_message();
                 Err(unanswered(error.error(), unsent))
             }
-            Ok(Ok(response)) => Ok((response, Lent { sender, kept })),
+            Ok(Ok(response)) => Ok((response, Lent { line, kept })),
         }
     }
 
-    async fn connect(&self) -> Result<Sender, RelayError> {
+    async fn connect(&self) -> Result<Line, RelayError> {
         let dialled = timeout(self.deadlines.connect, self.dial.dial()).await;
         let stream = dialled.map_err(|_| RelayError::Timeout("a connection"))??;
+        let carries = Carries::default();
+        // A request that was given up must not leave a connection behind that waits to write it.
+        let stream = Stall::new(stream, self.deadlines.answer);
         let (sender, connection) = builder()
-            // A request that was given up must not leave a connection behind that waits to write it.
-            .handshake(TokioIo::new(Stall::new(stream, self.deadlines.answer)))
+            .handshake(TokioIo::new(Severed::new(stream, carries.clone())))
             .await
             .map_err(|error| blame(&error))?;
         tokio::spawn(async move {
             // Whatever ends it is told to the request under way; an idle connection may end as it likes.
             let _ = connection.await;
         });
-        Ok(sender)
+        Ok(Line { sender, carries })
     }
 
     /// The connection used last that is still open, so that a pool shrinks when there is less to do.
-    async fn take(&self) -> Option<Sender> {
+    async fn take(&self) -> Option<Line> {
         loop {
             let mut kept = self.pop()?;
             // Ready as soon as hyper has seen the end of the last answer; an error if it was closed since.
-            let ready = timeout(READY_WAIT, kept.sender.ready()).await;
+            let ready = timeout(READY_WAIT, kept.line.sender.ready()).await;
             if matches!(ready, Ok(Ok(()))) {
-                return Some(kept.sender);
+                return Some(kept.line);
             }
         }
     }
@@ -180,7 +219,7 @@ impl<D: Dial> Client<D> {
     fn pop(&self) -> Option<Kept> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let idle = self.deadlines.keep_idle;
-        kept.retain(|one| one.since.elapsed() < idle && !one.sender.is_closed());
+        kept.retain(|one| one.since.elapsed() < idle && !one.line.sender.is_closed());
         kept.pop()
     }
 }

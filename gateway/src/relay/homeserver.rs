@@ -3,12 +3,14 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use tokio::net::{TcpStream, UnixStream};
 
 use super::client::{Client, Dial, Stream};
-use super::{Answer, Deadlines, RelayError, Reply};
+use super::{Answer, Deadlines, MAX_HOMESERVER_CONNECTIONS, RelayError, Reply};
 use crate::http::Outgoing;
+use crate::links::Gate;
 
 /// Where a homeserver serves federation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,7 +80,7 @@ pub struct Homeserver(Client<HomeserverAddress>);
 impl Homeserver {
     /// A client; it connects when there is something to send.
     pub fn new(address: HomeserverAddress, deadlines: Deadlines) -> Self {
-        Self(Client::new(address, deadlines))
+        Self(Client::new(address, deadlines, MAX_HOMESERVER_CONNECTIONS))
     }
 
     /// Sends one request and reads its whole answer, of at most `cap` body bytes.
@@ -89,11 +91,32 @@ impl Homeserver {
         self.open(request).await?.whole(cap).await
     }
 
+    /// As [`Self::send`], with bytes of a link: when it closes, the connection breaks where it is.
+    ///
+    /// # Errors
+    /// See [`Self::send`].
+    pub async fn send_of(
+        &self,
+        gate: &Arc<Gate>,
+        request: &Outgoing,
+        cap: usize,
+    ) -> Result<Answer, RelayError> {
+        self.open_of(gate, request).await?.whole(cap).await
+    }
+
     /// Sends one request and reads the head of its answer.
     ///
     /// # Errors
     /// See [`RelayError`]; an HTTP error status is a [`Reply`].
     pub async fn open(&self, request: &Outgoing) -> Result<Reply, RelayError> {
-        self.0.open(request).await
+        self.0.open(request, None).await
+    }
+
+    /// As [`Self::open`], with bytes of a link: when it closes, the connection breaks where it is, and the answer with it.
+    ///
+    /// # Errors
+    /// See [`Self::open`].
+    pub async fn open_of(&self, gate: &Arc<Gate>, request: &Outgoing) -> Result<Reply, RelayError> {
+        self.0.open(request, Some(gate)).await
     }
 }

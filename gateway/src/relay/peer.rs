@@ -11,8 +11,9 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::client::{Client, Dial, Stream};
-use super::{Answer, Deadlines, RelayError, Reply};
+use super::{Answer, Deadlines, MAX_CONNECTIONS, RelayError, Reply};
 use crate::http::Outgoing;
+use crate::links::Gate;
 
 /// Whether a leaf certificate, which the TLS configuration already accepted, is the one in the peer record.
 pub type Pin = Arc<dyn Fn(&CertificateDer<'_>) -> bool + Send + Sync>;
@@ -28,7 +29,9 @@ pub struct PeerTarget {
     pub tls: Arc<ClientConfig>,
     /// The check that follows the handshake.
     pub pin: Pin,
-    /// Changes whenever any of the above does: the digest of the peer record and of our own certificate.
+    /// Whether the link with it is open.
+    pub gate: Arc<Gate>,
+    /// Changes whenever address, name or identity do: the digest of the peer record and of our own certificate.
     pub version: String,
 }
 
@@ -84,15 +87,17 @@ pub(super) fn blame(error: &io::Error) -> RelayError {
 #[derive(Debug)]
 pub struct PeerClient {
     client: Client<PeerTarget>,
+    gate: Arc<Gate>,
     version: String,
 }
 
 impl PeerClient {
     /// A client; it connects when there is something to send.
     pub fn new(target: PeerTarget, deadlines: Deadlines) -> Self {
-        let version = target.version.clone();
+        let (gate, version) = (Arc::clone(&target.gate), target.version.clone());
         Self {
-            client: Client::new(target, deadlines),
+            client: Client::new(target, deadlines, MAX_CONNECTIONS),
+            gate,
             version,
         }
     }
@@ -105,12 +110,17 @@ impl PeerClient {
         self.open(request).await?.whole(cap).await
     }
 
-    /// Sends one request and reads the head of its answer.
+    /// Sends one request and reads the head of its answer; when the link closes, the answer breaks where it is.
     ///
     /// # Errors
     /// See [`RelayError`]; an HTTP error status is a [`Reply`].
     pub async fn open(&self, request: &Outgoing) -> Result<Reply, RelayError> {
-        self.client.open(request).await
+        self.client.open(request, Some(&self.gate)).await
+    }
+
+    /// Ends all connections that are not in use.
+    pub fn forget_idle(&self) {
+        self.client.forget_idle();
     }
 }
 

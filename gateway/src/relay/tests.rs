@@ -325,6 +325,7 @@ impl Border2 {
             name: ServerName::try_from("gw.low.test").unwrap(),
             tls: self.authority.client(papers),
             pin: Arc::new(move |leaf| key_sha256(leaf) == pinned),
+            gate: Arc::default(),
             version: "1".into(),
         }
     }

@@ -1,6 +1,8 @@
 //! The endpoint table: the 36 stable operations of the server-server API (v1.19), flat.
 
-use super::{Action, Endpoint, FieldKind, Param, Shape, UnitKind, Who};
+use sluice_policy::link::Opening;
+
+use super::{Action, Denied, Endpoint, FieldKind, Param, Shape, UnitKind, Who};
 use crate::ids::Kind;
 
 /// The operations, in the table's order.
@@ -125,6 +127,13 @@ const TEMPLATE: Shape = Shape {
     fields: &[("room_version", FieldKind::RoomVersion)],
     limit: ONE_EVENT,
 };
+/// The whole list at once. Tokens for further pages would hold the id of the room at a page's end, and totals the number of
+/// rooms, also of those that are left out.
+const ROOM_LIST: Shape = Shape {
+    units: &[("/chunk/*", UnitKind::Directory)],
+    fields: &[],
+    limit: 4 * MIB,
+};
 const PDUS: Shape = Shape {
     units: &[("/pdus/*", UnitKind::Pdu)],
     fields: &[
@@ -141,6 +150,7 @@ const fn required(name: &'static str, kind: Kind) -> Param {
         required: true,
         repeated: false,
         drop: false,
+        fixed: None,
     }
 }
 const fn optional(name: &'static str, kind: Kind) -> Param {
@@ -150,6 +160,7 @@ const fn optional(name: &'static str, kind: Kind) -> Param {
         required: false,
         repeated: false,
         drop: false,
+        fixed: None,
     }
 }
 /// Read, checked, and left behind.
@@ -160,6 +171,14 @@ const fn dropped(name: &'static str, kind: Kind) -> Param {
         required: false,
         repeated: false,
         drop: true,
+        fixed: None,
+    }
+}
+/// Read, checked, and asked with this value instead.
+const fn fixed(name: &'static str, kind: Kind, value: &'static str) -> Param {
+    Param {
+        fixed: Some(value),
+        ..dropped(name, kind)
     }
 }
 const fn several(name: &'static str, kind: Kind) -> Param {
@@ -169,6 +188,7 @@ const fn several(name: &'static str, kind: Kind) -> Param {
         required: true,
         repeated: true,
         drop: false,
+        fixed: None,
     }
 }
 
@@ -179,6 +199,7 @@ const fn closed(
     path: &'static str,
     who: Who,
     action: Action,
+    why: &'static str,
 ) -> Endpoint {
     Endpoint {
         op,
@@ -187,6 +208,13 @@ const fn closed(
         query: &[],
         who,
         action,
+        opens: None,
+        denied: match action {
+            Action::Forbid => Denied::Forbidden,
+            Action::Synthesise => Denied::Never,
+            Action::Relay | Action::Hide | Action::File => Denied::NotFound,
+        },
+        why,
         request: NOTHING,
         response: NOTHING,
     }
@@ -203,6 +231,9 @@ pub const ENDPOINTS: &[Endpoint] = &[
         query: &[],
         who: Homeserver,
         action: Action::Relay,
+        opens: None,
+        denied: Denied::EachEvent,
+        why: "every event and EDU by itself: denied events cross redacted, denied EDUs do not cross",
         request: Shape {
             units: &[("/pdus/*", UnitKind::Pdu), ("/edus/*", UnitKind::Edu)],
             fields: &[
@@ -224,6 +255,9 @@ pub const ENDPOINTS: &[Endpoint] = &[
         query: &[],
         who: Homeserver,
         action: Action::Relay,
+        opens: None,
+        denied: Denied::Forbidden,
+        why: "a denied event comes in its redacted form; one of a hidden or closed room is not there",
         request: NOTHING,
         response: PDUS,
     },
@@ -237,6 +271,9 @@ pub const ENDPOINTS: &[Endpoint] = &[
         ],
         who: Homeserver,
         action: Action::Relay,
+        opens: None,
+        denied: Denied::NotFound,
+        why: "denied events come in their redacted form; a hidden or closed room is not there",
         request: NOTHING,
         response: PDUS,
     },
@@ -247,6 +284,9 @@ pub const ENDPOINTS: &[Endpoint] = &[
         query: &[],
         who: Homeserver,
         action: Action::Relay,
+        opens: None,
+        denied: Denied::NotFound,
+        why: "denied events come in their redacted form; a hidden or closed room is not there",
         request: Shape {
             units: &[],
             fields: &[
@@ -270,6 +310,9 @@ pub const ENDPOINTS: &[Endpoint] = &[
         query: &[required("event_id", Kind::EventId)],
         who: Homeserver,
         action: Action::Relay,
+        opens: None,
+        denied: Denied::NotFound,
+        why: "denied events come in their redacted form; a hidden or closed room is not there",
         request: NOTHING,
         response: Shape {
             units: &[("/pdus/*", UnitKind::Pdu), ("/auth_chain/*", UnitKind::Pdu)],
@@ -284,6 +327,9 @@ pub const ENDPOINTS: &[Endpoint] = &[
         query: &[required("event_id", Kind::EventId)],
         who: Homeserver,
         action: Action::Relay,
+        opens: None,
+        denied: Denied::NotFound,
+        why: "ids alone; a hidden or closed room is not there",
         request: NOTHING,
         response: Shape {
             units: &[],
@@ -301,6 +347,9 @@ pub const ENDPOINTS: &[Endpoint] = &[
         query: &[],
         who: Homeserver,
         action: Action::Relay,
+        opens: None,
+        denied: Denied::NotFound,
+        why: "denied events come in their redacted form; a hidden or closed room is not there",
         request: NOTHING,
         response: Shape {
             units: &[("/auth_chain/*", UnitKind::Pdu)],
@@ -308,13 +357,29 @@ pub const ENDPOINTS: &[Endpoint] = &[
             limit: STATE,
         },
     },
-    closed(
-        Op::TimestampToEvent,
-        "GET",
-        "/_matrix/federation/v1/timestamp_to_event/{room}",
-        Homeserver,
-        Action::Hide,
-    ),
+    Endpoint {
+        op: Op::TimestampToEvent,
+        method: "GET",
+        path: "/_matrix/federation/v1/timestamp_to_event/{room}",
+        query: &[
+            required("ts", Kind::Integer),
+            required("dir", Kind::Direction),
+        ],
+        who: Homeserver,
+        action: Action::Relay,
+        opens: None,
+        denied: Denied::NotFound,
+        why: "an event that is denied on the link is not named; a hidden or closed room is not there",
+        request: NOTHING,
+        response: Shape {
+            units: &[],
+            fields: &[
+                ("event_id", FieldKind::EventId),
+                ("origin_server_ts", FieldKind::Integer),
+            ],
+            limit: KIB,
+        },
+    },
     Endpoint {
         op: Op::MakeJoin,
         method: "GET",
@@ -322,6 +387,9 @@ pub const ENDPOINTS: &[Endpoint] = &[
         query: &[several("ver", Kind::RoomVersion)],
         who: Homeserver,
         action: Action::Relay,
+        opens: None,
+        denied: Denied::Forbidden,
+        why: "rooms above the clearance, of third servers, or encrypted where the link refuses that",
         request: NOTHING,
         response: TEMPLATE,
     },
@@ -334,6 +402,9 @@ pub const ENDPOINTS: &[Endpoint] = &[
         query: &[dropped("omit_members", Kind::Boolean)],
         who: Homeserver,
         action: Action::Relay,
+        opens: None,
+        denied: Denied::Forbidden,
+        why: "as make_join, and where something of the state must not be redacted",
         request: WHOLE_PDU,
         response: Shape {
             units: &[
@@ -349,20 +420,36 @@ pub const ENDPOINTS: &[Endpoint] = &[
             limit: STATE,
         },
     },
-    closed(
-        Op::MakeKnock,
-        "GET",
-        "/_matrix/federation/v1/make_knock/{room}/{user}",
-        Homeserver,
-        Action::Forbid,
-    ),
-    closed(
-        Op::SendKnock,
-        "PUT",
-        "/_matrix/federation/v1/send_knock/{room}/{event}",
-        Homeserver,
-        Action::Forbid,
-    ),
+    Endpoint {
+        op: Op::MakeKnock,
+        method: "GET",
+        path: "/_matrix/federation/v1/make_knock/{room}/{user}",
+        query: &[several("ver", Kind::RoomVersion)],
+        who: Homeserver,
+        action: Action::Relay,
+        opens: Some(Opening::Knock),
+        denied: Denied::Hidden,
+        why: "as make_join",
+        request: NOTHING,
+        response: TEMPLATE,
+    },
+    Endpoint {
+        op: Op::SendKnock,
+        method: "PUT",
+        path: "/_matrix/federation/v1/send_knock/{room}/{event}",
+        query: &[],
+        who: Homeserver,
+        action: Action::Relay,
+        opens: Some(Opening::Knock),
+        denied: Denied::Hidden,
+        why: "as make_join; the state shown for it loses what is denied",
+        request: WHOLE_PDU,
+        response: Shape {
+            units: &[("/knock_room_state/*", UnitKind::StrippedState)],
+            fields: &[],
+            limit: ONE_EVENT,
+        },
+    },
     Endpoint {
         op: Op::Invite,
         method: "PUT",
@@ -370,6 +457,9 @@ pub const ENDPOINTS: &[Endpoint] = &[
         query: &[],
         who: Homeserver,
         action: Action::Relay,
+        opens: None,
+        denied: Denied::Forbidden,
+        why: "rooms without a label where one is demanded, above the clearance, of third servers, or encrypted",
         request: Shape {
             units: &[
                 ("/event", UnitKind::Pdu),
@@ -390,6 +480,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
         "/_matrix/federation/v1/invite/{room}/{event}",
         Homeserver,
         Action::Hide,
+        "the invitation of room versions 1 and 2, which are not judged",
     ),
     Endpoint {
         op: Op::MakeLeave,
@@ -398,6 +489,9 @@ pub const ENDPOINTS: &[Endpoint] = &[
         query: &[],
         who: Homeserver,
         action: Action::Relay,
+        opens: None,
+        denied: Denied::Never,
+        why: "nobody is locked in",
         request: NOTHING,
         response: TEMPLATE,
     },
@@ -408,6 +502,9 @@ pub const ENDPOINTS: &[Endpoint] = &[
         query: &[],
         who: Homeserver,
         action: Action::Relay,
+        opens: None,
+        denied: Denied::Forbidden,
+        why: "a leave is never refused for its content, which is redacted; only for its shape or signature",
         request: WHOLE_PDU,
         response: EMPTY_OBJECT,
     },
@@ -417,6 +514,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
         "/_matrix/federation/v1/exchange_third_party_invite/{room}",
         Homeserver,
         Action::Hide,
+        "invitations by address or number are not judged",
     ),
     closed(
         Op::Onbind3pid,
@@ -424,6 +522,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
         "/_matrix/federation/v1/3pid/onbind",
         Anyone,
         Action::Hide,
+        "invitations by address or number are not judged",
     ),
     closed(
         Op::OpenidUserinfo,
@@ -431,35 +530,81 @@ pub const ENDPOINTS: &[Endpoint] = &[
         "/_matrix/federation/v1/openid/userinfo",
         Anyone,
         Action::Hide,
+        "a token of another zone proves nothing here, and the answer would tell whose it is",
     ),
-    closed(
-        Op::Hierarchy,
-        "GET",
-        "/_matrix/federation/v1/hierarchy/{room}",
-        Homeserver,
-        Action::Hide,
-    ),
-    closed(
-        Op::PublicRooms,
-        "GET",
-        "/_matrix/federation/v1/publicRooms",
-        Homeserver,
-        Action::Forbid,
-    ),
-    closed(
-        Op::PublicRoomsSearch,
-        "POST",
-        "/_matrix/federation/v1/publicRooms",
-        Homeserver,
-        Action::Forbid,
-    ),
-    closed(
-        Op::QueryDirectory,
-        "GET",
-        "/_matrix/federation/v1/query/directory",
-        Homeserver,
-        Action::Hide,
-    ),
+    Endpoint {
+        op: Op::Hierarchy,
+        method: "GET",
+        path: "/_matrix/federation/v1/hierarchy/{room}",
+        query: &[optional("suggested_only", Kind::Boolean)],
+        who: Homeserver,
+        action: Action::Relay,
+        opens: Some(Opening::Hierarchy),
+        denied: Denied::NotFound,
+        why: "rooms and children that the peer may not know of are left out",
+        request: NOTHING,
+        response: Shape {
+            units: &[
+                ("/room", UnitKind::Summary),
+                ("/children/*", UnitKind::Summary),
+            ],
+            // Names of rooms that the asking side could do nothing with.
+            fields: &[("inaccessible_children", FieldKind::Emptied)],
+            limit: 4 * MIB,
+        },
+    },
+    Endpoint {
+        op: Op::PublicRooms,
+        method: "GET",
+        path: "/_matrix/federation/v1/publicRooms",
+        query: &[
+            fixed("limit", Kind::Integer, "500"),
+            dropped("since", Kind::Opaque),
+            dropped("include_all_networks", Kind::Boolean),
+            dropped("third_party_instance_id", Kind::Opaque),
+        ],
+        who: Homeserver,
+        action: Action::Relay,
+        opens: Some(Opening::PublicRooms),
+        denied: Denied::Empty,
+        why: "rooms that the peer may not know of are left out; the list comes whole, without pages and totals",
+        request: NOTHING,
+        response: ROOM_LIST,
+    },
+    Endpoint {
+        op: Op::PublicRoomsSearch,
+        method: "POST",
+        path: "/_matrix/federation/v1/publicRooms",
+        query: &[],
+        who: Homeserver,
+        action: Action::Relay,
+        opens: Some(Opening::PublicRooms),
+        denied: Denied::Empty,
+        why: "as public_rooms; and the search by what it says",
+        request: Shape {
+            units: &[("", UnitKind::Search)],
+            fields: &[],
+            limit: 64 * KIB,
+        },
+        response: ROOM_LIST,
+    },
+    Endpoint {
+        op: Op::QueryDirectory,
+        method: "GET",
+        path: "/_matrix/federation/v1/query/directory",
+        query: &[required("room_alias", Kind::RoomAlias)],
+        who: Homeserver,
+        action: Action::Relay,
+        opens: Some(Opening::Aliases),
+        denied: Denied::NotFound,
+        why: "an alias of a room that the peer may not know of is not there; servers are cut to those of the link",
+        request: NOTHING,
+        response: Shape {
+            units: &[("", UnitKind::Alias)],
+            fields: &[],
+            limit: 64 * KIB,
+        },
+    },
     Endpoint {
         op: Op::QueryProfile,
         method: "GET",
@@ -470,6 +615,9 @@ pub const ENDPOINTS: &[Endpoint] = &[
         ],
         who: Homeserver,
         action: Action::Relay,
+        opens: None,
+        denied: Denied::Forbidden,
+        why: "fields that the link does not list are left out; a profile in which something is found does not cross",
         request: NOTHING,
         response: Shape {
             units: &[("", UnitKind::Profile)],
@@ -483,6 +631,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
         "/_matrix/federation/v1/query/{other}",
         Homeserver,
         Action::Hide,
+        "a query that the specification does not know could hold anything",
     ),
     Endpoint {
         op: Op::UserDevices,
@@ -491,6 +640,9 @@ pub const ENDPOINTS: &[Endpoint] = &[
         query: &[],
         who: Homeserver,
         action: Action::Relay,
+        opens: None,
+        denied: Denied::Forbidden,
+        why: "names of devices are left out",
         request: NOTHING,
         response: Shape {
             units: &[("", UnitKind::DeviceList)],
@@ -505,6 +657,9 @@ pub const ENDPOINTS: &[Endpoint] = &[
         query: &[],
         who: Homeserver,
         action: Action::Relay,
+        opens: None,
+        denied: Denied::Forbidden,
+        why: "names of devices and unsigned data are left out; keys are never changed",
         request: Shape {
             units: &[("", UnitKind::Ids)],
             fields: &[],
@@ -523,6 +678,9 @@ pub const ENDPOINTS: &[Endpoint] = &[
         query: &[],
         who: Homeserver,
         action: Action::Relay,
+        opens: None,
+        denied: Denied::Forbidden,
+        why: "keys are never changed",
         request: Shape {
             units: &[("", UnitKind::Ids)],
             fields: &[],
@@ -539,14 +697,16 @@ pub const ENDPOINTS: &[Endpoint] = &[
         "GET",
         "/_matrix/federation/v1/media/download/{media}",
         Homeserver,
-        Action::Hide,
+        Action::File,
+        "files are not looked into",
     ),
     closed(
         Op::MediaThumbnail,
         "GET",
         "/_matrix/federation/v1/media/thumbnail/{media}",
         Homeserver,
-        Action::Hide,
+        Action::File,
+        "a thumbnail is not the file that was looked into",
     ),
     closed(
         Op::ServerKeys,
@@ -554,6 +714,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
         "/_matrix/key/v2/server",
         Anyone,
         Action::Synthesise,
+        "each homeserver has the keys that its own gateway vouches for",
     ),
     closed(
         Op::NotaryKeys,
@@ -561,6 +722,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
         "/_matrix/key/v2/query/{server}",
         Anyone,
         Action::Hide,
+        "keys come from peer records alone, so nobody is asked about a third server",
     ),
     closed(
         Op::NotaryKeysBatch,
@@ -568,6 +730,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
         "/_matrix/key/v2/query",
         Anyone,
         Action::Hide,
+        "keys come from peer records alone, so nobody is asked about a third server",
     ),
     closed(
         Op::WellKnown,
@@ -575,6 +738,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
         "/.well-known/matrix/server",
         Anyone,
         Action::Synthesise,
+        "a constant, from the inside",
     ),
     closed(
         Op::Version,
@@ -582,6 +746,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
         "/_matrix/federation/v1/version",
         Anyone,
         Action::Synthesise,
+        "a constant, from the inside",
     ),
     closed(
         Op::PolicySign,
@@ -589,5 +754,6 @@ pub const ENDPOINTS: &[Endpoint] = &[
         "/_matrix/policy/v1/sign",
         Homeserver,
         Action::Hide,
+        "the gateway is no policy server of any room",
     ),
 ];

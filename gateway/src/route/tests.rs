@@ -120,6 +120,67 @@ fn what_is_not_in_the_table_is_refused() {
 
 #[test]
 fn a_fixed_path_is_matched_before_a_template() {
-    let route = route("GET", "/_matrix/federation/v1/query/directory").unwrap();
+    let asked = "/_matrix/federation/v1/query/directory?room_alias=%23lage%3Ahigh.test";
+    let route = route("GET", asked).unwrap();
+    assert_eq!(route.target(), asked);
     assert_eq!(route.endpoint.op, Op::QueryDirectory);
+}
+
+#[test]
+fn the_docs_have_the_table_as_it_is() {
+    let docs = include_str!("../../../docs/look-up/endpoints.md");
+    let (_, rest) = docs.split_once("<!-- endpoint table -->\n\n").unwrap();
+    let (shown, _) = rest.split_once("\n<!-- end of endpoint table -->").unwrap();
+    assert_eq!(
+        shown,
+        print::markdown(),
+        "docs/look-up/endpoints.md is stale: put the output of `sluice check --endpoints` between its two marks"
+    );
+}
+
+#[test]
+fn every_line_says_what_may_be_refused_and_a_refusal_never_looks_like_an_unknown_endpoint() {
+    for line in ENDPOINTS {
+        assert!(!line.why.is_empty(), "{}", line.path);
+        let refused = matches!(line.action, Action::Forbid | Action::Hide | Action::File);
+        let looks = match line.denied {
+            Denied::NotFound | Denied::Forbidden | Denied::Hidden => true,
+            Denied::EachEvent | Denied::Empty | Denied::Never => !refused,
+        };
+        assert!(looks, "{}", line.path);
+        let listed = line.opens.is_none() || line.action == Action::Relay;
+        assert!(listed, "{}", line.path);
+    }
+    let opened: BTreeSet<_> = ENDPOINTS.iter().filter_map(|line| line.opens).collect();
+    assert_eq!(
+        opened.len(),
+        4,
+        "everything that a link can open is asked for by an operation"
+    );
+}
+
+#[test]
+fn a_list_of_rooms_is_asked_for_whole() {
+    let asked = "/_matrix/federation/v1/publicRooms?limit=10&since=bGV0IG1l&include_all_networks=false&third_party_instance_id=x";
+    assert_eq!(
+        route("GET", asked).unwrap().target(),
+        format!("/_matrix/federation/v1/publicRooms?limit={MAX_LISTED_ROOMS}")
+    );
+}
+
+#[test]
+fn machines_get_the_same_table() {
+    let table = print::json();
+    let lines = table["endpoints"].as_array().unwrap();
+    assert_eq!(lines.len(), ENDPOINTS.len());
+    let invite = lines.iter().find(|line| line["op"] == "invite").unwrap();
+    assert_eq!(
+        invite["request"]["units"]["/invite_room_state/*"],
+        "stripped_state"
+    );
+    let knock = lines
+        .iter()
+        .find(|line| line["op"] == "make_knock")
+        .unwrap();
+    assert_eq!(knock["opens"], "knock");
 }

@@ -10,8 +10,10 @@ use sluice_policy::dlp::HashKey;
 use crate::check::open_bundle;
 use crate::config::{Config, HsAddress, Material, Mistake, Mistakes, Secret};
 use crate::gateway::{Active, LinkKeys};
-use crate::peers::{Own, Peer, Peers};
+use crate::links::Links;
+use crate::peers::{Own, Peer, Peers, Record};
 use crate::relay::{self, Deadlines, Homeserver, HomeserverAddress, PeerTarget};
+use crate::tell::Connected;
 
 /// Everything that the files say, checked.
 pub struct Loaded {
@@ -31,6 +33,7 @@ pub(super) fn load(
 ) -> Result<Loaded, Mistakes> {
     let own = Own::of(&config, &material);
     let peers = Peers::load(&config.state.peers, &own)?;
+    let own_zone = own_zone(&config, &material)?;
     let tls_mistake = |error: &dyn std::fmt::Display| {
         Mistakes(vec![config.origin.mistake(
             "border.certificate",
@@ -52,14 +55,22 @@ pub(super) fn load(
         || Arc::new(relay::Peers::new(Deadlines::default())),
         |before| Arc::clone(&before.clients),
     );
-    let targets = targets(&peers, &material)?;
+    let links = before.map_or_else(Arc::default, |before| Arc::clone(&before.links));
+    let targets = targets(&peers, &material, &links)?;
     let active = Active {
         homeservers: homeservers(&config, before),
         clients,
+        links,
         targets,
         clearance: material.clearance.clone(),
+        connector: config
+            .connector
+            .as_ref()
+            .zip(material.connector.clone())
+            .map(|(connector, token)| Connected::new(connector, token)),
         config,
         peers,
+        own: own_zone,
         bundle,
         keys,
     };
@@ -70,6 +81,19 @@ pub(super) fn load(
         active,
         material,
         border_tls,
+    })
+}
+
+/// Our own zone as the far end of a link, for traffic between two of its homeservers.
+fn own_zone(config: &Config, material: &Material) -> Result<Arc<Peer>, Mistakes> {
+    let own = Record::own(config, material).into_peer();
+    own.map(Arc::new).map_err(|fault| {
+        let message = format!("our own record {fault}");
+        Mistakes(vec![config.origin.mistake(
+            "zone",
+            message,
+            "run `sluice check`",
+        )])
     })
 }
 
@@ -152,11 +176,15 @@ fn homeservers(config: &Config, before: Option<&Active>) -> BTreeMap<String, Arc
     .collect()
 }
 
-fn targets(peers: &Peers, material: &Material) -> Result<BTreeMap<String, PeerTarget>, Mistakes> {
+fn targets(
+    peers: &Peers,
+    material: &Material,
+    links: &Links,
+) -> Result<BTreeMap<String, PeerTarget>, Mistakes> {
     let mut targets = BTreeMap::new();
     let mut mistakes: Vec<Mistake> = Vec::new();
     for peer in peers.iter() {
-        match target(peer, material) {
+        match target(peer, material, links) {
             Ok(target) => drop(targets.insert(peer.zone().to_owned(), target)),
             Err(mistake) => mistakes.push(mistake),
         }
@@ -168,7 +196,7 @@ fn targets(peers: &Peers, material: &Material) -> Result<BTreeMap<String, PeerTa
     }
 }
 
-fn target(peer: &Peer, material: &Material) -> Result<PeerTarget, Mistake> {
+fn target(peer: &Peer, material: &Material, links: &Links) -> Result<PeerTarget, Mistake> {
     let wrong = |message: String| {
         let file = crate::peers::file_of(std::path::Path::new("peers"), peer.zone());
         Mistake::of_file(&file, message, "import the peer's record again")
@@ -187,6 +215,7 @@ fn target(peer: &Peer, material: &Material) -> Result<PeerTarget, Mistake> {
         pin: Arc::new(move |shown: &rustls_pki_types::CertificateDer<'_>| {
             crate::accept::key_sha256(shown).is_some_and(|key| key == expected)
         }),
+        gate: links.gate(peer.zone()),
         version: format!("{record:?} {own}"),
     })
 }

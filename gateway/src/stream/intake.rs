@@ -13,9 +13,11 @@ use sluice_policy::pdu::{Pdu, RoomVersion, relations};
 use super::spool::{Reader, Spool, SpoolError, Spools};
 use super::{BATCH_EVENTS, BATCH_WEIGHT, MAX_EVENTS};
 use crate::asks::far_side;
+use crate::collect::turns_encryption_on;
 use crate::parse::{self, BodyFault, MAX_EVENT_BYTES, Parsed, Unit};
 use crate::refusal::{Blame, Refusal};
 use crate::relay::ReplyBody;
+use crate::rooms;
 use crate::route::{Shape, UnitKind};
 
 /// Bytes beside the units: fields that the table names, and any others, which are parsed and left behind.
@@ -36,6 +38,10 @@ pub(super) struct Facts {
     pub(super) telling: Vec<Unit>,
     /// Ids of the events that others of the body relate to.
     pub(super) targets: BTreeSet<String>,
+    /// Whether the state in it turns encryption on.
+    pub(super) encrypted: bool,
+    /// The servers of members and invited users, as far as they were asked for.
+    servers: BTreeSet<String>,
 }
 
 /// A whole body that has come.
@@ -70,33 +76,53 @@ pub(super) async fn take(
     intake.finish()
 }
 
-/// Reads an answer of our own homeserver to its end, for what it tells of a room ([`TELLING`]); all else is dropped.
+/// Reads an answer of our own homeserver to its end, for what it tells of a room: its [`TELLING`] events, and those of
+/// `servers` that have somebody in it, each by one bare membership. All else is dropped.
 ///
 /// # Errors
 /// See [`take`].
-pub(crate) async fn tell(shape: &'static Shape, mut body: ReplyBody) -> Result<Parsed, Refusal> {
+pub(crate) async fn tell(
+    shape: &'static Shape,
+    mut body: ReplyBody,
+    servers: &(dyn Fn(&str) -> bool + Sync),
+) -> Result<Parsed, Refusal> {
     let mut intake = Intake::new(shape, None);
+    intake.shelf.wanted = Some(servers);
     while let Some(piece) = body.piece().await.map_err(|error| far_side(&error))? {
         intake.push(&piece)?;
     }
     let taken = intake.finish()?;
+    let Facts {
+        telling, servers, ..
+    } = taken.facts;
+    let members = servers.iter().map(|server| Unit {
+        kind: UnitKind::Pdu,
+        pattern: MEMBERS,
+        pointer: String::new(),
+        value: Ok(rooms::member_of(server)),
+    });
     Ok(Parsed {
         fields: taken.fields,
-        units: taken.facts.telling,
+        units: telling.into_iter().chain(members).collect(),
     })
 }
 
+/// Where bare memberships stand.
+const MEMBERS: &str = "/pdus/*";
+
 /// A body on its way in.
-struct Intake {
+struct Intake<'s> {
     shape: &'static Shape,
     scanner: Scanner,
-    shelf: Shelf,
+    shelf: Shelf<'s>,
     bytes: usize,
 }
 
 /// Where its units go.
-struct Shelf {
+struct Shelf<'s> {
     shape: &'static Shape,
+    /// The servers whose members are looked for.
+    wanted: Option<&'s (dyn Fn(&str) -> bool + Sync)>,
     /// `None` where only what tells of the room is wanted.
     spool: Option<Spool>,
     facts: Facts,
@@ -105,7 +131,7 @@ struct Shelf {
     weight: usize,
 }
 
-impl Intake {
+impl Intake<'_> {
     fn new(shape: &'static Shape, spool: Option<Spool>) -> Self {
         let patterns = shape.units.iter().map(|(pattern, _)| *pattern).collect();
         let envelope = parse::limits(ENVELOPE_BYTES);
@@ -114,6 +140,7 @@ impl Intake {
             scanner: Scanner::new(patterns, MAX_EVENT_BYTES, envelope),
             shelf: Shelf {
                 shape,
+                wanted: None,
                 spool,
                 facts: Facts::default(),
                 events: 0,
@@ -172,7 +199,7 @@ const HEAD_BYTES: usize = 5;
 /// Stands for the text of a unit that was too long.
 const TOO_LONG: u32 = u32::MAX;
 
-impl Shelf {
+impl Shelf<'_> {
     fn put(&mut self, cut: &Cut<'_>) -> Result<(), Broken> {
         self.events += 1;
         if self.events > MAX_EVENTS {
@@ -205,16 +232,21 @@ impl Shelf {
             return Ok(());
         };
         self.facts.note_targets(&event);
-        if !tells(&event) {
+        if let Some(wanted) = self.wanted
+            && let Some(server) = rooms::member_server(&event).filter(|server| wanted(server))
+        {
+            self.facts.servers.insert(server);
+        }
+        let event = unit(self.shape, pattern, Ok(event));
+        self.facts.encrypted |= turns_encryption_on(&event);
+        if !event.value.as_ref().is_ok_and(tells) {
             return Ok(());
         }
         self.weight += heaviness(text);
         if self.facts.telling.len() >= TELLING_EVENTS || self.weight > TELLING_WEIGHT {
             return Err(Broken::Body(BodyFault::Count(pattern)));
         }
-        self.facts
-            .telling
-            .push(unit(self.shape, pattern, Ok(event)));
+        self.facts.telling.push(event);
         Ok(())
     }
 }

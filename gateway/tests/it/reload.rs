@@ -12,7 +12,7 @@ struct Running {
 }
 
 impl AdminHandler for Running {
-    async fn handle(&self, request: AdminRequest) -> AdminAnswer {
+    async fn handle(&self, _: &sluice::admin::Operator, request: AdminRequest) -> AdminAnswer {
         assert_eq!(request, AdminRequest::Reload {});
         if self.takes {
             return AdminAnswer::done("reloaded: 1 peer");

@@ -118,6 +118,8 @@ impl Scene<'_> {
         let room = unit.room.and_then(|room| room.label.clone());
         let room = room.map(|label| Borne::new(LabelSource::Room, label));
         match need {
+            // What it says inside may be as high as its room.
+            _ if self.needs_own_label(unit) => bearing.labels.extend(room),
             Need::Room | Need::RoomText => bearing.labels.splice(0..0, room).for_each(drop),
             Need::Own | Need::Target if bearing.labels.is_empty() => bearing.labels.extend(room),
             Need::Own | Need::Target | Need::Nothing => {}

@@ -59,9 +59,10 @@ pub(super) fn of(unit: &UnitFacts<'_>) -> Need {
         Kind::Edu if ROOM_EDUS.contains(&event_type) => Need::Room,
         // Nobody is locked into a room for want of its label.
         Kind::Template if membership(unit.content) == Some("leave") => Need::Nothing,
-        Kind::Template | Kind::Summary | Kind::Directory | Kind::Ids => Need::Room,
+        Kind::Template | Kind::Summary | Kind::Directory | Kind::Alias | Kind::Ids => Need::Room,
         Kind::Edu
         | Kind::Profile
+        | Kind::Search
         | Kind::DeviceList
         | Kind::Keys
         | Kind::Claim

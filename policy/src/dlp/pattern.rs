@@ -109,11 +109,6 @@ impl Pattern {
         })
     }
 
-    /// The pattern as the engine reads it.
-    pub(super) fn as_str(&self) -> &str {
-        self.regex.as_str()
-    }
-
     /// What every match has.
     pub(super) fn needs(&self) -> &Needs {
         &self.needs
@@ -222,11 +217,6 @@ impl Pattern {
             (Some(found), Some(longest)) => slow * left.min(found.end.saturating_sub(at) + longest),
             _ => slow * left,
         }
-    }
-
-    /// True where it has word borders of Unicode, with which no automaton can run over text that is not ASCII.
-    pub(super) fn has_borders(&self) -> bool {
-        self.has_borders
     }
 
     /// Every match, from left to right, none over another.

@@ -1,24 +1,29 @@
 //! Which detectors a text calls for, so that a clean message costs the same however many detectors there are.
 //!
 //! ```text
-//!  text ─→ words (keywords, phrases, what patterns cannot match without) ─┐
-//!       ─→ shapes of four bytes, digits near each other ──────────────────┴→ detectors, and of them patterns
+//!  text ─→ words (keywords, phrases, what patterns cannot match without) ─→ detectors
+//!       └→ the same words, digits near each other, kinds of bytes in a row ─→ and of them patterns
 //! ```
 //!
 //! Invariant: what is left out here cannot match. Keywords are the author's word for it; everything else is read off
-//! the pattern, and a text with letters or digits that ASCII knows nothing of passes these tests unseen.
+//! the pattern, and holds for every text: letters that are ASCII letters where case is ignored are looked for as such, and
+//! where digits of other scripts may stand digits are not counted.
 
+mod columns;
 mod digits;
 mod literals;
-mod shape;
-mod together;
 mod words;
 
-use std::cell::Cell;
+use std::{borrow::Cow, cell::OnceCell};
 
 use regex_syntax::hir::Hir;
 
-use self::{digits::Digits, literals::FOLDED, shape::Shapes, together::Together, words::Words};
+use self::{
+    columns::{Columns, Steps},
+    digits::Digits,
+    literals::FOLDED,
+    words::Words,
+};
 use super::{
     Strength,
     budget::{Budget, ScanError},
@@ -31,6 +36,8 @@ pub(super) use self::words::{Word, spellings};
 const MAX_LOOSE_HITS: usize = 4096;
 /// What comparing a word costs, in bytes searched.
 const BYTES_PER_WORD: usize = 8;
+/// Bytes of a text of which looking where one pattern may match costs as much as searching one.
+const BYTES_PER_PLACE: usize = 16;
 
 /// What every match of one pattern has.
 #[derive(Clone, Debug, Default)]
@@ -42,9 +49,7 @@ pub(super) struct Needs {
     digits: usize,
     shortest: usize,
     longest: Option<usize>,
-    shapes: Option<Shapes>,
-    /// True where it is one of those that are tried together first.
-    together: bool,
+    steps: Option<Steps>,
 }
 
 /// What a text has.
@@ -52,16 +57,13 @@ pub(super) struct Facts<'f> {
     text: &'f str,
     /// Numbers of the words in it, in order.
     words: Vec<u32>,
-    /// True where letters or digits stand in it that only Unicode takes for those of ASCII.
+    /// True where digits may stand in it that only Unicode takes for those of ASCII.
     odd: bool,
     /// True where all of it is ordinary Western writing, see [`is_plain`].
     plain: bool,
     digits: Digits,
-    shapes: Shapes,
-    /// The patterns that are tried together.
-    together: Option<&'f Together>,
-    /// Whether any of them matches, once that was asked.
-    any: Cell<Option<bool>>,
+    /// Where its bytes of each kind stand, once that was asked.
+    columns: OnceCell<Columns>,
 }
 
 /// The search that all detectors share.
@@ -74,12 +76,8 @@ pub(super) struct Prefilter {
     beside: Vec<Vec<u32>>,
     /// Detectors that no word calls.
     always: Vec<u32>,
-    /// Detectors that only words read off their patterns call.
-    derived: Vec<u32>,
     /// Text in ASCII of fewer bytes has no value.
     shortest: usize,
-    /// Patterns without words in one automaton: one run over a text says that none of them matches.
-    together: Option<Together>,
 }
 
 impl Needs {
@@ -89,18 +87,25 @@ impl Needs {
             digits: digits::of_pattern(hir),
             shortest: hir.properties().minimum_len().unwrap_or(0),
             longest: hir.properties().maximum_len(),
-            shapes: Shapes::of_pattern(hir),
+            steps: Steps::of(hir),
             ..Needs::default()
         }
     }
 
     /// True where the pattern may match.
-    pub(super) fn allow(&self, facts: &Facts<'_>) -> bool {
-        let fits = facts.odd
-            || (self.shapes.is_none_or(|shapes| shapes.meets(facts.shapes))
-                && facts.digits.has(self.digits, self.longest)
-                && (self.ids.is_empty() || self.ids.iter().any(|id| facts.has(*id))));
-        fits && (!self.together || facts.any())
+    ///
+    /// # Errors
+    /// Over a limit.
+    pub(super) fn allow(&self, facts: &Facts<'_>, budget: &mut Budget) -> Result<bool, ScanError> {
+        let digits = facts.odd || facts.digits.has(self.digits, self.longest);
+        let words = self.ids.is_empty() || self.ids.iter().any(|id| facts.has(*id));
+        match &self.steps {
+            Some(steps) if digits && words => {
+                budget.searched(facts.text.len() / BYTES_PER_PLACE)?;
+                Ok(facts.columns().may_match(steps))
+            }
+            _ => Ok(digits && words),
+        }
     }
 }
 
@@ -114,15 +119,8 @@ impl Facts<'_> {
         self.words.binary_search(&word).is_ok()
     }
 
-    /// True where any of the patterns that are tried together matches.
-    fn any(&self) -> bool {
-        let Some(together) = self.together else {
-            return true;
-        };
-        let asked = self.any.get();
-        let any = asked.unwrap_or_else(|| together.may_match(self.text));
-        self.any.set(Some(any));
-        any
+    fn columns(&self) -> &Columns {
+        self.columns.get_or_init(|| Columns::of(self.text))
     }
 }
 
@@ -138,7 +136,6 @@ impl Prefilter {
             filter.add(index, detector);
         }
         filter.words.build();
-        filter.together = Together::of(list);
         filter
     }
 
@@ -160,10 +157,7 @@ impl Prefilter {
         };
         match derived {
             _ if !keywords.is_empty() => call(&mut self.callers, index, &keywords),
-            Some(words) => {
-                self.derived.push(index);
-                call(&mut self.callers, index, &words);
-            }
+            Some(words) => call(&mut self.callers, index, &words),
             None if !beside.is_empty() => call(&mut self.beside, index, &beside),
             None => self.always.push(index),
         }
@@ -200,6 +194,26 @@ impl Prefilter {
         original: Option<&Facts<'_>>,
         budget: &mut Budget,
     ) -> Result<(Facts<'f>, Vec<u32>), ScanError> {
+        let plain = is_plain(text);
+        let mut words = self.words_in(text, budget)?;
+        if let Some(folded) = (!plain).then(|| folded(text)).flatten() {
+            words.extend(self.words_in(&folded, budget)?);
+            sort(&mut words);
+        }
+        let facts = Facts {
+            text,
+            words,
+            odd: !plain && has_high_byte(text),
+            plain,
+            digits: Digits::of_text(text),
+            columns: OnceCell::new(),
+        };
+        let called = self.called(&facts, original);
+        Ok((facts, called))
+    }
+
+    /// Numbers of the words in a text, in order.
+    fn words_in(&self, text: &str, budget: &mut Budget) -> Result<Vec<u32>, ScanError> {
         let mut words = Vec::new();
         let compared = self.words.find(text, &mut |word| {
             if words.len() >= MAX_LOOSE_HITS {
@@ -207,29 +221,14 @@ impl Prefilter {
             }
             words.push(word);
         });
-        // Once for the patterns that are tried together.
+        // Once for the kinds of bytes.
         budget.searched(compared * BYTES_PER_WORD + text.len())?;
         sort(&mut words);
-        let plain = is_plain(text);
-        let facts = Facts {
-            text,
-            words,
-            odd: !plain && is_odd(text),
-            plain,
-            digits: Digits::of_text(text),
-            shapes: Shapes::of_text(text),
-            together: self.together.as_ref(),
-            any: Cell::new(None),
-        };
-        let called = self.called(&facts, original);
-        Ok((facts, called))
+        Ok(words)
     }
 
     fn called(&self, facts: &Facts<'_>, original: Option<&Facts<'_>>) -> Vec<u32> {
         let mut called = self.always.clone();
-        if facts.odd {
-            called.extend(&self.derived);
-        }
         called.extend(named(&self.callers, facts));
         for facts in [Some(facts), original].into_iter().flatten() {
             called.extend(named(&self.beside, facts));
@@ -277,10 +276,13 @@ fn sort(list: &mut Vec<u32>) {
     list.dedup();
 }
 
-/// True for a text with a decimal digit of another script, or a letter that is an ASCII letter where case is ignored.
-fn is_odd(text: &str) -> bool {
-    !text.is_ascii()
-        && (has_high_byte(text) || FOLDED.iter().any(|(letter, _)| text.contains(*letter)))
+/// The text with ASCII letters for those that are the same where case is ignored; `None` where it has none.
+fn folded(text: &str) -> Option<String> {
+    let has = |text: &str| FOLDED.iter().any(|(letter, _)| text.contains(*letter));
+    let fold = |text: Cow<'_, str>, (letter, ascii): &(char, char)| {
+        Cow::Owned(text.replace(*letter, ascii.encode_utf8(&mut [0; 4])))
+    };
+    has(text).then(|| FOLDED.iter().fold(Cow::Borrowed(text), fold).into_owned())
 }
 
 /// True for text of ASCII, Latin letters in one piece and the signs of German and English typesetting: one script, and
@@ -290,6 +292,9 @@ fn is_plain(text: &str) -> bool {
         matches!(c, '\u{a1}'..='\u{ac}' | '\u{ae}'..='\u{17e}' | '\u{2013}' | '\u{2014}' | '\u{2018}'..='\u{201e}'
             | '\u{2026}' | '\u{20ac}')
     };
+    if text.is_ascii() {
+        return true;
+    }
     let mut rest = text;
     while let Some(at) = rest.bytes().position(|byte| !byte.is_ascii()) {
         let mut chars = rest[at..].chars();
@@ -319,13 +324,20 @@ mod tests {
     use crate::unicode::ascii_digit;
 
     #[test]
-    fn every_digit_and_letter_that_ascii_does_not_know_is_odd() {
+    fn every_digit_that_ascii_does_not_know_is_odd() {
         let digits = ('\u{80}'..=char::MAX).filter(|c| ascii_digit(*c).is_some());
-        for c in digits.chain(['\u{17f}', '\u{212a}']) {
-            assert!(is_odd(&format!("a{c}b")), "{c:?}");
+        for c in digits {
+            assert!(has_high_byte(&format!("a{c}b")), "{c:?}");
         }
         for text in ["Grüße", "„so“ – 5 €", "Привет", "😀 ja", "plain"] {
-            assert!(!is_odd(text), "{text}");
+            assert!(!has_high_byte(text), "{text}");
         }
+    }
+
+    #[test]
+    fn letters_that_ascii_does_not_know_are_folded() {
+        let folded_as = folded("a\u{17f}b\u{212a}c\u{17f}");
+        assert_eq!(folded_as.as_deref(), Some("asbkcs"));
+        assert_eq!(folded("Stra\u{df}e"), None);
     }
 }

@@ -1,11 +1,11 @@
 //! The keys that each type of EDU knows. What is not listed is taken away; what is listed must fit.
 
-use super::{EduKind, MAX_MESSAGE_ID_CHARS};
+use super::{EduKind, MAX_MESSAGE_ID_CHARS, to_device};
 use crate::ids;
 use crate::json::{Fault, Object, Tree};
 
 /// A key, whether it must be there, and whether a value fits.
-type Key = (&'static str, bool, fn(&Tree) -> bool);
+pub(super) type Key = (&'static str, bool, fn(&Tree) -> bool);
 
 const TYPING: [Key; 3] = [
     ("room_id", true, room_id),
@@ -40,7 +40,7 @@ const RECEIPT_DATA: [Key; 2] = [
 /// `device_display_name` is free text, so it is not in the list.
 const DEVICE: [Key; 6] = [
     ("deleted", false, Tree::is_bool),
-    ("device_id", true, short),
+    ("device_id", true, word),
     ("keys", false, Tree::is_object),
     ("prev_id", false, |value| list(value, natural)),
     ("stream_id", true, natural),
@@ -49,11 +49,11 @@ const DEVICE: [Key; 6] = [
 
 /// `unsigned` would repeat the display name.
 const DEVICE_KEYS: [Key; 5] = [
-    ("algorithms", true, |value| list(value, short)),
-    ("device_id", true, short),
-    ("keys", true, |value| map(value, key_text)),
+    ("algorithms", true, |value| list(value, word)),
+    ("device_id", true, word),
+    ("keys", true, |value| map(value, word)),
     ("signatures", true, |value| {
-        map(value, |by_key| map(by_key, key_text))
+        map(value, |by_key| map(by_key, word))
     }),
     ("user_id", true, user_id),
 ];
@@ -65,9 +65,9 @@ const SIGNING_KEYS: [Key; 3] = [
 ];
 
 const CROSS_SIGNING_KEY: [Key; 4] = [
-    ("keys", true, |value| map(value, key_text)),
+    ("keys", true, |value| map(value, word)),
     ("signatures", false, |value| {
-        map(value, |by_key| map(by_key, key_text))
+        map(value, |by_key| map(by_key, word))
     }),
     ("usage", true, |value| {
         list(value, |usage| {
@@ -79,15 +79,17 @@ const CROSS_SIGNING_KEY: [Key; 4] = [
 
 const TO_DEVICE: [Key; 4] = [
     ("message_id", true, |value| {
-        text(value, |id| id.chars().count() <= MAX_MESSAGE_ID_CHARS)
+        text(value, |id| {
+            id.len() <= MAX_MESSAGE_ID_CHARS && id.bytes().all(|byte| byte.is_ascii_graphic())
+        })
     }),
-    ("messages", true, messages),
+    ("messages", true, Tree::is_object),
     ("sender", true, user_id),
     ("type", true, short),
 ];
 
-/// Longest public key, signature or other word made by a device, in bytes.
-const MAX_KEY_TEXT_BYTES: usize = 1024;
+/// Longest public key, signature, device id or other word made by a device, in bytes. A signature has 86.
+const MAX_WORD_BYTES: usize = 128;
 
 /// The content with known keys only.
 pub(super) fn rebuild(kind: EduKind, content: Object) -> Result<Object, Fault> {
@@ -101,12 +103,12 @@ pub(super) fn rebuild(kind: EduKind, content: Object) -> Result<Object, Fault> {
             &["master_key", "self_signing_key"],
             &CROSS_SIGNING_KEY,
         ),
-        EduKind::DirectToDevice => keep(content, &TO_DEVICE),
+        EduKind::DirectToDevice => to_device::rebuild(keep(content, &TO_DEVICE)?),
     }
 }
 
 /// Keeps the keys of a list, and checks them.
-fn keep(mut object: Object, keys: &[Key]) -> Result<Object, Fault> {
+pub(super) fn keep(mut object: Object, keys: &[Key]) -> Result<Object, Fault> {
     object.retain(|key, _| keys.iter().any(|(name, ..)| name == key));
     for (name, required, fits) in keys {
         match object.get(*name) {
@@ -185,21 +187,6 @@ fn receipts_of_users(users: Tree) -> Result<Object, Fault> {
     users.into_iter().map(read).collect()
 }
 
-/// Messages by user and device; what is in them is for the rules of the link.
-fn messages(value: &Tree) -> bool {
-    let device = |(device, message): (&String, &Tree)| {
-        device.len() <= ids::MAX_ID_BYTES && message.is_object()
-    };
-    value.as_object().is_some_and(|users| {
-        users.iter().all(|(user, devices)| {
-            ids::is_user_id(user)
-                && devices
-                    .as_object()
-                    .is_some_and(|devices| devices.iter().all(device))
-        })
-    })
-}
-
 fn user_id(value: &Tree) -> bool {
     text(value, ids::is_user_id)
 }
@@ -216,17 +203,21 @@ fn short(value: &Tree) -> bool {
     text(value, |word| word.len() <= ids::MAX_ID_BYTES)
 }
 
-fn key_text(value: &Tree) -> bool {
-    text(value, |word| word.len() <= MAX_KEY_TEXT_BYTES)
+/// A device id, an algorithm, a key or a signature: what a device makes, and nothing that people write.
+fn word(value: &Tree) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._-+/=".contains(&byte);
+    text(value, |word| {
+        word.len() <= MAX_WORD_BYTES && word.bytes().all(fits)
+    })
 }
 
-fn natural(value: &Tree) -> bool {
+pub(super) fn natural(value: &Tree) -> bool {
     value
         .as_integer()
         .is_some_and(|value| i64::from(value) >= 0)
 }
 
-fn text(value: &Tree, fits: impl Fn(&str) -> bool) -> bool {
+pub(super) fn text(value: &Tree, fits: impl Fn(&str) -> bool) -> bool {
     value.as_str().is_some_and(fits)
 }
 
@@ -235,8 +226,14 @@ fn list(value: &Tree, fits: fn(&Tree) -> bool) -> bool {
 }
 
 fn map(value: &Tree, fits: fn(&Tree) -> bool) -> bool {
-    value.as_object().is_some_and(|all| {
-        all.iter()
-            .all(|(key, value)| key.len() <= MAX_KEY_TEXT_BYTES && fits(value))
-    })
+    value
+        .as_object()
+        .is_some_and(|all| all.iter().all(|(key, value)| is_name(key) && fits(value)))
+}
+
+/// `algorithm:name`, or the user of signatures.
+fn is_name(key: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._-+/=:".contains(&byte);
+    let is_key_name = key.len() <= MAX_WORD_BYTES && key.bytes().all(fits);
+    is_key_name || ids::is_user_id(key)
 }

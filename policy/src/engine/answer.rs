@@ -1,4 +1,5 @@
-//! Reading the policy's answer: an object keyed by index, each value exactly `{"verdict", "rule"}`.
+//! Reading the policy's answer: an object keyed by index, each value exactly `{"verdict", "rule"}`, with `"checks"`
+//! where something is held until these have looked at it.
 
 use std::collections::BTreeMap;
 
@@ -13,6 +14,9 @@ const FRAME_BYTES: usize = 256;
 
 /// Characters of a rule's name at most.
 const RULE_CHARS: usize = 64;
+
+/// Checks that one unit may wait for at most.
+const MAX_CHECKS: usize = 4;
 
 /// The answers of one call, not yet believed.
 pub(super) struct Answers(BTreeMap<String, Value>);
@@ -29,6 +33,8 @@ struct Outcome {
 struct Said {
     verdict: Verdict,
     rule: String,
+    #[serde(default)]
+    checks: Vec<String>,
 }
 
 impl Answers {
@@ -71,9 +77,15 @@ impl Answers {
             .ok_or(EventFailure::Undefined)?;
         let said = Said::deserialize(said).map_err(|_| EventFailure::Shape)?;
         let rule = rule_id(&said.rule, facts).ok_or(EventFailure::Shape)?;
+        let held = said.verdict == Verdict::Hold || said.checks.is_empty();
+        let named = said.checks.iter().all(|check| is_rule_name(check));
+        if !held || !named || said.checks.len() > MAX_CHECKS {
+            return Err(EventFailure::Shape);
+        }
         Ok(Decision {
             verdict: said.verdict,
             rule,
+            checks: said.checks,
         })
     }
 }

@@ -46,7 +46,8 @@ fn a_release_names_the_rule_that_said_so() {
         decision,
         Decision {
             verdict: Verdict::Release,
-            rule: RELEASED.to_owned()
+            rule: RELEASED.to_owned(),
+            checks: Vec::new(),
         }
     );
 }

@@ -80,7 +80,7 @@ pub(super) fn check(pdu: &Pdu) -> Result<(), Fault> {
         .get("content")
         .and_then(Tree::as_object)
         .ok_or(Fault::Residue("content"))?;
-    check_legacy_keys(&redacted)?;
+    check_legacy_keys(&redacted, pdu.sender_server())?;
     match pdu.kind() {
         "m.room.create" => check_create(pdu, content),
         "m.room.member" => check_member(content),
@@ -94,10 +94,16 @@ pub(super) fn check(pdu: &Pdu) -> Result<(), Fault> {
 }
 
 /// Keys of version 10 that redaction keeps though no homeserver has used them for years. `prev_state` has no shape
-/// that could be checked.
-fn check_legacy_keys(redacted: &Object) -> Result<(), Fault> {
+/// that could be checked; `origin` is the server that made the event, and another name there is free text.
+fn check_legacy_keys(redacted: &Object, server: &str) -> Result<(), Fault> {
     if redacted.contains_key("prev_state") {
         return Err(Fault::Residue("prev_state"));
+    }
+    if redacted
+        .get("origin")
+        .is_some_and(|origin| !text(origin, |origin| origin == server))
+    {
+        return Err(Fault::Residue("origin"));
     }
     match redacted.get("membership") {
         Some(value) if !text(value, |membership| MEMBERSHIPS.contains(&membership)) => {

@@ -451,6 +451,8 @@ fn residue_carries_no_free_data() {
             json!({"membership": "join", "origin": "high.test"}),
             Ok(()),
         ),
+        (V10, json!({"origin": "free.text.test"}), bad("origin")),
+        (V11, json!({"origin": "free.text.test"}), Ok(())),
         (V10, json!({"membership": "free"}), bad("membership")),
         (V10, json!({"prev_state": "free"}), bad("prev_state")),
         (

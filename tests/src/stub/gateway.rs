@@ -46,18 +46,25 @@ impl Gateway {
     /// Where a command fails.
     #[must_use]
     pub fn init(dir: &Path, zone: &str, homeserver: &str, socket: &Path) -> Self {
-        let (dir_text, homeserver) = (
-            dir.display().to_string(),
-            format!("{homeserver}=unix:{}", socket.display()),
-        );
+        Self::init_for(dir, zone, &[(homeserver, socket)])
+    }
+
+    /// As [`Gateway::init`], for several homeservers.
+    ///
+    /// # Panics
+    /// Where a command fails.
+    #[must_use]
+    pub fn init_for(dir: &Path, zone: &str, homeservers: &[(&str, &Path)]) -> Self {
+        let dir_text = dir.display().to_string();
         let free = format!("{}:0", own_address());
+        let homeservers: Vec<String> = homeservers
+            .iter()
+            .map(|(name, socket)| format!("{name}=unix:{}", socket.display()))
+            .collect();
+        let named = homeservers
+            .iter()
+            .flat_map(|homeserver| ["--homeserver", homeserver.as_str()]);
         let args = [
-            "init",
-            &dir_text,
-            "--zone",
-            zone,
-            "--homeserver",
-            &homeserver,
             "--way",
             "hook",
             "--listen-border",
@@ -68,6 +75,11 @@ impl Gateway {
             &free,
             "--json",
         ];
+        let args: Vec<&str> = ["init", &dir_text, "--zone", zone]
+            .into_iter()
+            .chain(named)
+            .chain(args)
+            .collect();
         command(&args, "");
         let gateway = Self {
             dir: dir.to_owned(),
@@ -180,6 +192,63 @@ impl Gateway {
         self.start_as(run);
     }
 
+    /// Starts it and kills it after this time, whether it serves by then or not.
+    ///
+    /// # Panics
+    /// Where it cannot be started.
+    pub fn start_and_kill_after(&self, time: Duration) {
+        let mut run = Command::new(crate::sluice_binary());
+        run.args(["run", "-c"]).arg(self.file("sluice.toml"));
+        let quiet = run
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let mut child = quiet
+            .spawn()
+            .unwrap_or_else(|error| panic!("sluice run: {error}"));
+        std::thread::sleep(time);
+        let _ended = child.kill();
+        let _reaped = child.wait();
+    }
+
+    /// Starts it though it should not serve; what it said when it gave up.
+    ///
+    /// # Panics
+    /// Where it serves, or does not give up.
+    #[must_use]
+    pub fn refuses_to_start(&self) -> String {
+        let mut run = Command::new("timeout");
+        run.arg(START.as_secs().to_string())
+            .arg(crate::sluice_binary())
+            .args(["run", "-c"])
+            .arg(self.file("sluice.toml"));
+        refused(run)
+    }
+
+    /// As [`Gateway::refuses_to_start`], with all that it writes on a disk that is read-only. `None` where this machine
+    /// does not let a user make one.
+    #[must_use]
+    pub fn refuses_to_start_on_a_read_only_disk(&self) -> Option<String> {
+        const MOUNT: &str = "mount --bind \"$1\" \"$1\" && mount -o remount,ro,bind \"$1\"";
+        let alone = ["--user", "--map-root-user", "--mount", "sh", "-c"];
+        let disk = self.file("state");
+        let tried = Command::new("unshare")
+            .args(alone)
+            .args([MOUNT, "sh"])
+            .arg(&disk)
+            .output();
+        tried.ok().filter(|tried| tried.status.success())?;
+        let mut run = Command::new("unshare");
+        run.args(alone).arg(format!(
+            "{MOUNT} && exec timeout {} \"$0\" run -c \"$2\"",
+            START.as_secs()
+        ));
+        run.arg(crate::sluice_binary())
+            .arg(&disk)
+            .arg(self.file("sluice.toml"));
+        Some(refused(run))
+    }
+
     /// Starts it with an audit log on a disk of its own of 512 KiB, which only this process and [`Gateway::small_disk`]
     /// see. `None` where this machine does not let a user make one; then nothing runs.
     #[must_use]
@@ -284,6 +353,15 @@ impl Gateway {
                 self.log()
             );
             std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// SIGKILL.
+    pub fn kill(&mut self) {
+        if let Some(mut running) = self.running.take() {
+            // Either may fail only because it has ended already.
+            let _ended = running.child.kill();
+            let _reaped = running.child.wait();
         }
     }
 
@@ -415,12 +493,21 @@ impl Gateway {
 
 impl Drop for Gateway {
     fn drop(&mut self) {
-        if let Some(mut running) = self.running.take() {
-            // Either may fail only because it has ended already.
-            let _ended = running.child.kill();
-            let _reaped = running.child.wait();
-        }
+        self.kill();
     }
+}
+
+fn refused(mut run: Command) -> String {
+    let done = run
+        .output()
+        .unwrap_or_else(|error| panic!("sluice run: {error}"));
+    let said = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert!(
+        !done.status.success() && done.stdout.is_empty(),
+        "it serves: {said}"
+    );
+    assert_ne!(done.status.code(), Some(124), "it does not give up: {said}");
+    said
 }
 
 /// A signed bundle.

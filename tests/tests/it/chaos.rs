@@ -254,10 +254,10 @@ fn the_record_is_whole(world: &mut World, kills: &BTreeMap<String, usize>) {
 }
 
 /// Random enough to hit any moment; `SLUICE_TEST_SEED` repeats a run's choices.
-struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 impl Dice {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let clock = || {
             SystemTime::now()
                 .duration_since(UNIX_EPOCH)
@@ -273,7 +273,7 @@ impl Dice {
     }
 
     /// Xorshift.
-    fn below(&mut self, end: u64) -> u64 {
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;

@@ -1,20 +1,12 @@
 //! A Matrix client that others wrote (matrix-nio) on both sides of the border: what it does is what any client does.
 
-use std::io::Write as _;
-use std::process::{Command, Stdio};
-
 use serde_json::{Value, json};
-use sluice::demo::cache::{self, Pins};
 use sluice::demo::world::{
     ALICE_PASSWORD, ARRIVES_WITHIN, BOB_PASSWORD, GEHEIM, VS_NFD, World, label,
 };
 use sluice::demo::zone::Way;
-use sluice_tests::world;
+use sluice_tests::{nio, world};
 
-const NIO: Pins = Pins {
-    title: "matrix-nio",
-    requirements: include_str!("../../nio/requirements.txt"),
-};
 const STORY: &str = include_str!("../../nio/story.py");
 
 #[test]
@@ -23,12 +15,15 @@ fn alice_and_bob_talk_across_the_border_with_a_client_that_others_wrote() {
     let room = world.room_of_one(&world.alice, "12", Some(VS_NFD)).unwrap();
     world.alice.invite(&room, world.bob.user_id()).unwrap();
     let said = |body: &str, level: &str| json!({"body": body, "label": label(level)});
-    let received = play(&json!({
-        "room": room, "seconds": ARRIVES_WITHIN.as_secs(),
-        "alice": user(world, "alice"), "bob": user(world, "bob"),
-        "to_bob": [said("Guten Morgen", VS_NFD), said("streng geheim", GEHEIM), said("Ende", VS_NFD)],
-        "to_alice": [said("Moin", VS_NFD), said("Ende auch hier", VS_NFD)],
-    }));
+    let received = nio::play(
+        STORY,
+        &json!({
+            "room": room, "seconds": ARRIVES_WITHIN.as_secs(),
+            "alice": user(world, "alice"), "bob": user(world, "bob"),
+            "to_bob": [said("Guten Morgen", VS_NFD), said("streng geheim", GEHEIM), said("Ende", VS_NFD)],
+            "to_alice": [said("Moin", VS_NFD), said("Ende auch hier", VS_NFD)],
+        }),
+    );
     // An event whose content was taken away has no body, so the client does not show it as a message.
     assert_eq!(received["bob"], json!(["Guten Morgen", "Ende"]));
     assert_eq!(received["alice"], json!(["Moin", "Ende auch hier"]));
@@ -40,23 +35,4 @@ fn user(world: &World, name: &str) -> Value {
         _ => (&world.low, &world.bob, BOB_PASSWORD),
     };
     json!({"homeserver": zone.synapse.base(), "id": client.user_id(), "password": password})
-}
-
-/// Runs the story and returns what each user received.
-fn play(story: &Value) -> Value {
-    let python = cache::environment(&NIO, &|line| eprintln!("{line}")).unwrap();
-    let mut command = Command::new(python);
-    command
-        .args(["-I", "-c", STORY])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    let mut input = child.stdin.take().unwrap();
-    input.write_all(story.to_string().as_bytes()).unwrap();
-    drop(input);
-    let output = child.wait_with_output().unwrap();
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{told}");
-    serde_json::from_slice(&output.stdout).unwrap()
 }

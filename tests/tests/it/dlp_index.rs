@@ -184,7 +184,7 @@ fn two_of_a_persons_data_are_held_one_crosses_and_the_table_is_nowhere() {
             .unwrap();
         assert_eq!(
             (&held["rule"], &held["reason"]),
-            (&json!("dlp.own.patient"), &json!("hold_unavailable"))
+            (&json!("dlp.own.patient"), &json!("held"))
         );
     }
     let unpacked = desk.unpacked(&world.gateway.file("bundle.tar.gz"));

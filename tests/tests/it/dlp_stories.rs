@@ -45,7 +45,7 @@ fn dl_5_one_account_number_crosses_and_is_noted_and_three_different_ones_wait() 
     let held = line(&world, &three);
     assert_eq!(
         (&held["rule"], &held["reason"]),
-        (&json!("dlp.de.iban"), &json!("hold_unavailable"))
+        (&json!("dlp.de.iban"), &json!("held"))
     );
     let found = held["findings"].as_array().unwrap().iter();
     let accounts = found.filter(|finding| finding["detector"] == "de.iban");

@@ -311,3 +311,107 @@ fn with_a_journal_that_takes_nothing_nothing_crosses_and_the_queue_crosses_after
         .unwrap();
     queued.crosses(&world, "a journal that takes again");
 }
+
+#[test]
+fn on_a_read_only_disk_the_gateway_does_not_start_and_says_why() {
+    let mut world = World::new();
+    world.gateway.stop();
+    let skipped = "this machine lets nobody mount in a namespace (unshare of util-linux)";
+    let Some(said) = world.gateway.refuses_to_start_on_a_read_only_disk() else {
+        assert!(std::env::var_os("CI").is_none(), "{skipped}");
+        return eprintln!("skipped: {skipped}");
+    };
+    assert!(
+        said.to_lowercase().contains("read-only") && said.contains("state"),
+        "{said}"
+    );
+    world.gateway.start();
+}
+
+/// What a killed gateway denied, and then finds its journal damaged.
+fn with_a_damaged_journal(harm: impl FnOnce(&mut Vec<u8>)) {
+    let mut world = World::new();
+    let mut room = world.bobs_room(RoomVersion::V12);
+    let denied: Vec<Event> = (0..40)
+        .map(|_| room.message(&world.bob(), TAX_ID))
+        .collect();
+    assert_eq!(errors(&world.bob_sends(&denied)).len(), denied.len());
+    world.gateway.stop();
+    let journal = world.gateway.file("state/journal.db");
+    // The last connection takes what is written ahead into the file.
+    let last = rusqlite::Connection::open(&journal).unwrap();
+    last.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+        .unwrap();
+    last.close().unwrap();
+    let mut bytes = std::fs::read(&journal).unwrap();
+    harm(&mut bytes);
+    std::fs::write(&journal, bytes).unwrap();
+    let said = world.gateway.refuses_to_start();
+    let remedy = said.contains("move it away") || said.contains("may be moved away");
+    assert!(said.contains("journal.db") && remedy, "{said}");
+    std::fs::rename(&journal, journal.with_extension("damaged")).unwrap();
+    // Under a policy that would let them cross, only the memory of the denials keeps them back.
+    world.gateway.install(&lax());
+    world.gateway.start();
+    world.forget();
+    assert_eq!(errors(&world.bob_sends(&denied)).len(), denied.len());
+    assert!(!world.homeserver.far.saw(TAX_ID));
+}
+
+#[test]
+fn with_a_damaged_page_in_its_journal_the_gateway_does_not_start_and_rebuilds_it_when_it_is_gone() {
+    with_a_damaged_journal(|bytes| {
+        for byte in bytes.iter_mut().skip(4096) {
+            *byte ^= 0xA5;
+        }
+    });
+}
+
+#[test]
+fn with_one_event_id_changed_in_its_journal_the_gateway_does_not_start() {
+    with_a_damaged_journal(|bytes| {
+        let rule = bytes
+            .windows(11)
+            .position(|window| window == b"de.steuer_i");
+        let at = rule.unwrap_or_else(|| panic!("no denial in the file"));
+        // An event id begins some bytes before its rule.
+        let id = bytes[..at].iter().rposition(|byte| *byte == b'$').unwrap();
+        bytes[id + 5] = if bytes[id + 5] == b'A' { b'B' } else { b'A' };
+    });
+}
+
+#[test]
+fn a_torn_last_line_of_the_record_is_cut_and_told_and_what_was_denied_stays_denied() {
+    let mut world = World::new();
+    let mut room = world.bobs_room(RoomVersion::V12);
+    let denied = room.message(&world.bob(), TAX_ID);
+    let again = [denied];
+    assert_eq!(errors(&world.bob_sends(&again)).len(), 1);
+    world.gateway.kill();
+    let folder = world.gateway.file("state/audit");
+    let mut segments: Vec<_> = std::fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_file())
+        .collect();
+    segments.sort();
+    let mut last = std::fs::File::options()
+        .append(true)
+        .open(segments.last().unwrap())
+        .unwrap();
+    last.write_all(br#"{"seq":99,"time":"20"#).unwrap();
+    world.gateway.install(&lax());
+    world.gateway.start();
+    world.forget();
+    assert_eq!(errors(&world.bob_sends(&again)).len(), 1);
+    assert!(!world.homeserver.far.saw(TAX_ID));
+    let cut = world
+        .gateway
+        .audit()
+        .into_iter()
+        .find(|line| line["cause"] == "crash");
+    assert_eq!(cut.unwrap()["bytes_cut"], 20);
+    world.gateway.stop();
+    let folder = folder.display().to_string();
+    world.gateway.command(&["audit", "verify", &folder], "");
+}

@@ -423,10 +423,17 @@ fn paths_and_queries_have_one_spelling_and_no_way_around_the_table() {
             format!("{v1}/state/{}?event_id={id}%26x", room.id),
             "protocol.route.query_parameter",
         ),
-        (format!("{v1}/publicRooms"), "protocol.route.refused"),
+        (
+            format!("{v1}/publicRooms?since=%zz"),
+            "protocol.route.query_parameter",
+        ),
         (
             format!("{v1}/query/directory?room_alias=%23x%3Ahigh.test"),
-            "protocol.route.refused",
+            "protocol.not_opened",
+        ),
+        (
+            format!("{v1}/query/directory?room_alias=x"),
+            "protocol.route.query_parameter",
         ),
         (
             "/_matrix/key/v2/query/third.test".to_owned(),

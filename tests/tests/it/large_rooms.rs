@@ -1,14 +1,18 @@
 //! Rooms that are larger than what is judged at once: answers with their state are judged as a stream, and nothing of one
 //! leaves before all of it is judged.
 
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use sluice_policy::pdu::RoomVersion;
 use sluice_tests::large::TwoZones;
 use sluice_tests::stub::labels::{GEHEIM, LABEL, OFFEN, ROOM_LABEL, demanding, encoded, label};
+use sluice_tests::stub::peer::x_matrix;
 use sluice_tests::stub::room::{Event, Room, seal};
-use sluice_tests::stub::wire::Reply;
+use sluice_tests::stub::wire::{Reply, request_bytes};
 use sluice_tests::stub::{TAX_ID, World};
 
 const V1: &str = "/_matrix/federation/v1";
@@ -493,4 +497,91 @@ fn a_homeserver_that_trickles_a_large_answer_is_given_up_in_time() {
         start.elapsed()
     );
     assert!(!reply.text().contains("Teil "));
+}
+
+/// An operator closes the link; when he had his answer.
+fn close_the_link(world: &World) -> Instant {
+    let done = Command::new(sluice_tests::sluice_binary())
+        .args(["link", "close", "low", "-c"])
+        .arg(world.gateway.file("sluice.toml"))
+        .output()
+        .unwrap();
+    assert!(done.status.success(), "{done:?}");
+    Instant::now()
+}
+
+/// What the emergency stop takes at most.
+const AT_ONCE: Duration = Duration::from_secs(1);
+
+#[test]
+fn a_large_answer_that_is_coming_in_ends_within_a_second_of_the_emergency_stop() {
+    let scene = Scene::new(MANY);
+    let (good, far) = (scene.answer(), &scene.world.peer.far);
+    let what = format!("PUT {V2}/send_join/");
+    far.on_trickle(&what, good.as_bytes(), Duration::from_millis(1));
+    std::thread::scope(|scope| {
+        let join = scope.spawn(|| scene.joins());
+        let start = Instant::now();
+        while far.requests_of(&what).is_empty() {
+            assert!(start.elapsed() < Duration::from_secs(20));
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        std::thread::sleep(Duration::from_millis(300));
+        let closed = close_the_link(&scene.world);
+        let reply = join.join().unwrap();
+        assert_eq!(reply.status, 403, "{}", reply.text());
+        assert!(closed.elapsed() < AT_ONCE, "{:?}", closed.elapsed());
+        assert!(!reply.text().contains("Teil "));
+    });
+}
+
+#[test]
+fn a_large_answer_that_is_being_written_ends_where_it_is_at_the_emergency_stop() {
+    let scene = Scene::new(MANY);
+    let (world, answer) = (&scene.world, scene.answer());
+    let what = format!("PUT {V2}/send_join/");
+    world.peer.far.on_bytes(&what, 200, answer.as_bytes());
+    let (us, them) = (&world.homeserver, world.peer.server.as_str());
+    let (target, body) = (scene.target(), scene.join.text());
+    let body = Some(body.as_bytes());
+    let fields = [
+        format!(
+            "Proxy-Authorization: Bearer {}",
+            world.gateway.inside_secret()
+        ),
+        x_matrix(&us.key, "PUT", &target, &us.name, them, body),
+    ];
+    let absolute = format!("matrix-federation://{them}{target}");
+    let request = request_bytes("PUT", &absolute, &format!("{them}:80"), &fields, body);
+    let mut line = UnixStream::connect(world.gateway.file("hook.sock")).unwrap();
+    line.write_all(&request).unwrap();
+    // alice's homeserver reads the beginning and then nothing for a while.
+    let mut got = vec![0; 1000];
+    line.read_exact(&mut got).unwrap();
+    assert!(got.starts_with(b"HTTP/1.1 200"));
+    close_the_link(world);
+    let start = Instant::now();
+    let _broken = line.read_to_end(&mut got);
+    assert!(start.elapsed() < AT_ONCE, "{:?}", start.elapsed());
+    assert!(got.len() < answer.len() / 2, "{} bytes", got.len());
+}
+
+#[test]
+fn a_large_room_that_is_encrypted_at_its_end_is_not_joined_and_known_the_next_time() {
+    let mut scene = Scene::new(MANY);
+    let on = json!({"algorithm": "m.megolm.v1.aes-sha2"});
+    let on = scene.further("m.room.encryption", "", on);
+    scene.state.push(on);
+    let answer = scene.answer();
+    for _ in 0..2 {
+        let reply = scene.join(&answer);
+        assert_eq!(reply.status, 403);
+        assert!(
+            reply.text().contains("Encrypted rooms are not allowed"),
+            "{}",
+            reply.text()
+        );
+    }
+    let asked = scene.world.peer.far.requests_of(&format!("PUT {V2}/"));
+    assert_eq!(asked.len(), 1, "the second time it is known");
 }

@@ -13,6 +13,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 use crate::accept::{Bounds, Head, Service, Source};
 use crate::http::{AnswerBody, Pace, json_answer, read_body};
+use crate::links::Gate;
 
 /// No test waits longer for anything.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
@@ -29,6 +30,8 @@ pub(crate) struct Desk {
     pub arrived: AtomicUsize,
     /// How long an answer takes.
     pub delay: Duration,
+    /// Whether the link with everybody is open.
+    pub gate: Arc<Gate>,
 }
 
 impl Desk {
@@ -71,6 +74,10 @@ impl Service for Desk {
         self.bodies.lock().unwrap().push(body);
         self.heads.lock().unwrap().push(head);
         json_answer(StatusCode::OK, target)
+    }
+
+    fn gate(&self, _: &[CertificateDer<'static>]) -> Option<Arc<Gate>> {
+        Some(Arc::clone(&self.gate))
     }
 
     fn stranger(&self, _: Source, reason: &'static str) {

@@ -155,6 +155,7 @@ async fn a_deleted_journal_is_rebuilt_from_the_log() {
             room_id: room.into(),
             rule: "label.classification".into(),
             open,
+            ..ClosedEntry::default()
         })
     };
     audit

@@ -156,3 +156,49 @@ fn what_tells_of_the_room_is_kept_wherever_it_stands() {
     let targets: Vec<&str> = taken.facts.targets.iter().map(String::as_str).collect();
     assert_eq!(targets, ["$first", "$second", "$third"]);
 }
+
+#[test]
+fn encryption_is_noted_wherever_the_present_state_turns_it_on() {
+    let on = r#"{"type":"m.room.encryption","state_key":"","content":{}}"#;
+    let keyed = r#"{"type":"m.room.encryption","state_key":"x","content":{}}"#;
+    let cases = [
+        (on, "", true),
+        (keyed, "", false),
+        // What led here may be long past.
+        (keyed, on, false),
+    ];
+    for (last, past, encrypted) in cases {
+        let body = format!(r#"{{"state":[{},{last}],"auth_chain":[{past}]}}"#, event(1));
+        let taken = taken(Op::SendJoin, &[body.as_bytes()]).unwrap();
+        assert_eq!(taken.facts.encrypted, encrypted, "{body}");
+    }
+}
+
+#[test]
+fn of_all_members_each_server_that_is_asked_for_is_kept_once() {
+    let member = |user: &str, membership: &str| {
+        format!(
+            r#"{{"type":"m.room.member","state_key":"{user}","content":{{"membership":"{membership}"}}}}"#
+        )
+    };
+    let mut state: Vec<String> = (0..2000).map(event).collect();
+    state.push(member("@carol:third.test", "join"));
+    state.push(member("@carla:third.test", "join"));
+    state.push(member("@dave:fourth.test", "invite"));
+    state.push(member("@gone:fifth.test", "leave"));
+    state.push(member("@mallory:nobody.test", "join"));
+    let body = format!(r#"{{"pdus":[{}],"auth_chain":[]}}"#, state.join(","));
+    let wanted = |server: &str| !matches!(server, "low.test" | "nobody.test");
+    let mut intake = Intake::new(shape(Op::State), None);
+    intake.shelf.wanted = Some(&wanted);
+    for piece in body.as_bytes().chunks(4096) {
+        intake.push(piece).unwrap();
+    }
+    let facts = intake.finish().unwrap().facts;
+    let servers: Vec<&str> = facts.servers.iter().map(String::as_str).collect();
+    assert_eq!(servers, ["fourth.test", "third.test"]);
+    for server in servers {
+        let bare = rooms::member_of(server);
+        assert_eq!(rooms::member_server(&bare).as_deref(), Some(server));
+    }
+}

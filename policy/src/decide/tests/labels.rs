@@ -465,6 +465,11 @@ fn mx_8_ciphertext_passes_by_its_own_label_alone() {
     let sealed = || cipher().on("sealed->low");
     assert_eq!(sealed().labelled(NFD).rule(), RELEASED);
     assert_eq!(sealed().labelled(TOO_HIGH).rule(), "label.classification");
+    assert_eq!(sealed().labelled(GRANTED).in_room(GRANTED).rule(), RELEASED);
+    assert_eq!(
+        sealed().labelled(GRANTED).in_room(TOO_HIGH).rule(),
+        "label.classification"
+    );
     assert_eq!(sealed().in_room(GRANTED).rule(), LABEL_MISSING);
     assert_eq!(sealed().to(Some(GRANTED)).rule(), LABEL_MISSING);
     assert_eq!(

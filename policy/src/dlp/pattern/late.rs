@@ -34,10 +34,6 @@ impl Late {
         }))
     }
 
-    pub(super) fn as_str(&self) -> &str {
-        &self.0.text
-    }
-
     /// # Errors
     /// It cannot be built: what it would find is not known, so the scan fails.
     pub(super) fn get(&self) -> Result<&Regex, ScanError> {

@@ -9,21 +9,23 @@ pub(super) const MAX_DIGITS: usize = 32;
 /// Digits of a text whose places are kept, at most; a text with more may match everything.
 const MAX_PLACES: usize = 1024;
 
+/// Bytes that are looked at together.
+const BLOCK: usize = 64;
+
 /// For every number of digits, the least bytes in which the text has so many.
 #[derive(Clone, Debug)]
 pub(super) struct Digits([usize; MAX_DIGITS + 1]);
 
 impl Digits {
     pub(super) fn of_text(text: &str) -> Digits {
-        let digits = text
-            .bytes()
-            .enumerate()
-            .filter(|(_, byte)| byte.is_ascii_digit());
-        let places: Vec<usize> = digits.map(|(at, _)| at).take(MAX_PLACES + 1).collect();
+        let places = places(text.as_bytes());
         if places.len() > MAX_PLACES {
             return Digits([0; MAX_DIGITS + 1]);
         }
         let near = |count: usize| {
+            if count > places.len() {
+                return None;
+            }
             let runs = places.windows(count.max(1));
             runs.map(|run| run[run.len() - 1] - run[0] + 1).min()
         };
@@ -41,6 +43,29 @@ impl Digits {
         let needed = self.0[count.min(MAX_DIGITS)];
         needed != usize::MAX && longest.is_none_or(|longest| needed <= longest)
     }
+}
+
+/// Where digits stand, one more than are kept at most.
+fn places(bytes: &[u8]) -> Vec<usize> {
+    let mut places = Vec::new();
+    for (block, part) in bytes.chunks(BLOCK).enumerate() {
+        // Most parts of most texts have none, which is seen at once.
+        if part
+            .iter()
+            .fold(false, |any, byte| any | byte.is_ascii_digit())
+        {
+            let digits = part
+                .iter()
+                .enumerate()
+                .filter(|(_, byte)| byte.is_ascii_digit());
+            places.extend(digits.map(|(at, _)| block * BLOCK + at));
+        }
+        if places.len() > MAX_PLACES {
+            places.truncate(MAX_PLACES + 1);
+            break;
+        }
+    }
+    places
 }
 
 /// Digits that every match has.

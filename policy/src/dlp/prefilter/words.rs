@@ -1,17 +1,24 @@
 //! Which of very many words stand in a text, at a price that hardly depends on how many there are.
 //!
 //! Of every word four bytes are chosen that are rare in ordinary text, and marked in a bit map. The search slides over
-//! the text with one look into the map at each byte; only where a bit is set is a word compared. (An automaton over
-//! all words does the same with one step a byte, but its steps wait for each other and leave the cache as it grows.)
+//! the text with one look into the map at each byte, and one into another for words of two or three bytes; only where all
+//! bits of a mark are set is a word compared. (An automaton over all words does the same with one step a byte, but its steps
+//! wait for each other and leave the cache as it grows.)
 //! Case is ignored, in all of Unicode, unless the word is exact.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Bytes of a word that are marked, at most.
 const LONG: usize = 4;
-/// Words of 64 bits of a map, as a power of two: 32 KiB, which stay in the nearest cache, and of which 10,000 grams leave
-/// more than nine parts in ten empty.
-const MAP_POWER: u32 = 12;
+/// Words of 64 bits of a map: 32 KiB, which stay in the nearest cache, and in which one in 200 places seems marked where
+/// 20,000 grams are.
+const LONG_MAP: usize = 1 << 12;
+/// The same for grams of three bytes; a word of two bytes marks all that begin with it.
+const SHORT_MAP: usize = 1 << 10;
+/// Bytes of a text that are folded at once.
+const BLOCK: usize = 256;
+/// Bytes that are looked at before any is compared.
+const STRIDE: usize = 8;
 /// Letters outside ASCII of which every case is spelled out, at most.
 const MAX_ODD_LETTERS: usize = 5;
 
@@ -29,30 +36,25 @@ pub(in crate::dlp) struct Words {
     list: Vec<Word>,
     ids: BTreeMap<Word, u32>,
     long: Grams,
+    long_map: Map<LONG_MAP>,
     /// Of words of three bytes, and of two.
     three: Grams,
     two: Grams,
-    /// The last two bytes of these.
-    pairs: Pairs,
+    short_map: Map<SHORT_MAP>,
     single: Vec<(u8, u32)>,
 }
 
 /// Where words of one gram length are marked.
 #[derive(Clone, Debug, Default)]
 struct Grams {
-    map: Map,
     /// Open addressing over `entries`; a slot without entries is free.
     slots: Vec<Slot>,
     entries: Vec<Entry>,
 }
 
-/// Two bits of one word for each of many grams; a bit may belong to several.
+/// A mark in one word for each of many grams; a bit may belong to several.
 #[derive(Clone, Debug)]
-struct Map(Vec<u64>);
-
-/// A bit for every pair of bytes.
-#[derive(Clone, Debug)]
-struct Pairs(Vec<u64>);
+struct Map<const WORDS: usize>(Box<[u64; WORDS]>);
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Slot {
@@ -133,9 +135,11 @@ impl Words {
             }
         }
         let [two, three, long] = chosen;
-        two.keys()
-            .chain(three.keys())
-            .for_each(|gram| self.pairs.set(*gram));
+        long.keys().for_each(|gram| self.long_map.set(*gram));
+        three.keys().for_each(|gram| self.short_map.set(*gram));
+        for pair in two.keys() {
+            (0..=0xff).for_each(|next| self.short_map.set(pair | next << 16));
+        }
         self.long = Grams::new(long);
         self.three = Grams::new(three);
         self.two = Grams::new(two);
@@ -147,7 +151,7 @@ impl Words {
         let bytes = text.as_bytes();
         for (byte, word) in &self.single {
             let upper = byte.to_ascii_uppercase();
-            if bytes.contains(byte) || (upper != *byte && bytes.contains(&upper)) {
+            if has_byte(bytes, *byte) || (upper != *byte && has_byte(bytes, upper)) {
                 hit(*word);
             }
         }
@@ -160,37 +164,65 @@ impl Words {
 
     fn slide<const WITH_SHORT: bool>(&self, text: &str, hit: &mut impl FnMut(u32)) -> usize {
         let mut compared = 0;
-        let mut window: u32 = 0;
-        for (at, byte) in (1..).zip(text.bytes()) {
-            window = (window << 8) | u32::from(byte.to_ascii_lowercase());
-            if self.long.may_have(window) {
-                compared += self.compare(&self.long, (window, LONG), text, at, hit);
-            }
-            if WITH_SHORT && self.pairs.has(window) {
-                let (three, two) = (window & 0xff_ffff, window & 0xffff);
-                compared += self.compare(&self.three, (three, 3), text, at, hit);
-                compared += self.compare(&self.two, (two, 2), text, at, hit);
+        let bytes = text.as_bytes();
+        // The bytes behind a block begin the next one; behind the last there are none.
+        let mut block = [0_u8; BLOCK + LONG];
+        for from in (0..bytes.len()).step_by(BLOCK) {
+            let part = &bytes[from..bytes.len().min(from + block.len())];
+            block[part.len()..].fill(0);
+            block
+                .iter_mut()
+                .zip(part)
+                .for_each(|(folded, byte)| *folded = byte.to_ascii_lowercase());
+            for start in (0..part.len().min(BLOCK)).step_by(STRIDE) {
+                let mut marks = self.marks::<WITH_SHORT>(&block[start..][..STRIDE + LONG]);
+                while marks != 0 {
+                    let at = start + marks.trailing_zeros() as usize;
+                    compared +=
+                        self.compare_all::<WITH_SHORT>(gram(&block[at..]), text, from + at, hit);
+                    marks &= marks - 1;
+                }
             }
         }
         compared
     }
 
+    /// The places of these that seem marked, a bit each.
+    #[inline]
+    fn marks<const WITH_SHORT: bool>(&self, bytes: &[u8]) -> u32 {
+        let mut marks = 0;
+        for (at, four) in bytes.windows(LONG).take(STRIDE).enumerate() {
+            let gram = gram(four);
+            let short = WITH_SHORT && self.short_map.has(gram & 0xff_ffff);
+            marks |= u32::from(self.long_map.has(gram) || short) << at;
+        }
+        marks
+    }
+
     #[inline(never)]
+    fn compare_all<const WITH_SHORT: bool>(
+        &self,
+        gram: u32,
+        text: &str,
+        at: usize,
+        hit: &mut impl FnMut(u32),
+    ) -> usize {
+        let mut compared = self.compare(&self.long, gram, text, at, hit);
+        if WITH_SHORT {
+            compared += self.compare(&self.three, gram & 0xff_ffff, text, at, hit);
+            compared += self.compare(&self.two, gram & 0xffff, text, at, hit);
+        }
+        compared
+    }
+
     fn compare(
         &self,
         grams: &Grams,
-        (gram, length): (u32, usize),
+        gram: u32,
         text: &str,
-        end: usize,
+        at: usize,
         hit: &mut impl FnMut(u32),
     ) -> usize {
-        // Before the text has as many bytes there is nothing to compare.
-        let Some(at) = end.checked_sub(length) else {
-            return 0;
-        };
-        if !grams.may_have(gram) {
-            return 0;
-        }
         let entries = grams.get(gram);
         for entry in entries {
             let word = self.list.get(entry.word as usize);
@@ -205,7 +237,6 @@ impl Words {
 impl Grams {
     fn new(lists: BTreeMap<u32, Vec<Entry>>) -> Grams {
         let mut grams = Grams {
-            map: Map::default(),
             slots: vec![Slot::default(); (lists.len() * 2 + 1).next_power_of_two()],
             entries: Vec::new(),
         };
@@ -219,7 +250,6 @@ impl Grams {
         let from = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
         self.entries.extend(list);
         let to = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
-        self.map.set(gram);
         let mut at = self.first(gram);
         while self.slots[at].to > 0 {
             at = (at + 1) & (self.slots.len() - 1);
@@ -228,12 +258,9 @@ impl Grams {
     }
 
     fn first(&self, gram: u32) -> usize {
-        hash(gram.rotate_left(7)) as usize & (self.slots.len() - 1)
-    }
-
-    #[inline]
-    fn may_have(&self, gram: u32) -> bool {
-        self.map.has(gram)
+        // The upper bits of the hash, which depend on all bytes.
+        let scaled = u64::from(hash(gram)) * self.slots.len() as u64;
+        (scaled >> u32::BITS) as usize
     }
 
     fn get(&self, gram: u32) -> &[Entry] {
@@ -250,50 +277,59 @@ impl Grams {
     }
 }
 
-impl Default for Map {
+impl<const WORDS: usize> Default for Map<WORDS> {
     fn default() -> Self {
-        Map(vec![0; 1 << MAP_POWER])
+        Map(Box::new([0; WORDS]))
     }
 }
 
-impl Map {
-    /// The word of a gram, and where its two bits stand in it.
+impl<const WORDS: usize> Map<WORDS> {
+    /// The word of a gram, and its mark in it.
     #[inline]
-    fn place(gram: u32) -> (usize, u32, u32) {
+    fn place(gram: u32) -> (usize, u64) {
         let hash = hash(gram);
-        let word = hash >> (u32::BITS - MAP_POWER);
-        (word as usize, hash >> 14 & 63, hash >> 8 & 63)
+        let word = hash >> (u32::BITS - WORDS.ilog2());
+        (word as usize, MARKS[(hash >> 12 & 0xff) as usize])
     }
 
     fn set(&mut self, gram: u32) {
-        let (word, one, other) = Self::place(gram);
-        self.0[word] |= 1 << one | 1 << other;
+        let (word, mark) = Self::place(gram);
+        self.0[word] |= mark;
     }
 
     #[inline]
     fn has(&self, gram: u32) -> bool {
-        let (word, one, other) = Self::place(gram);
-        let word = self.0.get(word).copied().unwrap_or(0);
-        (word >> one) & (word >> other) & 1 != 0
+        let (word, mark) = Self::place(gram);
+        self.0[word] & mark == mark
     }
 }
 
-impl Default for Pairs {
-    fn default() -> Self {
-        Pairs(vec![0; 1 << 10])
+/// Marks of four bits or a few less, which follow from nothing.
+static MARKS: [u64; 256] = {
+    let mut marks = [0; 256];
+    let mut state: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mut at = 0;
+    while at < marks.len() * 4 {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        marks[at / 4] |= 1 << (state >> 40 & 63);
+        at += 1;
     }
+    marks
+};
+
+fn has_byte(bytes: &[u8], byte: u8) -> bool {
+    let in_part = |part: &[u8]| part.iter().fold(false, |any, other| any | (*other == byte));
+    bytes.chunks(BLOCK).any(in_part)
 }
 
-impl Pairs {
-    fn set(&mut self, gram: u32) {
-        self.0[(gram as usize & 0xffff) >> 6] |= 1 << (gram & 63);
-    }
-
-    #[inline]
-    fn has(&self, gram: u32) -> bool {
-        let word = self.0.get((gram as usize & 0xffff) >> 6);
-        word.is_some_and(|word| word >> (gram & 63) & 1 != 0)
-    }
+/// The first four bytes as a number.
+#[inline]
+fn gram(bytes: &[u8]) -> u32 {
+    bytes
+        .first_chunk()
+        .map_or(0, |four| u32::from_le_bytes(*four))
 }
 
 /// Spreads a gram over 32 bits, the upper ones best.
@@ -302,9 +338,10 @@ fn hash(gram: u32) -> u32 {
     gram.wrapping_mul(0x9e37_79b1)
 }
 
+/// The number of a gram of up to four bytes, as [`gram`] reads it.
 fn number(gram: &[u8]) -> u32 {
     let fold = |number, byte: &u8| (number << 8) | u32::from(byte.to_ascii_lowercase());
-    gram.iter().fold(0, fold)
+    gram.iter().rev().fold(0, fold)
 }
 
 /// The place in a word whose bytes are rarest and least taken, and its bytes in every case.

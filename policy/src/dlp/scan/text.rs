@@ -128,7 +128,7 @@ impl Search<'_, '_> {
     }
 
     fn pattern(&mut self, pattern: &Pattern, group: Group) -> Result<(), ScanError> {
-        if !pattern.needs().allow(self.facts) {
+        if !pattern.needs().allow(self.facts, self.budget)? {
             return Ok(());
         }
         let view = self.view;

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use proptest::prelude::*;
 
-use super::*;
+use super::{super::budget::Budget, ordinary::packs, *};
 
 /// Words, values, signs and oddities that rules care about, in any order.
 fn text() -> impl Strategy<Value = String> {
@@ -74,6 +74,61 @@ fn look(detectors: &Detectors, text: &str) -> Vec<Finding> {
     };
     let tree = json!({ "body": text }).try_into().unwrap();
     detectors.scan_with(&options, &tree, "").unwrap()
+}
+
+/// The same text as it may also be written, some of it so that it is another one.
+fn written(text: &str) -> [String; 11] {
+    let digits = |c: char| match c.to_digit(10) {
+        Some(digit) => char::from_u32(0x660 + digit).unwrap(),
+        None => c,
+    };
+    [
+        text.to_owned(),
+        text.to_uppercase(),
+        text.to_lowercase(),
+        format!("Grüße{text}Ende"),
+        format!("Übung: «{text}», да"),
+        text.replace('s', "\u{17f}").replace('k', "\u{212a}"),
+        text.chars().map(digits).collect(),
+        text.replace(' ', ""),
+        text.replace(' ', "-"),
+        text.chars().flat_map(|c| [c, ' ']).collect(),
+        // Over the end of what is looked at together.
+        format!("{}{text}{text}", ".".repeat(1980)),
+    ]
+}
+
+/// What a pattern of a shipped detector matches calls for it, in all of the detector's own examples, however written.
+#[test]
+fn what_the_prefilter_leaves_out_of_the_packs_does_not_match() {
+    let packs = packs();
+    let mut matched = 0;
+    for (index, detector) in (0..).zip(&packs.list) {
+        let Source::Text { patterns, .. } = &detector.source else {
+            continue;
+        };
+        let examples = detector.examples.iter().chain(&detector.negative_examples);
+        for text in examples.flat_map(|example| written(&example.text)) {
+            let mut budget = Budget::default();
+            budget.unit(text.len()).unwrap();
+            let (facts, called) = packs.prefilter.look(&text, None, &mut budget).unwrap();
+            let matching = patterns
+                .iter()
+                .filter(|(pattern, _)| pattern.is_match(&text).unwrap());
+            for (pattern, _) in matching {
+                matched += 1;
+                let allowed = pattern.needs().allow(&facts, &mut budget).unwrap();
+                assert!(allowed, "{} in {text:?}", detector.id);
+                let by_author = !detector.keywords.is_empty() || detector.context.is_some();
+                assert!(
+                    by_author || called.contains(&index),
+                    "{} in {text:?}",
+                    detector.id
+                );
+            }
+        }
+    }
+    assert!(matched > 5000, "{matched}");
 }
 
 proptest! {

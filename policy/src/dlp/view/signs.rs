@@ -132,6 +132,11 @@ impl Pass {
         if classes == LOWER && word.len() > 1 {
             self.bar = false;
             self.run.end(&mut self.signs);
+        } else if classes == UPPER | LOWER && !is_mixed(word) {
+            // A word as sentences begin with, and as all nouns are in German.
+            self.signs.look |= self.bar;
+            self.bar = true;
+            self.run.end(&mut self.signs);
         } else {
             self.glued.mixed |=
                 classes & DIGIT != 0 || (classes == UPPER | LOWER && is_mixed(word));

@@ -6,7 +6,7 @@ use sluice_tests::stub::room::{Actor, Room, new_key, object, seal, sign};
 fn to_device(sender: &str, message: &str) -> String {
     format!(
         concat!(
-            r#"{{"edu_type":"m.direct_to_device","content":{{"sender":"{}","type":"m.dummy","message_id":"m1","#,
+            r#"{{"edu_type":"m.direct_to_device","content":{{"sender":"{}","type":"m.key.verification.done","message_id":"m1","#,
             r#""messages":{{"@alice:high.test":{{"DEV":{}}}}}}}}}"#
         ),
         sender, message
@@ -216,7 +216,7 @@ pub(super) fn poisoned_edus(room: &Room) -> Vec<(&'static str, String, &'static 
         ),
         (
             "to-device in a third server's name",
-            to_device("@carol:third.test", "{}"),
+            to_device("@carol:third.test", r#"{"transaction_id":"t1"}"#),
             "protocol.edu.user",
         ),
         (

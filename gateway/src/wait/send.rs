@@ -1,0 +1,276 @@
+//! Sends what has waited, in own transactions: in order, one at a time between two homeservers, until it has arrived.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ruma_common::{CanonicalJsonObject as Object, CanonicalJsonValue as Value};
+use sluice_policy::json::{self, Limits};
+use tokio::task::JoinSet;
+
+use super::{Inbox, KEEP_MS, Pair, acted, check};
+use crate::accept::Shutdown;
+use crate::audit::entry::{
+    Counts, Entry, Face as AuditFace, HoldAct, RequestEntry, Verdict, WaitEntry,
+};
+use crate::exchange::{Exchange, Face, Way};
+use crate::gateway::{Active, Gateway, now_ms};
+use crate::rebuild;
+use crate::record;
+use crate::refusal::Refusal;
+use crate::route;
+
+/// Events of one transaction at most (specification).
+const BATCH: usize = 50;
+/// First pause after a transaction that was not taken; it doubles.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// Largest answer to a transaction that is read.
+const ANSWER_BYTES: usize = 1024 * 1024;
+/// Limits of what the vault gives back: both forms of an event.
+const FORMS: Limits = Limits {
+    bytes: 512 * 1024,
+    depth: Limits::DEPTH + 2,
+    nodes: 200_000,
+};
+
+/// Works on the queues until the gateway stops. What is under way then is at the next start.
+pub(crate) async fn work(gateway: Arc<Gateway>, mut inbox: Inbox, mut shutdown: Shutdown) {
+    let mut tasks: JoinSet<Option<Pair>> = JoinSet::new();
+    let mut sending: BTreeSet<Pair> = BTreeSet::new();
+    loop {
+        tokio::select! {
+            () = shutdown.fired() => return,
+            lines = inbox.recv() => {
+                let Some(lines) = lines else { return };
+                for line in lines {
+                    let pair = super::pair_of(&line);
+                    if sending.insert(pair.clone()) {
+                        tasks.spawn(drain(Arc::clone(&gateway), pair));
+                    }
+                    if line.verdict.is_none() {
+                        let gateway = Arc::clone(&gateway);
+                        tasks.spawn(async move { check::run(gateway, line).await; None });
+                    }
+                }
+            }
+            Some(done) = tasks.join_next() => {
+                // What came while it ended has a queue that nobody works on.
+                if let Ok(Some(pair)) = done {
+                    sending.remove(&pair);
+                    if !gateway.waits.is_empty(&pair) && sending.insert(pair.clone()) {
+                        tasks.spawn(drain(Arc::clone(&gateway), pair));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Sends until nothing of the pair waits.
+async fn drain(gateway: Arc<Gateway>, pair: Pair) -> Option<Pair> {
+    let mut pause = PAUSE;
+    while !gateway.waits.is_empty(&pair) {
+        let changed = gateway.waits.changed.notified();
+        if gateway.waits.ready(&pair, BATCH).is_empty() {
+            changed.await;
+            continue;
+        }
+        match send(&gateway, &pair).await {
+            Ok(()) => pause = PAUSE,
+            Err(refusal) => {
+                tracing::warn!(
+                    destination = pair.destination,
+                    rule = refusal.rule,
+                    detail = refusal.detail,
+                    "what has waited was not taken; it is sent again"
+                );
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+        }
+    }
+    Some(pair)
+}
+
+/// One transaction, and the line that says it has arrived.
+async fn send(gateway: &Arc<Gateway>, pair: &Pair) -> Result<(), Refusal> {
+    let _turn = gateway.waits.turn(pair).await;
+    let active = gateway.active();
+    let lines = gateway.waits.ready(pair, BATCH);
+    let (lines, lost) = gateway.sort_out(lines)?;
+    if !lost.is_empty() {
+        gateway.end_waits(pair, &lost, HoldAct::GivenUp).await?;
+    }
+    if lines.is_empty() {
+        return Ok(());
+    }
+    let exchange = gateway.own_transaction(&active, pair)?;
+    gateway.may_cross(&active, &exchange)?;
+    let mut events = Vec::new();
+    for line in &lines {
+        events.push(Value::Object(gateway.form(line).await?));
+    }
+    gateway.transaction_line(&exchange, &lines).await?;
+    let body = Object::from([
+        ("origin".to_owned(), Value::String(pair.origin.clone())),
+        ("origin_server_ts".to_owned(), integer(now_ms())),
+        ("pdus".to_owned(), Value::Array(events)),
+    ]);
+    let key = match exchange.face {
+        Face::Inside => &active.keys.signing,
+        Face::Border => &active.keys.injected,
+    };
+    let target = exchange.route.target();
+    let outgoing = rebuild::signed(
+        "PUT",
+        &target,
+        &pair.origin,
+        &pair.destination,
+        Some(body),
+        key,
+    )?;
+    let answer = match exchange.face {
+        Face::Inside => {
+            let client = active.peer_client(&exchange.peer)?;
+            client.send(&outgoing, ANSWER_BYTES).await
+        }
+        Face::Border => {
+            let gate = active.links.gate(exchange.peer.zone());
+            active
+                .homeserver(&pair.destination)?
+                .send_of(&gate, &outgoing, ANSWER_BYTES)
+                .await
+        }
+    };
+    let answer = answer.map_err(|error| crate::asks::far_side(&error))?;
+    if answer.status != 200 {
+        let detail = format!("the other side answers {}", answer.status);
+        return Err(Refusal::ourselves("gateway.relay", detail));
+    }
+    gateway.end_waits(pair, &lines, HoldAct::Sent).await
+}
+
+impl Gateway {
+    /// What is to be sent, and what is not any more.
+    fn sort_out(&self, lines: Vec<WaitEntry>) -> Result<(Vec<WaitEntry>, Vec<WaitEntry>), Refusal> {
+        let oldest = now_ms().saturating_sub(KEEP_MS);
+        let mut sorted = (Vec::new(), Vec::new());
+        for line in lines {
+            let closed = self.journal.closed(&line.link, &line.room_id);
+            let closed = closed.map_err(crate::collect::broken_journal)?;
+            // Leaves pass a closed room; what else a member event is was judged before it waited.
+            let locked = closed.is_some() && line.event_type != "m.room.member";
+            let gone = !self.holds.has(&line.item);
+            match line.came < oldest || locked || gone {
+                true => sorted.1.push(line),
+                false => sorted.0.push(line),
+            }
+        }
+        Ok(sorted)
+    }
+
+    /// A transaction of our own, as the stages know one.
+    fn own_transaction(&self, active: &Active, pair: &Pair) -> Result<Exchange, Refusal> {
+        let reference = self.next_reference();
+        let target = format!("/_matrix/federation/v1/send/sluice{reference}");
+        let unroutable = |_| Refusal::ourselves("gateway.hold", "the endpoint table lacks /send");
+        let route = route::route("PUT", &target).map_err(unroutable)?;
+        let (face, local, remote) = match active.is_local(&pair.origin) {
+            true => (Face::Inside, &pair.origin, &pair.destination),
+            false => (Face::Border, &pair.destination, &pair.origin),
+        };
+        let peer = active.peers.by_server(remote).ok_or_else(|| {
+            Refusal::forbidden("protocol.third_server", "the peer's record was removed")
+        })?;
+        Ok(Exchange {
+            reference,
+            face,
+            route,
+            local: local.clone(),
+            remote: remote.clone(),
+            zone: active.config.zone.clone(),
+            peer: Arc::clone(peer),
+        })
+    }
+
+    /// The form in which an event crosses, by its recorded verdict.
+    async fn form(&self, line: &WaitEntry) -> Result<Object, Refusal> {
+        let (holds, item) = (Arc::clone(&self.holds), line.item.to_string());
+        let read = tokio::task::spawn_blocking(move || holds.read(&item)).await;
+        let gone = || {
+            Refusal::ourselves(
+                "gateway.hold",
+                "an event that waits cannot be read; see state.held",
+            )
+        };
+        let content = read.ok().and_then(Result::ok).flatten().ok_or_else(gone)?;
+        let Ok(Value::Object(mut forms)) = json::parse(&content, &FORMS) else {
+            return Err(gone());
+        };
+        let name = match line.verdict {
+            Some(Verdict::Release) => "whole",
+            _ => "redacted",
+        };
+        match forms.remove(name) {
+            Some(Value::Object(event)) => Ok(event),
+            _ => Err(gone()),
+        }
+    }
+
+    async fn transaction_line(
+        &self,
+        exchange: &Exchange,
+        lines: &[WaitEntry],
+    ) -> Result<(), Refusal> {
+        let mut pdus = Counts::default();
+        lines
+            .iter()
+            .for_each(|line| pdus.add(line.verdict.unwrap_or(Verdict::Redact)));
+        let line = RequestEntry {
+            face: AuditFace::Own,
+            link: exchange.link(Way::Request).as_str().into(),
+            pdus,
+            ..record::heading(exchange)
+        };
+        self.recorded(vec![Entry::Request(line)]).await
+    }
+
+    /// Records that items are done with, and destroys their content.
+    async fn end_waits(
+        &self,
+        pair: &Pair,
+        lines: &[WaitEntry],
+        act: HoldAct,
+    ) -> Result<(), Refusal> {
+        self.recorded(lines.iter().map(|line| acted(line, act)).collect())
+            .await?;
+        self.waits.remove(pair, lines);
+        let holds = Arc::clone(&self.holds);
+        let items: Vec<String> = lines.iter().map(|line| line.item.to_string()).collect();
+        let destroying = tokio::task::spawn_blocking(move || {
+            items.iter().for_each(|item| holds.destroy(item));
+        });
+        destroying
+            .await
+            .map_err(|error| Refusal::ourselves("gateway.hold", error.to_string()))
+    }
+
+    async fn recorded(&self, entries: Vec<Entry>) -> Result<(), Refusal> {
+        let written = self.audit.record(entries).await;
+        written.map(drop).map_err(|error| {
+            Refusal::ourselves(
+                "gateway.audit",
+                format!("the audit log cannot be written: {error}"),
+            )
+        })
+    }
+}
+
+fn integer(number: i64) -> Value {
+    // A time in milliseconds is within what JSON's integers can hold.
+    serde_json::Value::from(number)
+        .try_into()
+        .unwrap_or(Value::Null)
+}

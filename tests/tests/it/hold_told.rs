@@ -1,0 +1,158 @@
+//! Who is told what became of a held event, how often, and that telling never changes what happens.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use sluice_policy::pdu::RoomVersion;
+use sluice_tests::stub::World;
+use sluice_tests::stub::service::Service;
+
+use crate::hold::{PART, THREE, done, hold, says, the_item};
+
+/// The token of an administrator, as a homeserver would make it.
+const TOKEN: &str = "syt_Ym9yZGVy_aaaaaaaaaaaaaaaaaaaa_111111";
+
+/// A world whose gateway tells a homeserver, a webhook and a file.
+fn telling(homeserver: &Service, webhook: &Service) -> World {
+    let mut world = World::new();
+    let token = world.gateway.file("keys/connector.token");
+    std::fs::write(&token, TOKEN).unwrap();
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(&token, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let more = format!(
+        "\n[notify]\nwebhook = \"{}/hook\"\nfile = \"notices.jsonl\"\n[connector]\naddress = \"{}\"\ntoken = \"keys/connector.token\"\n",
+        webhook.base(),
+        homeserver.base()
+    );
+    world
+        .gateway
+        .edit("sluice.toml", |text| format!("{text}{more}"));
+    world.gateway.restart();
+    world
+}
+
+fn file(world: &World) -> Vec<Value> {
+    let text = std::fs::read_to_string(world.gateway.file("notices.jsonl")).unwrap_or_default();
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+#[test]
+fn sender_webhook_and_file_are_told_of_each_step_and_never_of_content() {
+    let (homeserver, webhook) = (Service::start(), Service::start());
+    homeserver.far.on(
+        "POST /_synapse/admin/v1/send_server_notice",
+        200,
+        &json!({"event_id": "$n"}),
+    );
+    webhook.far.on("POST /hook", 204, &json!({}));
+    let world = telling(&homeserver, &webhook);
+    let mut room = world.alices_room(RoomVersion::V12);
+    let (event, _) = says(&world, &mut room, THREE);
+    done(&world.gateway, &["release", &the_item(&world.gateway)]);
+    assert!(says(&world, &mut room, THREE).1);
+    says(&world, &mut room, THREE);
+    done(&world.gateway, &["reject", &the_item(&world.gateway)]);
+    let levels = json!({"users": {"@alice:high.test": 100}, "note": "Anlage (GEHEIM)"});
+    let closing = room.event(&world.alice(), "m.room.power_levels", Some(""), levels);
+    let _closed = world.alice_sends(std::slice::from_ref(&closing));
+    let steps = ["held", "released", "held", "rejected", "room_closed"];
+    for service in [&homeserver, &webhook] {
+        let heard = service.wait(steps.len());
+        assert_eq!(heard.len(), steps.len());
+        assert!(!service.far.saw(PART) && !service.far.saw("Anlage"));
+    }
+    let hooked: Vec<Value> = webhook
+        .far
+        .requests()
+        .iter()
+        .map(|request| request.json()["what"].clone())
+        .collect();
+    assert_eq!(hooked, steps);
+    assert_eq!(
+        file(&world)
+            .iter()
+            .map(|line| line["what"].clone())
+            .collect::<Vec<_>>(),
+        steps
+    );
+    let first = &homeserver.far.requests()[0];
+    assert!(
+        first.head.contains(&format!("Bearer {TOKEN}")),
+        "{}",
+        first.head
+    );
+    assert_eq!(first.json()["user_id"], "@alice:high.test");
+    let text = first.json()["content"]["body"].as_str().unwrap().to_owned();
+    for part in [
+        event.id.as_str(),
+        room.id.as_str(),
+        "dlp.de.iban (",
+        "high->low",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(!world.gateway.log().contains(TOKEN) && !world.gateway.audit_text().contains(TOKEN));
+    let told = world.gateway.page("/metrics").text();
+    assert!(
+        told.contains("sluice_notices_total{way=\"sender\",outcome=\"told\"} 5"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_webhook_and_a_homeserver_that_do_not_answer_hold_up_nobody() {
+    let (homeserver, webhook) = (Service::start(), Service::start());
+    homeserver
+        .far
+        .on("POST /", 401, &json!({"errcode": "M_UNKNOWN_TOKEN"}));
+    webhook.far.slow("POST /hook", Duration::from_secs(60));
+    let mut world = telling(&homeserver, &webhook);
+    let mut room = world.alices_room(RoomVersion::V12);
+    let start = Instant::now();
+    assert!(!says(&world, &mut room, THREE).1);
+    let item = the_item(&world.gateway);
+    assert_eq!(
+        hold(&world.gateway, &["release", &item]).status.code(),
+        Some(0)
+    );
+    assert!(says(&world, &mut room, THREE).1);
+    assert!(
+        start.elapsed() < Duration::from_secs(8),
+        "{:?}",
+        start.elapsed()
+    );
+    assert_eq!(homeserver.wait(2).len(), 2);
+    let told = world.gateway.page("/metrics").text();
+    assert!(
+        told.contains("way=\"sender\",outcome=\"failed\"} "),
+        "{told}"
+    );
+    assert_eq!(file(&world).len(), 2, "the file is told all the same");
+    let start = Instant::now();
+    world.gateway.stop();
+    assert!(
+        start.elapsed() < Duration::from_secs(15),
+        "{:?}",
+        start.elapsed()
+    );
+}
+
+#[test]
+fn a_sender_who_is_held_back_all_the_time_is_not_told_all_the_time() {
+    let (homeserver, webhook) = (Service::start(), Service::start());
+    homeserver.far.on("POST /", 200, &json!({}));
+    webhook.far.on("POST /hook", 200, &json!({}));
+    let world = telling(&homeserver, &webhook);
+    let mut room = world.alices_room(RoomVersion::V12);
+    let events: Vec<_> = (0..25)
+        .map(|_| room.message(&world.alice(), THREE))
+        .collect();
+    let _held = world.alice_sends(&events);
+    assert_eq!(webhook.wait(25).len(), 25);
+    assert_eq!(file(&world).len(), 25);
+    std::thread::sleep(Duration::from_millis(500));
+    let told = homeserver.far.requests().len();
+    assert!((10..=11).contains(&told), "{told}");
+}
