@@ -45,11 +45,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
+use hyper::body::Incoming;
 use hyper::{Method, Response};
 use rustls_pki_types::CertificateDer;
 
+use crate::http::AnswerBody;
 use crate::links::Gate;
 
 pub use border::{Border, key_sha256};
@@ -155,7 +155,7 @@ pub trait Service: Send + Sync + 'static {
         head: Head,
         source: Source,
         body: Incoming,
-    ) -> impl Future<Output = Response<Full<Bytes>>> + Send;
+    ) -> impl Future<Output = Response<AnswerBody>> + Send;
 
     /// The gate of the peer who showed these certificates, leaf first, where they are a peer's: when it closes, the
     /// connection ends after the answer that is under way.

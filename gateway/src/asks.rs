@@ -16,8 +16,9 @@ use crate::parse::{self, Parsed};
 use crate::peers::Peer;
 use crate::rebuild;
 use crate::refusal::{Blame, Refusal};
-use crate::relay::{Answer, RelayError};
-use crate::route::{self, Route};
+use crate::relay::{Answer, RelayError, Reply};
+use crate::route::{self, Route, Shape};
+use crate::stream::intake;
 
 /// Largest key document.
 const KEY_DOCUMENT: Limits = Limits {
@@ -73,23 +74,16 @@ impl Gateway {
         )?;
         self.own_line(&exchange.reference, &route, origin, destination)
             .await?;
-        let limit = route.endpoint.response.limit;
         let gate = active.links.gate(exchange.peer.zone());
-        let answer = active
+        let reply = active
             .homeserver(destination)?
-            .send_of(&gate, &outgoing, limit)
+            .open_of(&gate, &outgoing)
             .await
             .map_err(|error| far_side(&error))?;
-        match answer.status {
-            200 => parse::parse(&route.endpoint.response, &answer.body)
-                .map(Some)
-                .map_err(|fault| {
-                    Refusal::new(
-                        fault.rule(),
-                        Blame::FarSide,
-                        "our homeserver's answer is malformed",
-                    )
-                }),
+        match reply.status() {
+            200 => read_answer(active, &route.endpoint.response, reply)
+                .await
+                .map(Some),
             403 | 404 => Ok(None),
             status => Err(Refusal::ourselves(
                 HOMESERVER_FAILED,
@@ -211,6 +205,31 @@ impl Gateway {
             .map(drop)
             .map_err(failed)
     }
+}
+
+/// A large answer is read for what it tells of its room alone.
+async fn read_answer(
+    active: &Active,
+    shape: &'static Shape,
+    reply: Reply,
+) -> Result<Parsed, Refusal> {
+    if shape.is_streamed() {
+        let pieces = reply
+            .pieces(shape.limit)
+            .map_err(|error| far_side(&error))?;
+        // Of whom no record speaks, nobody asks who is in the room.
+        let known = |server: &str| active.peers.by_server(server).is_some();
+        return intake::tell(shape, pieces, &known).await;
+    }
+    let answer = reply.whole(shape.limit).await;
+    let answer = answer.map_err(|error| far_side(&error))?;
+    parse::parse(shape, &answer.body).map_err(|fault| {
+        Refusal::new(
+            fault.rule(),
+            Blame::FarSide,
+            "our homeserver's answer is malformed",
+        )
+    })
 }
 
 fn read_document(server: &str, answer: Answer) -> Result<Known, Refusal> {

@@ -15,7 +15,9 @@ use ruma_common::{CanonicalJsonObject, CanonicalJsonValue};
 use sluice_policy::decide::{SIGHTING_MS, Sighting};
 use sluice_policy::dlp::{self, Part};
 use sluice_policy::edu::{Edu, EduKind};
+use sluice_policy::json::Fault;
 use sluice_policy::label::{Label, RoomLabel};
+use sluice_policy::parallel;
 use sluice_policy::pdu::{Integrity, Pdu, Relation, RoomStateElement, RoomVersion, Template};
 use time::OffsetDateTime;
 
@@ -41,6 +43,7 @@ mod targets;
 
 pub(crate) use company::THIRD_SERVER;
 pub use listed::ListedRoom;
+pub(crate) use listed::turns_encryption_on;
 pub(crate) use returned::EMPTY_ECHO;
 pub use returned::Returned;
 pub(crate) use targets::facts as target_facts;
@@ -211,6 +214,16 @@ impl Collected {
 /// Signatures checked before other requests have their turn on this thread; about 3 ms.
 const EVENTS_A_TURN: u32 = 64;
 
+/// What a body tells that all its units are judged by, wherever it stands.
+pub(crate) struct Told<'a> {
+    /// The envelope.
+    pub(crate) fields: &'a CanonicalJsonObject,
+    /// The create events and room labels of a large body, all units of another one.
+    pub(crate) telling: &'a [Unit],
+    /// Whether the state in it turns encryption on.
+    pub(crate) encrypted: bool,
+}
+
 /// Gathers what the judgement of one body needs.
 ///
 /// # Errors
@@ -222,77 +235,25 @@ pub async fn collect(
     way: Way,
     parsed: Parsed,
 ) -> Result<Collected, Refusal> {
-    let mut collector = Collector {
-        gateway,
-        active,
-        exchange,
-        way,
-        versions: announced_versions(gateway, active, exchange, way, &parsed)?,
-        shown: None,
-        demanded: !exchange.is_own_zone() && active.demands_labels(&exchange.link(way)),
-        asked: BTreeMap::new(),
-        answered: BTreeMap::new(),
-        said: BTreeMap::new(),
-        water: BTreeMap::new(),
-        seen: BTreeMap::new(),
-        patience: Patience::default(),
-        restoring: returned::Restoring::default(),
-        newcomers: BTreeSet::new(),
-        thirds: BTreeSet::new(),
-        queued: queued(gateway, exchange, way),
-        came_ms: crate::gateway::now_ms(),
+    let Parsed { fields, units } = parsed;
+    let told = Told {
+        fields: &fields,
+        telling: &units,
+        encrypted: units.iter().any(turns_encryption_on),
     };
-    collector.shown = collector.label_shown(&parsed.units).await?;
-    let shows_it = parsed.units.iter().any(listed::turns_encryption_on);
-    let encrypted = collector.enters_an_encrypted_room(shows_it)?;
-    let announced = announced_field(exchange, &parsed).filter(|(room, version)| {
+    let mut collector = Collector::begin(gateway, active, exchange, way, &told).await?;
+    let announced = announced_field(exchange, &fields).filter(|(room, version)| {
         if !may_announce(active, exchange, way, room, *version) {
             return false;
         }
         let known = gateway.journal.room(room).ok().flatten();
         known.and_then(|room| room.version).is_none()
     });
-    let mut cases = Vec::with_capacity(parsed.units.len());
-    let mut counts: BTreeMap<&'static str, u32> = BTreeMap::new();
-    for unit in parsed.units {
-        let index = counts.entry(unit.pattern).or_default();
-        let (kind, pattern, at) = (unit.kind, unit.pattern, *index);
-        *index += 1;
-        if at % EVENTS_A_TURN == EVENTS_A_TURN - 1 {
-            tokio::task::yield_now().await;
-        }
-        let material = collector.material(unit).await?;
-        cases.push(Case {
-            kind,
-            pattern,
-            index: at,
-            material,
-        });
-    }
-    let found = targets::Search::new(&mut collector, &cases).all().await?;
-    for (at, targets) in found {
-        if let Some(Ok(Material::Pdu(case))) = cases.get_mut(at).map(|case| case.material.as_mut())
-        {
-            case.targets = targets;
-        }
-    }
-    let visit = enter(gateway, &cases)?;
-    let room = match (collector.shown.take(), exchange.route.room_id()) {
-        (Some(shown), _) => Some(shown),
-        (None, Some(room_id)) => Some(gateway.known_room(room_id)?),
-        (None, None) => None,
-    };
+    let collected = collector.batch(units, &[]).await?;
     Ok(Collected {
-        fields: parsed.fields,
-        cases,
+        fields,
         announced,
-        room,
-        encrypted,
-        water: collector.water,
-        seen: collector.seen,
-        queued: collector.queued.0,
-        visit: Some(visit),
-        thirds: collector.thirds,
+        ..collected
     })
 }
 
@@ -309,6 +270,225 @@ fn queued(
         origin: exchange.origin().to_owned(),
         destination: exchange.destination().to_owned(),
     })
+}
+
+impl<'a> Collector<'a> {
+    /// What is known before the first unit is looked at.
+    ///
+    /// # Errors
+    /// See [`collect`].
+    pub(crate) async fn begin(
+        gateway: &'a Gateway,
+        active: &'a Active,
+        exchange: &'a Exchange,
+        way: Way,
+        told: &Told<'_>,
+    ) -> Result<Self, Refusal> {
+        let versions = announced_versions(gateway, active, exchange, way, told)?;
+        let mut collector = Self {
+            gateway,
+            active,
+            exchange,
+            way,
+            versions,
+            shown: None,
+            known: BTreeMap::new(),
+            encrypted: false,
+            demanded: !exchange.is_own_zone() && active.demands_labels(&exchange.link(way)),
+            counts: BTreeMap::new(),
+            asked: BTreeMap::new(),
+            answered: BTreeMap::new(),
+            said: BTreeMap::new(),
+            water: BTreeMap::new(),
+            seen: BTreeMap::new(),
+            patience: Patience::default(),
+            restoring: returned::Restoring::default(),
+            newcomers: BTreeSet::new(),
+            thirds: BTreeSet::new(),
+            queued: queued(gateway, exchange, way),
+            came_ms: crate::gateway::now_ms(),
+        };
+        collector.shown = collector.label_shown(told.telling).await?;
+        collector.encrypted = collector.enters_an_encrypted_room(told.encrypted)?;
+        Ok(collector)
+    }
+
+    /// The version of a room that is known already.
+    pub(crate) fn version(&self, room_id: &str) -> Option<RoomVersion> {
+        self.versions.get(room_id).copied()
+    }
+
+    /// Whether labels hang on what events relate to.
+    pub(crate) const fn looks_for_targets(&self) -> bool {
+        self.demanded
+    }
+
+    /// Gathers what the judgement of some units of the body needs. `pool` are events of other parts of it that these may
+    /// relate to. What the parts before have taught stands in the journal by now.
+    ///
+    /// # Errors
+    /// See [`collect`].
+    pub(crate) async fn batch(
+        &mut self,
+        units: Vec<Unit>,
+        pool: &[Case],
+    ) -> Result<Collected, Refusal> {
+        self.water.clear();
+        self.seen.clear();
+        let mut cases = self.cases(units).await?;
+        let found = targets::Search::new(self, &cases, pool).all().await?;
+        for (at, targets) in found {
+            if let Some(Ok(Material::Pdu(case))) =
+                cases.get_mut(at).map(|case| case.material.as_mut())
+            {
+                case.targets = targets;
+            }
+        }
+        let visit = enter(self.gateway, &cases)?;
+        let room = match (&self.shown, self.exchange.route.room_id()) {
+            (Some(shown), _) => Some(shown.clone()),
+            (None, Some(room_id)) => Some(self.known_room(room_id)?),
+            (None, None) => None,
+        };
+        Ok(Collected {
+            fields: CanonicalJsonObject::new(),
+            cases,
+            announced: None,
+            room,
+            encrypted: self.encrypted,
+            water: std::mem::take(&mut self.water),
+            seen: std::mem::take(&mut self.seen),
+            queued: self.queued.0.clone(),
+            visit: Some(visit),
+            thirds: std::mem::take(&mut self.thirds),
+        })
+    }
+
+    /// Events that units of any part may relate to, before the first part; they come again in theirs.
+    ///
+    /// # Errors
+    /// See [`collect`].
+    pub(crate) async fn pool(&mut self, units: Vec<Unit>) -> Result<Vec<Case>, Refusal> {
+        let mut cases = self.cases(units).await?;
+        // They come again: what is found, asked or taken once a body is theirs then.
+        self.counts.clear();
+        self.newcomers.clear();
+        self.restoring.begin_again();
+        for case in &mut cases {
+            if let Ok(Material::Pdu(case)) = &mut case.material {
+                case.ticket = None;
+            }
+        }
+        Ok(cases)
+    }
+
+    /// Reads and verifies units, and adds what journal and rooms know of them.
+    async fn cases(&mut self, units: Vec<Unit>) -> Result<Vec<Case>, Refusal> {
+        let mut steps = Vec::with_capacity(units.len());
+        for unit in units {
+            let count = self.counts.entry(unit.pattern).or_default();
+            let (kind, pattern, index) = (unit.kind, unit.pattern, *count);
+            *count += 1;
+            if index % EVENTS_A_TURN == EVENTS_A_TURN - 1 {
+                tokio::task::yield_now().await;
+            }
+            steps.push((kind, pattern, index, self.step(unit).await?));
+        }
+        let signed: Vec<&Signed> = steps
+            .iter()
+            .filter_map(|(.., step)| match step {
+                Step::Signed(signed) => Some(signed),
+                Step::Done(_) => None,
+            })
+            .collect();
+        let mut verified = self.verify_all(&signed).into_iter();
+        let mut cases = Vec::with_capacity(steps.len());
+        for (kind, pattern, index, step) in steps {
+            let material = match step {
+                Step::Done(material) => material,
+                Step::Signed(Signed { pdu, .. }) => match verified.next() {
+                    Some(verified) => self.checked(pdu, verified, pattern).await?,
+                    None => Err(Condemned::of("protocol.signature", &pdu)),
+                },
+            };
+            cases.push(Case {
+                kind,
+                pattern,
+                index,
+                material,
+            });
+        }
+        Ok(cases)
+    }
+
+    /// An event whose signatures and hash were looked at, whole again where it came back to our zone without its content.
+    async fn checked(
+        &mut self,
+        pdu: Pdu,
+        verified: Verified,
+        pattern: &'static str,
+    ) -> Result<Result<Material, Condemned>, Refusal> {
+        let (pdu, integrity, returned) =
+            match self.returned(pdu, verified.integrity, pattern).await? {
+                Ok(checked) => checked,
+                Err(condemned) => return Ok(Err(condemned)),
+            };
+        let residue = match returned {
+            // Another copy than the one that was looked at.
+            Some(Returned::Redacted | Returned::Tampered) => pdu.check_residue(),
+            Some(Returned::Whole) | None => verified.residue,
+        };
+        if let Err(fault) = residue {
+            return Ok(Err(Condemned::of(fault.rule(), &pdu)));
+        }
+        let case = self.surround(pdu, integrity).await?;
+        Ok(Ok(Material::Pdu(Box::new(PduCase { returned, ..case }))))
+    }
+
+    /// Signatures, hash and residue of events; of many of them on several threads.
+    fn verify_all(&self, signed: &[&Signed]) -> Vec<Verified> {
+        let one = |signed: &&Signed| Verified {
+            integrity: self.verify(&signed.pdu, &signed.servers),
+            residue: signed.pdu.check_residue(),
+        };
+        if signed.len() < parallel::FROM {
+            return signed.iter().map(one).collect();
+        }
+        tokio::task::block_in_place(|| parallel::map(signed, one))
+    }
+
+    /// What the journal knew of a room when it was first asked about for this body: what one part teaches does not
+    /// change how the next is judged.
+    fn known_room(&mut self, room_id: &str) -> Result<RoomLabel, Refusal> {
+        if let Some(known) = self.known.get(room_id) {
+            return Ok(known.clone());
+        }
+        let known = self.gateway.known_room(room_id)?;
+        self.known.insert(room_id.to_owned(), known.clone());
+        Ok(known)
+    }
+}
+
+/// A unit on its way to a [`Case`].
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one a unit, made once and moved twice"
+)]
+enum Step {
+    Done(Result<Material, Condemned>),
+    Signed(Signed),
+}
+
+/// An event whose keys are at hand and whose signatures are still to be verified.
+struct Signed {
+    pdu: Pdu,
+    servers: BTreeSet<String>,
+}
+
+/// What was found of a [`Signed`] event.
+struct Verified {
+    integrity: Result<Integrity, Fault>,
+    residue: Result<(), Fault>,
 }
 
 /// Opens the windows of all who say something in a body, and shows to others what they say.
@@ -331,14 +511,15 @@ fn announced_versions(
     active: &Active,
     exchange: &Exchange,
     way: Way,
-    parsed: &Parsed,
+    told: &Told<'_>,
 ) -> Result<BTreeMap<String, RoomVersion>, Refusal> {
-    let pdus = parsed
-        .units
+    let pdus = told
+        .telling
         .iter()
         .filter(|unit| unit.kind == UnitKind::Pdu);
     let created = pdus.filter_map(|unit| read_create(unit.value.as_ref().ok()?));
-    let announced = announced_field(exchange, parsed).into_iter().chain(created);
+    let announced = announced_field(exchange, told.fields);
+    let announced = announced.into_iter().chain(created);
     let mut versions = BTreeMap::new();
     for (room, version) in announced {
         let known = gateway.journal.room(&room).map_err(broken_journal)?;
@@ -377,9 +558,11 @@ fn may_announce(
 }
 
 /// The `room_version` of an invite or of a template.
-fn announced_field(exchange: &Exchange, parsed: &Parsed) -> Option<(String, RoomVersion)> {
-    let version = parsed
-        .fields
+fn announced_field(
+    exchange: &Exchange,
+    fields: &CanonicalJsonObject,
+) -> Option<(String, RoomVersion)> {
+    let version = fields
         .get("room_version")
         .and_then(text)
         .and_then(RoomVersion::parse)?;
@@ -406,7 +589,8 @@ fn text(value: &CanonicalJsonValue) -> Option<&str> {
     }
 }
 
-struct Collector<'a> {
+/// What gathers for one body, in one part or several.
+pub(crate) struct Collector<'a> {
     gateway: &'a Gateway,
     active: &'a Active,
     exchange: &'a Exchange,
@@ -414,6 +598,12 @@ struct Collector<'a> {
     versions: BTreeMap<String, RoomVersion>,
     /// What the room's label state says as an invite or the answer to a join proves it.
     shown: Option<RoomLabel>,
+    /// Whether somebody would enter a room that is encrypted.
+    encrypted: bool,
+    /// What the journal knew of rooms when this body came.
+    known: BTreeMap<String, RoomLabel>,
+    /// How many units each path had so far.
+    counts: BTreeMap<&'static str, u32>,
     /// Whether the link demands labels, so that those of rooms and targets must be known.
     demanded: bool,
     /// How often our homeserver was asked about a room for this body.
@@ -445,34 +635,42 @@ struct Collector<'a> {
 const ASKS_A_ROOM: usize = 3;
 
 impl Collector<'_> {
-    async fn material(&mut self, unit: Unit) -> Result<Result<Material, Condemned>, Refusal> {
+    async fn step(&mut self, unit: Unit) -> Result<Step, Refusal> {
         let object = match unit.value {
             Ok(object) => object,
-            Err(fault) => return Ok(Err(Condemned::new(fault.rule()))),
+            Err(fault) => return Ok(Step::Done(Err(Condemned::new(fault.rule())))),
         };
         self.refuse_company(&object, unit.kind).await?;
-        match unit.kind {
-            UnitKind::Pdu => self.pdu(object, unit.pattern).await,
-            UnitKind::Edu => self.edu(object),
-            UnitKind::StrippedState => Ok(self.stripped(object)),
-            UnitKind::Template => Ok(self.template(object)),
+        let material = match unit.kind {
+            UnitKind::Pdu => {
+                return Ok(match self.pdu(object, unit.pattern).await? {
+                    Ok(signed) => Step::Signed(signed),
+                    Err(condemned) => Step::Done(Err(condemned)),
+                });
+            }
+            UnitKind::Edu => self.edu(object)?,
+            UnitKind::StrippedState => self.stripped(object),
+            UnitKind::Template => self.template(object),
             UnitKind::Directory | UnitKind::Summary | UnitKind::Alias => {
-                self.listed(unit.kind, unit.pattern, object)
+                self.listed(unit.kind, unit.pattern, object)?
             }
             _ => {
                 let fields = self.active.profile_fields(&self.exchange.link(self.way))?;
-                let rebuilt =
-                    crate::plain::check(self.exchange, self.way, unit.kind, object, fields);
-                Ok(rebuilt.map(Material::Plain))
+                crate::plain::check(self.exchange, self.way, unit.kind, object, fields)
+                    .map(Material::Plain)
             }
-        }
+        };
+        Ok(Step::Done(material))
     }
 
     async fn pdu(
         &mut self,
         object: CanonicalJsonObject,
         pattern: &'static str,
-    ) -> Result<Result<Material, Condemned>, Refusal> {
+    ) -> Result<Result<Signed, Condemned>, Refusal> {
+        if self.names_another_room(&object) {
+            return Ok(Err(Condemned::new("protocol.room_mismatch")));
+        }
         let Some(version) = self.version_of(&object).await? else {
             return Ok(Err(Condemned::new("protocol.room_version")));
         };
@@ -496,16 +694,14 @@ impl Collector<'_> {
                 .ensure_keys(self.active, self.exchange, server, key_id)
                 .await?;
         }
-        let verified = self.verify(&pdu, &servers);
-        let (pdu, integrity, returned) = match self.returned(pdu, verified, pattern).await? {
-            Ok(checked) => checked,
-            Err(condemned) => return Ok(Err(condemned)),
-        };
-        if let Err(fault) = pdu.check_residue() {
-            return Ok(Err(Condemned::of(fault.rule(), &pdu)));
-        }
-        let case = self.surround(pdu, integrity).await?;
-        Ok(Ok(Material::Pdu(Box::new(PduCase { returned, ..case }))))
+        Ok(Ok(Signed { pdu, servers }))
+    }
+
+    /// Whether an event says itself that it is not of the room in the path: nobody is asked about such a room.
+    fn names_another_room(&self, event: &CanonicalJsonObject) -> bool {
+        let stated = event.get("room_id").and_then(text);
+        let asked = self.exchange.route.room_id();
+        matches!((stated, asked), (Some(stated), Some(asked)) if stated != asked)
     }
 
     /// Condemned because a server that we do not know had to sign it.
@@ -544,11 +740,7 @@ impl Collector<'_> {
     }
 
     /// A join is on its way to the server that will countersign it; everything else must have all its signatures.
-    fn verify(
-        &self,
-        pdu: &Pdu,
-        servers: &BTreeSet<String>,
-    ) -> Result<Integrity, sluice_policy::json::Fault> {
+    fn verify(&self, pdu: &Pdu, servers: &BTreeSet<String>) -> Result<Integrity, Fault> {
         let keys = self.gateway.keys.view(servers);
         match (self.exchange.route.endpoint.op, self.way) {
             (Op::SendJoin, Way::Request) => {
@@ -583,7 +775,7 @@ impl Collector<'_> {
         } else if self.demanded {
             self.room_label(&pdu, outbound).await?
         } else {
-            Some(self.gateway.known_room(pdu.room_id())?)
+            Some(self.known_room(pdu.room_id())?)
         };
         if !self.water.contains_key(pdu.room_id()) {
             let water = self.gateway.water(self.active, &link, pdu.room_id())?;

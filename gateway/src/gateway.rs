@@ -13,8 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
+use hyper::body::Incoming;
 use hyper::{Response, StatusCode};
 use ruma_common::CanonicalJsonValue;
 use rustls_pki_types::CertificateDer;
@@ -25,13 +24,14 @@ use tokio::sync::OwnedRwLockReadGuard;
 use crate::accept::{Head, Service, Source};
 use crate::audit::entry::{Entry, RefusedEntry};
 use crate::audit::{Audit, Strangers};
+use crate::collect::Collected;
 use crate::exchange::{Exchange, Face, Way};
 use crate::hold::Holds;
-use crate::http::{self, BodyError, Pace};
+use crate::http::{self, AnswerBody, BodyError, Pace};
 use crate::identify::{self, Caller};
 use crate::joins::Joins;
 use crate::journal::Journal;
-use crate::judge::{self, Scene};
+use crate::judge::{self, Judged, Scene};
 use crate::keystore::KeyStore;
 use crate::links::{Gate, LINK_CLOSED};
 use crate::operations::Metrics;
@@ -39,8 +39,9 @@ use crate::operations::metrics::{self, Stage};
 use crate::parse;
 use crate::rebuild;
 use crate::record::{self, Cleared, Durable, Measures};
-use crate::refusal::{self, Blame, Refusal};
+use crate::refusal::{Blame, Refusal};
 use crate::route::{self, Action, Op, Route, RouteFault, Shape};
+use crate::stream::{Spooled, Streams};
 use crate::tell::Teller;
 use crate::traffic::Traffic;
 use crate::wait::{Pair, Waits};
@@ -57,6 +58,9 @@ pub use active::{Active, LinkKeys};
 
 /// A body up to this size, some events, is judged at once: to hand the thread's other work over takes longer than that.
 const JUDGE_AT_ONCE_BYTES: usize = 8 * 1024;
+
+/// Largest refusal of the far side that is read for its code.
+const REFUSAL_BYTES: usize = 1024 * 1024;
 
 /// The gateway.
 #[derive(Debug)]
@@ -86,6 +90,8 @@ pub struct Gateway {
     links_turn: tokio::sync::Mutex<()>,
     /// Refusals before authentication.
     pub strangers: Strangers,
+    /// Spools and turns of large answers.
+    pub(crate) streams: Streams,
     /// Counters.
     pub metrics: Metrics,
     /// The start's random part of all references, so that they do not repeat after a restart.
@@ -106,6 +112,7 @@ impl Gateway {
         run: String,
     ) -> Self {
         Self {
+            streams: Streams::beside(&active.config.state.journal),
             active: RwLock::new(Arc::new(active)),
             audit,
             journal,
@@ -259,13 +266,22 @@ impl Gateway {
         let crossing = Instant::now();
         // From here on the far homeserver may have accepted a join, and its users may speak to ours.
         self.joins.note(&exchange, crossing);
-        let answer = self.cross(active, &exchange, cleared).await;
+        let reply = self.cross(active, &exchange, cleared).await;
         trace.elsewhere = crossing.elapsed();
-        let answer = answer?;
-        if answer.status != 200 {
-            self.hide_refusal(&exchange, sight, answer.status)?;
+        let reply = reply?;
+        let limit = exchange.route.endpoint.response.limit;
+        if reply.status() != 200 {
+            self.hide_refusal(&exchange, sight, reply.status())?;
+            let answer = whole(reply, limit.min(REFUSAL_BYTES)).await?;
             return Ok(self.far_refusal(&exchange, answer));
         }
+        if exchange.route.endpoint.response.is_streamed() {
+            let body = self.judge_stream(active, &exchange, reply).await?;
+            self.joins.note(&exchange, Instant::now());
+            return Ok(Answer::streamed(body));
+        }
+        let answer = whole(reply, limit).await?;
+        trace.elsewhere = crossing.elapsed();
         let measures = Measures {
             bytes: answer.body.len(),
             status: answer.status,
@@ -324,6 +340,66 @@ impl Gateway {
             self.refuse_denied_name(exchange, &parsed.fields)?;
         }
         let collected = crate::collect::collect(self, active, exchange, way, parsed).await?;
+        let at_once = measures.bytes <= JUDGE_AT_ONCE_BYTES;
+        let judged = self.judge(active, exchange, way, collected, !at_once)?;
+        let started = Instant::now();
+        let durable = self.durable(active);
+        let cleared = record::record(durable, exchange, way, judged, measures).await;
+        self.measured(exchange, way, started, &cleared);
+        cleared
+    }
+
+    /// record, for a part of a large answer.
+    pub(crate) async fn record_part(
+        &self,
+        active: &Active,
+        exchange: &Exchange,
+        judged: Judged,
+        line: Option<Entry>,
+    ) -> Result<Cleared, Refusal> {
+        let started = Instant::now();
+        let durable = self.durable(active);
+        let cleared = record::record_part(durable, judged, line).await;
+        self.measured(exchange, Way::Answer, started, &cleared);
+        cleared
+    }
+
+    fn durable(&self, active: &Active) -> Durable<'_> {
+        Durable {
+            audit: &self.audit,
+            windows: &self.windows,
+            holds: &self.holds,
+            teller: &self.teller,
+            waits: &self.waits,
+            held_until: active.config.hold.until(now_ms()),
+        }
+    }
+
+    fn measured(
+        &self,
+        exchange: &Exchange,
+        way: Way,
+        started: Instant,
+        cleared: &Result<Cleared, Refusal>,
+    ) {
+        self.metrics.stage(Stage::Record, started.elapsed());
+        let Ok(cleared) = cleared else { return };
+        let name = exchange.link(way);
+        for outcome in cleared.outcomes() {
+            self.metrics
+                .event(&name, outcome.verdict.as_str(), &outcome.rule);
+        }
+    }
+
+    /// judge. `long` hands the thread's other work over first.
+    pub(crate) fn judge(
+        &self,
+        active: &Active,
+        exchange: &Exchange,
+        way: Way,
+        collected: Collected,
+        long: bool,
+    ) -> Result<Judged, Refusal> {
         let name = exchange.link(way);
         let thirds = active.links_from(&collected.thirds);
         let scene = Scene {
@@ -344,32 +420,12 @@ impl Gateway {
         // Asking and waiting takes time, and a verdict of an expired policy would be remembered.
         admit::policies(scene.bundle, scene.at)?;
         let started = Instant::now();
-        let judged = if measures.bytes <= JUDGE_AT_ONCE_BYTES {
-            judge::judge(&scene, collected)
-        } else {
-            tokio::task::block_in_place(|| judge::judge(&scene, collected))
+        let judged = match long {
+            true => tokio::task::block_in_place(|| judge::judge(&scene, collected)),
+            false => judge::judge(&scene, collected),
         };
-        let judged =
-            judged.map_err(|error| Refusal::ourselves("gateway.policy", error.to_string()))?;
         self.metrics.stage(Stage::Judge, started.elapsed());
-        let started = Instant::now();
-        let durable = Durable {
-            audit: &self.audit,
-            windows: &self.windows,
-            holds: &self.holds,
-            teller: &self.teller,
-            waits: &self.waits,
-            held_until: active.config.hold.until(now_ms()),
-        };
-        let cleared = record::record(durable, exchange, way, judged, measures).await;
-        self.metrics.stage(Stage::Record, started.elapsed());
-        if let Ok(cleared) = &cleared {
-            for outcome in cleared.outcomes() {
-                self.metrics
-                    .event(&name, outcome.verdict.as_str(), &outcome.rule);
-            }
-        }
-        cleared
+        judged.map_err(|error| Refusal::ourselves("gateway.policy", error.to_string()))
     }
 
     /// Writes the request for the far side and sends it.
@@ -378,30 +434,23 @@ impl Gateway {
         active: &Active,
         exchange: &Exchange,
         cleared: Cleared,
-    ) -> Result<crate::relay::Answer, Refusal> {
-        let limit = exchange.route.endpoint.response.limit;
+    ) -> Result<crate::relay::Reply, Refusal> {
         let started = Instant::now();
         let answer = match exchange.face {
             Face::Inside if exchange.is_own_zone() => {
                 let outgoing = rebuild::request(active, exchange, cleared, &active.keys.injected)?;
-                active
-                    .homeserver(&exchange.remote)?
-                    .send(&outgoing, limit)
-                    .await
+                active.homeserver(&exchange.remote)?.open(&outgoing).await
             }
             Face::Inside => {
                 let outgoing = rebuild::request(active, exchange, cleared, &active.keys.signing)?;
-                active
-                    .peer_client(&exchange.peer)?
-                    .send(&outgoing, limit)
-                    .await
+                active.peer_client(&exchange.peer)?.open(&outgoing).await
             }
             Face::Border => {
                 let outgoing = rebuild::request(active, exchange, cleared, &active.keys.injected)?;
                 let gate = active.links.gate(exchange.peer.zone());
                 active
                     .homeserver(&exchange.local)?
-                    .send_of(&gate, &outgoing, limit)
+                    .open_of(&gate, &outgoing)
                     .await
             }
         };
@@ -482,7 +531,7 @@ impl Gateway {
         refusal: &Refusal,
         trace: &Trace,
         source: Source,
-    ) -> Response<Full<Bytes>> {
+    ) -> Response<AnswerBody> {
         let mut answer = refusal.answer(&trace.reference);
         if refusal.rule == LINK_CLOSED {
             // Whoever comes again does so by a connection that is looked at anew.
@@ -534,7 +583,7 @@ impl Gateway {
 }
 
 impl Service for Gateway {
-    async fn handle(&self, head: Head, source: Source, body: Incoming) -> Response<Full<Bytes>> {
+    async fn handle(&self, head: Head, source: Source, body: Incoming) -> Response<AnswerBody> {
         let started = Instant::now();
         let active = self.active();
         let mut trace = Trace::new(self.next_reference(), &head);
@@ -573,22 +622,31 @@ impl Service for Gateway {
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
-    pub(crate) body: Vec<u8>,
+    pub(crate) body: AnswerBody,
     /// The link whose bytes it carries.
     gate: Option<Arc<Gate>>,
 }
 
 impl Answer {
-    pub(crate) const fn new(status: StatusCode, body: Vec<u8>) -> Self {
+    pub(crate) fn new(status: StatusCode, body: Vec<u8>) -> Self {
         Self {
             status,
-            body,
+            body: http::full(body),
             gate: None,
         }
     }
 
-    fn response(self) -> Response<Full<Bytes>> {
-        let mut response = refusal::bytes_answer(self.status, self.body);
+    /// A large answer.
+    fn streamed(body: Spooled) -> Self {
+        Self {
+            status: StatusCode::OK,
+            body: AnswerBody::Right(body),
+            gate: None,
+        }
+    }
+
+    fn response(self) -> Response<AnswerBody> {
+        let mut response = http::json_body(self.status, self.body);
         if let Some(gate) = self.gate {
             response.extensions_mut().insert(gate);
         }
@@ -696,6 +754,11 @@ const fn shape(exchange: &Exchange, way: Way) -> &'static Shape {
         Way::Request => &exchange.route.endpoint.request,
         Way::Answer => &exchange.route.endpoint.response,
     }
+}
+
+async fn whole(reply: crate::relay::Reply, cap: usize) -> Result<crate::relay::Answer, Refusal> {
+    let answer = reply.whole(cap).await;
+    answer.map_err(|error| crate::asks::far_side(&error))
 }
 
 fn results(cleared: &Cleared) -> Option<&ruma_common::CanonicalJsonObject> {

@@ -6,11 +6,13 @@
 
 use std::time::Duration;
 
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::{BodyExt as _, Either, Full};
 use hyper::body::{Body, Bytes};
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use tokio::time::Instant;
+
+use crate::stream::Spooled;
 
 /// Time for a whole body, whatever its size.
 pub const BODY_DEADLINE: Duration = Duration::from_secs(60);
@@ -86,26 +88,73 @@ pub async fn read_body<B>(
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    if declared.is_some_and(|length| length > cap as u64) {
-        return Err(BodyError::TooLarge);
-    }
-    let start = Instant::now();
+    let mut body = BodyReader::new(body, declared, cap, pace)?;
     let mut bytes = Vec::with_capacity(FIRST_RESERVATION.min(cap));
-    let mut body = body;
-    loop {
-        let until = start + pace.patience(bytes.len());
-        let frame = tokio::time::timeout_at(until, body.frame()).await;
+    while let Some(data) = body.piece().await? {
+        bytes.extend_from_slice(&data);
+    }
+    Ok(bytes)
+}
+
+/// A body that is read piece by piece, within the same bounds as [`read_body`].
+#[derive(Debug)]
+pub struct BodyReader<B> {
+    body: B,
+    declared: Option<u64>,
+    cap: usize,
+    pace: Pace,
+    start: Instant,
+    received: usize,
+}
+
+impl<B> BodyReader<B>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    /// A reader of at most `cap` bytes; the time that the body may take begins now.
+    ///
+    /// # Errors
+    /// [`BodyError::TooLarge`] where the declared length is over the cap.
+    pub fn new(body: B, declared: Option<u64>, cap: usize, pace: Pace) -> Result<Self, BodyError> {
+        if declared.is_some_and(|length| length > cap as u64) {
+            return Err(BodyError::TooLarge);
+        }
+        Ok(Self {
+            body,
+            declared,
+            cap,
+            pace,
+            start: Instant::now(),
+            received: 0,
+        })
+    }
+
+    /// The next bytes; `None` at the end of a whole body.
+    ///
+    /// # Errors
+    /// See [`BodyError`].
+    pub async fn piece(&mut self) -> Result<Option<Bytes>, BodyError> {
+        let until = self.start + self.pace.patience(self.received);
+        let frame = tokio::time::timeout_at(until, self.body.frame()).await;
         let Some(frame) = frame.map_err(|_| BodyError::TooSlow)? else {
-            return complete(bytes, declared);
+            return self.complete().map(|()| None);
         };
         let frame = frame.map_err(|_| BodyError::Broken)?;
         let data = frame.into_data().map_err(|_| BodyError::Trailers)?;
-        if data.len() > cap - bytes.len() {
+        if data.len() > self.cap - self.received {
             return Err(BodyError::TooLarge);
         }
-        bytes.extend_from_slice(&data);
-        if start.elapsed() > pace.patience(bytes.len()) {
+        self.received += data.len();
+        if self.start.elapsed() > self.pace.patience(self.received) {
             return Err(BodyError::TooSlow);
+        }
+        Ok(Some(data))
+    }
+
+    fn complete(&self) -> Result<(), BodyError> {
+        match self.declared {
+            Some(length) if length != self.received as u64 => Err(BodyError::Broken),
+            _ => Ok(()),
         }
     }
 }
@@ -115,13 +164,6 @@ impl Pace {
     fn patience(&self, received: usize) -> Duration {
         let earned = Duration::from_millis(received as u64 * 1000 / self.min_rate.max(1));
         self.grace.saturating_add(earned).min(self.deadline)
-    }
-}
-
-fn complete(bytes: Vec<u8>, declared: Option<u64>) -> Result<Vec<u8>, BodyError> {
-    match declared {
-        Some(length) if length != bytes.len() as u64 => Err(BodyError::Broken),
-        _ => Ok(bytes),
     }
 }
 
@@ -209,9 +251,22 @@ impl std::fmt::Debug for Outgoing {
 
 const JSON: &str = "application/json";
 
+/// The body of an answer: bytes in memory, or a large one out of its spool.
+pub type AnswerBody = Either<Full<Bytes>, Spooled>;
+
+/// Bytes as the body of an answer.
+pub fn full(bytes: impl Into<Bytes>) -> AnswerBody {
+    Either::Left(Full::new(bytes.into()))
+}
+
 /// An answer with a JSON body.
-pub fn json_answer(status: StatusCode, body: Vec<u8>) -> Response<Full<Bytes>> {
-    let mut answer = Response::new(Full::new(Bytes::from(body)));
+pub fn json_answer(status: StatusCode, body: Vec<u8>) -> Response<AnswerBody> {
+    json_body(status, full(body))
+}
+
+/// An answer whose body is JSON already, and may be large.
+pub fn json_body(status: StatusCode, body: AnswerBody) -> Response<AnswerBody> {
+    let mut answer = Response::new(body);
     *answer.status_mut() = status;
     let json = HeaderValue::from_static(JSON);
     answer.headers_mut().insert(header::CONTENT_TYPE, json);
@@ -223,7 +278,7 @@ pub fn error_answer(
     status: StatusCode,
     errcode: &'static str,
     error: &'static str,
-) -> Response<Full<Bytes>> {
+) -> Response<AnswerBody> {
     let body = serde_json::json!({"errcode": errcode, "error": error});
     json_answer(status, body.to_string().into_bytes())
 }

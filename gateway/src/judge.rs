@@ -116,6 +116,11 @@ pub struct Outcome {
 }
 
 impl Judged {
+    /// What became of each unit.
+    pub(super) fn outcomes(&self) -> &[Outcome] {
+        &self.outcomes
+    }
+
     /// Takes it apart for `record`, which alone may do so.
     pub(super) fn into_parts(
         self,

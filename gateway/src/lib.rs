@@ -44,6 +44,7 @@ mod rooms;
 pub mod route;
 pub mod run;
 pub mod shipped;
+pub mod stream;
 pub mod telemetry;
 pub mod tell;
 pub mod traffic;

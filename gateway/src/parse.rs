@@ -143,7 +143,7 @@ fn parse_whole(kind: UnitKind, limit: usize, bytes: &[u8]) -> Parsed {
     }
 }
 
-const fn limits(bytes: usize) -> Limits {
+pub(crate) const fn limits(bytes: usize) -> Limits {
     Limits {
         bytes,
         depth: MAX_DEPTH,
@@ -166,7 +166,9 @@ const fn unit_nodes(bytes: usize) -> usize {
     if nodes > MAX_NODES { nodes } else { MAX_NODES }
 }
 
-fn as_object(value: Result<CanonicalJsonValue, Fault>) -> Result<CanonicalJsonObject, Fault> {
+pub(crate) fn as_object(
+    value: Result<CanonicalJsonValue, Fault>,
+) -> Result<CanonicalJsonObject, Fault> {
     match value? {
         CanonicalJsonValue::Object(object) => Ok(object),
         _ => Err(Fault::NotAnObject),
@@ -204,7 +206,7 @@ fn is_transaction(shape: &Shape) -> bool {
     shape.units.iter().any(|(_, kind)| *kind == UnitKind::Edu)
 }
 
-fn keep_fields(
+pub(crate) fn keep_fields(
     shape: &Shape,
     mut rest: CanonicalJsonObject,
 ) -> Result<CanonicalJsonObject, BodyFault> {

@@ -1,6 +1,8 @@
 //! Stage `rebuild`: requests and answers are written from nothing, out of `Cleared` units, typed parameters and the
 //! names that were authenticated. No received byte is copied.
 
+use std::collections::{BTreeMap, VecDeque};
+
 use hyper::{Method, StatusCode};
 use ruma_common::{CanonicalJsonObject as Object, CanonicalJsonValue as Value};
 use sluice_policy::json::{self, Limits};
@@ -13,6 +15,7 @@ use crate::http::Outgoing;
 use crate::record::Cleared;
 use crate::refusal::Refusal;
 use crate::route::{FieldKind, Op, Shape, UnitKind};
+use crate::stream::{ClearedSpool, Part, Spooled};
 use crate::xmatrix::XMatrix;
 
 #[cfg(test)]
@@ -85,6 +88,42 @@ pub fn answer(active: &Active, exchange: &Exchange, cleared: Cleared) -> Vec<u8>
         &exchange.route.endpoint.response,
         cleared,
     ))
+}
+
+/// The body of a large answer: what [`answer`] would write, with its lists out of their spools.
+pub(crate) fn streamed(active: &Active, exchange: &Exchange, cleared: ClearedSpool) -> Spooled {
+    let (fields, singles, lists) = cleared.into_parts();
+    let known = exchange.route.endpoint.response.fields.iter();
+    let fields = known.filter_map(|(name, kind)| {
+        let value = fields.get(*name).cloned();
+        let value = field(active, exchange, Way::Answer, *kind, value)?;
+        Some((
+            (*name).to_owned(),
+            VecDeque::from([Part::Text(json::write_tree(&value))]),
+        ))
+    });
+    let singles = singles
+        .into_iter()
+        .map(|(name, tree)| (name, VecDeque::from([Part::Text(json::write(&tree))])));
+    let lists = lists.into_iter().map(|(name, spool)| {
+        let (begin, end) = (Part::Text(b"[".to_vec()), Part::Text(b"]".to_vec()));
+        (
+            name,
+            VecDeque::from([begin, Part::Spool(spool.finish()), end]),
+        )
+    });
+    // In the order of canonical JSON, as every other body.
+    let all: BTreeMap<String, VecDeque<Part>> = fields.chain(singles).chain(lists).collect();
+    let mut parts = VecDeque::new();
+    for (place, (name, value)) in all.into_iter().enumerate() {
+        let before = if place == 0 { "{" } else { "," };
+        let key = json::write_tree(&Value::String(name));
+        parts.push_back(Part::Text([before.as_bytes(), &key, b":"].concat()));
+        parts.extend(value);
+    }
+    let after: &[u8] = if parts.is_empty() { b"{}" } else { b"}" };
+    parts.push_back(Part::Text(after.to_vec()));
+    Spooled::new(parts)
 }
 
 /// `/send`'s answer: each event's own result, the far side's errors in our words. `request` is what we sent on.

@@ -92,15 +92,33 @@ pub async fn record(
     judged: Judged,
     measures: Measures,
 ) -> Result<Cleared, Refusal> {
+    let outcomes = judged.outcomes();
+    let line = match way {
+        Way::Request => Some(Entry::Request(request_line(exchange, outcomes, measures))),
+        Way::Answer => {
+            let mut totals = Totals::default();
+            totals.add(outcomes);
+            totals.line(exchange, measures)
+        }
+    };
+    record_part(durable, judged, line).await
+}
+
+/// As [`record`], for a part of a body. `line` is what is told of the whole body, with its last part.
+///
+/// # Errors
+/// See [`record`].
+pub(crate) async fn record_part(
+    durable: Durable<'_>,
+    judged: Judged,
+    line: Option<Entry>,
+) -> Result<Cleared, Refusal> {
     let (fields, outcomes, mut entries, refusal, spoken, reviews) = judged.into_parts();
     let (laters, waiting) = seal(durable, reviews.laters).await?;
     entries.extend(laters);
     let kept = keep_held(durable, &mut entries, reviews.candidates, refusal.is_some()).await;
-    match way {
-        _ if refusal.is_some() => {}
-        Way::Request => entries.push(Entry::Request(request_line(exchange, &outcomes, measures))),
-        Way::Answer if outcomes.is_empty() => {}
-        Way::Answer => entries.push(Entry::Answer(answer_line(exchange, &outcomes, measures))),
+    if refusal.is_none() {
+        entries.extend(line);
     }
     let released = match refusal {
         Some(_) => Vec::new(),
@@ -217,7 +235,7 @@ fn request_line(exchange: &Exchange, outcomes: &[Outcome], measures: Measures) -
         .count();
     let spent = !outcomes.is_empty() && outcomes.iter().all(|outcome| outcome.tree.is_none());
     RequestEntry {
-        pdus: count(outcomes, true),
+        pdus: count_pdus(outcomes),
         edus_released: u32::try_from(edus).unwrap_or(u32::MAX),
         bytes: measures.bytes as u64,
         own: spent,
@@ -244,27 +262,45 @@ pub(crate) fn heading(exchange: &Exchange) -> RequestEntry {
     }
 }
 
-fn answer_line(exchange: &Exchange, outcomes: &[Outcome], measures: Measures) -> AnswerEntry {
-    AnswerEntry {
-        request: exchange.reference.as_str().into(),
-        link: exchange.link(Way::Answer).as_str().into(),
-        op: exchange.route.endpoint.op.as_str().into(),
-        status: measures.status,
-        pdus: count(outcomes, true),
-        units: count(outcomes, false),
-        bytes: measures.bytes as u64,
+/// What became of the units of an answer, in all its parts.
+#[derive(Debug, Default)]
+pub(crate) struct Totals {
+    pdus: Counts,
+    units: Counts,
+    any: bool,
+}
+
+impl Totals {
+    /// Counts a part.
+    pub(crate) fn add(&mut self, outcomes: &[Outcome]) {
+        for outcome in outcomes {
+            self.any = true;
+            match outcome.kind {
+                UnitKind::Pdu => self.pdus.add(outcome.verdict),
+                _ => self.units.add(outcome.verdict),
+            }
+        }
+    }
+
+    /// The answer's line; none for an answer without units.
+    pub(crate) fn line(&self, exchange: &Exchange, measures: Measures) -> Option<Entry> {
+        let line = AnswerEntry {
+            request: exchange.reference.as_str().into(),
+            link: exchange.link(Way::Answer).as_str().into(),
+            op: exchange.route.endpoint.op.as_str().into(),
+            status: measures.status,
+            pdus: self.pdus,
+            units: self.units,
+            bytes: measures.bytes as u64,
+        };
+        self.any.then_some(Entry::Answer(line))
     }
 }
 
-fn count(outcomes: &[Outcome], pdus: bool) -> Counts {
-    let mut counts = Counts::default();
-    for outcome in outcomes
-        .iter()
-        .filter(|outcome| (outcome.kind == UnitKind::Pdu) == pdus)
-    {
-        counts.add(outcome.verdict);
-    }
-    counts
+fn count_pdus(outcomes: &[Outcome]) -> Counts {
+    let mut totals = Totals::default();
+    totals.add(outcomes);
+    totals.pdus
 }
 
 /// The face in the audit record's words.

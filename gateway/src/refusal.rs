@@ -4,10 +4,9 @@
 //! and the audit record. Policy never answers 401, 429 or 5xx, because a homeserver then silences the destination
 //! (facts: a refused `/send` is answered 200 with per-PDU errors, by `rebuild`).
 
-use http_body_util::Full;
-use hyper::body::Bytes;
-use hyper::{Response, StatusCode, header};
+use hyper::{Response, StatusCode};
 
+use crate::http::{self, AnswerBody};
 use crate::operations::metrics::Outcome;
 
 /// Why a request or an answer was not relayed.
@@ -82,7 +81,7 @@ impl Refusal {
 
     /// The answer on the wire; `reference` lets the two operators find the audit line.
     #[must_use]
-    pub fn answer(&self, reference: &str) -> Response<Full<Bytes>> {
+    pub fn answer(&self, reference: &str) -> Response<AnswerBody> {
         let (status, errcode, text) = self.blame.wire();
         let error = match self.blame {
             // What a peer may not know of answers byte for byte as what is not there (MX-9).
@@ -161,20 +160,8 @@ impl Blame {
 
 /// A JSON answer with headers made from nothing.
 #[must_use]
-pub fn json_answer(status: StatusCode, body: &serde_json::Value) -> Response<Full<Bytes>> {
-    bytes_answer(status, body.to_string().into_bytes())
-}
-
-/// An answer whose body is JSON already.
-#[must_use]
-pub fn bytes_answer(status: StatusCode, body: Vec<u8>) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(body)));
-    *response.status_mut() = status;
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        header::HeaderValue::from_static("application/json"),
-    );
-    response
+pub fn json_answer(status: StatusCode, body: &serde_json::Value) -> Response<AnswerBody> {
+    http::json_answer(status, body.to_string().into_bytes())
 }
 
 #[cfg(test)]

@@ -4,13 +4,13 @@
 //! Last outward step in a request's life. Both clients are the same pool over another way to connect:
 //!
 //! ```text
-//! Outgoing ─ Client::send ─ kept connection? ── stale, nothing answered ──┐
+//! Outgoing ─ Client::open ─ kept connection? ── stale, nothing answered ──┐
 //!                                │                                        ▼
-//!                                └────────── Answer ◄──────────── new connection (dial)
+//!                                └────────── Reply ◄───────────── new connection (dial)
 //! ```
 //!
-//! Invariant: an [`Answer`] is a whole HTTP/1.1 answer with one framing, no encoding, no redirect, and a body within
-//! the caller's cap. Interim (1xx) answers are thrown away by hyper and never reach anybody; `101` is refused.
+//! Invariant: a [`Reply`] is an HTTP/1.1 answer with one framing, no encoding and no redirect, whose body is read within
+//! the caller's cap, whole ([`Answer`]) or piece by piece. Interim (1xx) answers are thrown away by hyper and never reach anybody; `101` is refused.
 
 mod answer;
 mod client;
@@ -22,6 +22,7 @@ use std::time::Duration;
 use crate::http::{BODY_GRACE, BODY_MIN_RATE, Pace, Unwritable};
 use crate::links::Closed;
 
+pub use answer::{Reply, ReplyBody};
 pub use homeserver::{BadAddress, Homeserver, HomeserverAddress};
 pub use peer::{PeerClient, PeerTarget, Peers, Pin};
 

@@ -470,8 +470,19 @@ fn read_state(
     (state, label)
 }
 
+/// A bare membership of somebody of a server: all of it that [`member_server`] looks at.
+pub(crate) fn member_of(server: &str) -> Object {
+    let text = |text: &str| Value::String(text.to_owned());
+    let content = Object::from([("membership".to_owned(), text("join"))]);
+    Object::from([
+        ("type".to_owned(), text("m.room.member")),
+        ("state_key".to_owned(), text(&format!("@somebody:{server}"))),
+        ("content".to_owned(), Value::Object(content)),
+    ])
+}
+
 /// The server of a user who is in the room, or invited.
-fn member_server(event: &Object) -> Option<String> {
+pub(crate) fn member_server(event: &Object) -> Option<String> {
     if text(event, "type") != Some("m.room.member") {
         return None;
     }

@@ -110,6 +110,23 @@ pub struct Shape {
     pub limit: usize,
 }
 
+/// Bodies with a larger limit are judged as a stream and never held whole.
+const IN_MEMORY_BYTES: usize = 16 * 1024 * 1024;
+
+impl Shape {
+    /// Whether a body of this shape is judged as a stream.
+    #[must_use]
+    pub const fn is_streamed(&self) -> bool {
+        self.limit > IN_MEMORY_BYTES
+    }
+
+    /// The names of its lists of units.
+    pub fn lists(&self) -> impl Iterator<Item = &'static str> {
+        let names = self.units.iter();
+        names.filter_map(|(pattern, _)| pattern.strip_prefix('/')?.strip_suffix("/*"))
+    }
+}
+
 /// The closed enumeration of what can be judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum UnitKind {

@@ -46,6 +46,7 @@ use crate::{
     json::Object,
     label::{Clearance, Label, RoomLabel, Spifs, Use},
     link::{Encryption, LinkPolicy},
+    parallel,
     verdict::{Decision, Verdict},
 };
 
@@ -228,7 +229,7 @@ pub fn decide_units(
         };
         return Ok(units.iter().map(refused).collect());
     };
-    let found: Vec<Found<'_>> = units.iter().map(|unit| scene.look(unit)).collect();
+    let found: Vec<Found<'_>> = parallel::map(units, |unit| scene.look(unit));
     let mut tally = Tally::default();
     let facts: Vec<serde_json::Value> = units
         .iter()

@@ -29,7 +29,7 @@ use wasmtime::Module;
 
 pub use self::failure::{EngineError, EventFailure};
 use self::{answer::Answers, instance::Instance};
-use crate::verdict::Decision;
+use crate::{parallel, verdict::Decision};
 
 /// The rule that the engine calls; `rules/rego/batch.rego` defines it.
 pub const ENTRYPOINT: &str = "sluice/batch/decisions";
@@ -106,14 +106,16 @@ impl Engine {
         events: &[serde_json::Value],
     ) -> Result<Vec<Result<Decision, EventFailure>>, EngineError> {
         let units: Vec<Unit<'_>> = events.iter().map(Unit::new).collect();
-        let mut decisions = Vec::with_capacity(units.len());
+        let mut batches = Vec::new();
         let mut rest = units.as_slice();
         while !rest.is_empty() {
             let (batch, later) = rest.split_at(batch_len(rest));
-            decisions.extend(self.decide_batch(batch)?);
+            batches.push(batch);
             rest = later;
         }
-        Ok(decisions)
+        let decided = parallel::map_from(2, &batches, |batch| self.decide_batch(batch));
+        let decided: Result<Vec<_>, _> = decided.into_iter().collect();
+        Ok(decided?.into_iter().flatten().collect())
     }
 
     /// One call for all; where that fails, one call for each.

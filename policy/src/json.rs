@@ -6,6 +6,7 @@
 //!
 //! ```text
 //! bytes ──parse_envelope──> Envelope { rest, elements: [PDU, PDU, EDU, ...] }   a fault condemns its element only
+//! pieces ──Scanner────────> Cut, Cut, Cut ... and the envelope at the end        as above, for what is larger than memory
 //! bytes ──parse───────────> Tree                                               a fault condemns the whole
 //! Object ──write──────────> canonical bytes
 //! ```
@@ -14,10 +15,12 @@ use ruma_common::{CanonicalJsonObject, CanonicalJsonValue};
 
 pub use self::envelope::{Element, Envelope, parse_envelope};
 pub use self::fault::Fault;
+pub use self::scan::{Cut, Scanner, parse_cut};
 pub use self::write::{write, write_tree};
 
 mod envelope;
 mod fault;
+mod scan;
 mod strict;
 mod write;
 

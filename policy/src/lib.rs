@@ -17,6 +17,7 @@ pub mod keys;
 pub mod label;
 pub mod likeness;
 pub mod link;
+pub mod parallel;
 pub mod pdu;
 mod unicode;
 pub mod verdict;

@@ -9,6 +9,7 @@
 )]
 
 pub mod figures;
+pub mod large;
 pub mod stub;
 pub mod zones;
 

@@ -7,8 +7,7 @@ use std::fmt::Write as _;
 use std::io;
 use std::sync::Arc;
 
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
+use hyper::body::Incoming;
 use hyper::{Method, Request, Response, StatusCode};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, ServerConfig};
@@ -17,6 +16,7 @@ use sha2::{Digest as _, Sha256};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use crate::http::AnswerBody;
 use crate::links::Carries;
 
 use super::crowd::Crowd;
@@ -139,7 +139,7 @@ async fn answer<S: Service>(
     request: Request<Incoming>,
     link: &Link<S>,
     peer: &Peer,
-) -> Response<Full<Bytes>> {
+) -> Response<AnswerBody> {
     match head(&request, peer) {
         Ok(head) => link.hand_over(head, request.into_body()).await,
         Err(refusal) => link.refuse(refusal),

@@ -15,8 +15,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
+use hyper::body::Incoming;
 use hyper::header::{self, HeaderValue};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper::{Method, Request, Response, StatusCode};
@@ -35,7 +34,7 @@ use super::serve::{self, Link};
 use super::{
     Bounds, Face, Head, Listener, SECRET, SLOW_HANDSHAKE, SNI, Secret, Service, Shutdown, TLS,
 };
-use crate::http::json_answer;
+use crate::http::{AnswerBody, full, json_answer};
 use sluice_policy::ids::is_host_name;
 
 /// Where federation is served when a name has no port.
@@ -160,7 +159,7 @@ fn open<S: Service>(
     mut request: Request<Incoming>,
     link: &Link<S>,
     proxy: &Proxy,
-) -> Response<Full<Bytes>> {
+) -> Response<AnswerBody> {
     if !proxy.secret.shown_as_basic(request.headers()) {
         link.stranger(SECRET);
         return unauthenticated();
@@ -174,7 +173,7 @@ fn open<S: Service>(
         Ok(tls) => {
             let upgrade = hyper::upgrade::on(&mut request);
             tokio::spawn(tunnel(upgrade, link.clone(), tls, asked));
-            Response::new(Full::default())
+            Response::new(full(Vec::new()))
         }
     }
 }
@@ -231,7 +230,7 @@ async fn answer<S: Service>(
     request: Request<Incoming>,
     link: &Link<S>,
     asked: &Asked,
-) -> Response<Full<Bytes>> {
+) -> Response<AnswerBody> {
     let head = match head(&request, asked) {
         Ok(head) => head,
         Err(refusal) => return link.refuse(refusal),
@@ -261,7 +260,7 @@ fn head(request: &Request<Incoming>, asked: &Asked) -> Result<Head, Refusal> {
     })
 }
 
-fn delegation(asked: &Asked) -> Response<Full<Bytes>> {
+fn delegation(asked: &Asked) -> Response<AnswerBody> {
     let server = format!("{}:{FEDERATION_PORT}", asked.host);
     let body = serde_json::json!({ "m.server": server }).to_string();
     let mut answer = json_answer(StatusCode::OK, body.into_bytes());
@@ -270,7 +269,7 @@ fn delegation(asked: &Asked) -> Response<Full<Bytes>> {
     answer
 }
 
-fn unauthenticated() -> Response<Full<Bytes>> {
+fn unauthenticated() -> Response<AnswerBody> {
     let mut answer = UNAUTHENTICATED.answer();
     let basic = HeaderValue::from_static(r#"Basic realm="sluice""#);
     answer

@@ -11,10 +11,10 @@
 
 use std::sync::Arc;
 
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
+use hyper::body::Incoming;
 use hyper::{Method, Request, Response, StatusCode, Uri};
 
+use crate::http::AnswerBody;
 use crate::links::Carries;
 
 use super::hygiene::{self, Refusal};
@@ -75,7 +75,7 @@ async fn answer<S: Service>(
     request: Request<Incoming>,
     link: &Link<S>,
     secret: &Secret,
-) -> Response<Full<Bytes>> {
+) -> Response<AnswerBody> {
     if !secret.shown_as_bearer(request.headers()) {
         link.stranger(SECRET);
         return FORBIDDEN.answer();

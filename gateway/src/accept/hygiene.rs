@@ -1,11 +1,9 @@
 //! Which requests have one reading only. The table in the parent module says who refuses what.
 
-use http_body_util::Full;
-use hyper::body::Bytes;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Request, Response, StatusCode, Version};
 
-use crate::http::error_answer;
+use crate::http::{AnswerBody, error_answer};
 
 /// A refusal with fixed texts; nothing of the request is echoed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +31,7 @@ impl Refusal {
     }
 
     /// The answer, after which the connection ends: what follows on it cannot be trusted to be a request.
-    pub(super) fn answer(self) -> Response<Full<Bytes>> {
+    pub(super) fn answer(self) -> Response<AnswerBody> {
         let mut answer = error_answer(self.status, self.errcode, self.error);
         let close = HeaderValue::from_static("close");
         answer.headers_mut().insert(header::CONNECTION, close);

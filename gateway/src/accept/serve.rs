@@ -6,8 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
@@ -22,6 +21,7 @@ use crate::links::{Carries, Gate, Severed};
 use super::{
     Bounds, HTTP, Head, MAX_BUFFER_BYTES, MAX_HEAD_BYTES, MAX_HEADERS, Service, Shutdown, Source,
 };
+use crate::http::AnswerBody;
 
 /// What one connection carries along beside its bytes.
 pub(super) struct Link<S> {
@@ -53,13 +53,13 @@ impl<S: Service> Link<S> {
     }
 
     /// Counts and answers a request whose HTTP is at fault.
-    pub(super) fn refuse(&self, refusal: Refusal) -> Response<Full<Bytes>> {
+    pub(super) fn refuse(&self, refusal: Refusal) -> Response<AnswerBody> {
         self.stranger(HTTP);
         refusal.answer()
     }
 
     /// Hands a request to the stages, in a task that ends by itself and not with the connection.
-    pub(super) async fn hand_over(&self, head: Head, body: Incoming) -> Response<Full<Bytes>> {
+    pub(super) async fn hand_over(&self, head: Head, body: Incoming) -> Response<AnswerBody> {
         let Self {
             service,
             source,
@@ -94,7 +94,7 @@ pub(super) async fn http1<S, F, Fut>(
 ) where
     S: Service,
     F: Fn(Request<Incoming>) -> Fut,
-    Fut: Future<Output = Response<Full<Bytes>>>,
+    Fut: Future<Output = Response<AnswerBody>>,
 {
     let io = Severed::new(
         Stall::new(io, link.bounds.write_stall),

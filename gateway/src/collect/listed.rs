@@ -99,7 +99,7 @@ impl Collector<'_> {
 }
 
 /// Whether a unit is the state that turns encryption on. It is not verified, and so it can refuse and never release.
-pub(super) fn turns_encryption_on(unit: &crate::parse::Unit) -> bool {
+pub(crate) fn turns_encryption_on(unit: &crate::parse::Unit) -> bool {
     let Ok(object) = &unit.value else {
         return false;
     };

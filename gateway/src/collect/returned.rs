@@ -52,6 +52,13 @@ pub(super) struct Restoring {
     failed: bool,
 }
 
+impl Restoring {
+    /// As many questions again. A homeserver that did not answer stays so.
+    pub(super) fn begin_again(&mut self) {
+        self.asked = 0;
+    }
+}
+
 /// An event with what is known of it, or what condemned it.
 type Checked = Result<(Pdu, Integrity, Option<Returned>), Condemned>;
 

@@ -29,8 +29,8 @@ const ASKS_A_BODY: usize = 128;
 pub(super) struct Search<'s, 'a> {
     collector: &'s mut Collector<'a>,
     cases: &'s [Case],
-    /// Whole events of the body by id, as places in `cases`.
-    here: BTreeMap<&'s str, usize>,
+    /// Whole events of the body by id.
+    here: BTreeMap<&'s str, &'s PduCase>,
     /// By room of the event that relates, and event id; with the depth that was left, because what is unknown so deep
     /// may be known from nearer.
     found: BTreeMap<(String, String), (Target, usize)>,
@@ -39,10 +39,15 @@ pub(super) struct Search<'s, 'a> {
 }
 
 impl<'s, 'a> Search<'s, 'a> {
-    pub(super) fn new(collector: &'s mut Collector<'a>, cases: &'s [Case]) -> Self {
-        let whole = cases.iter().enumerate().filter_map(|(at, case)| {
-            let pdu = event(case).filter(|case| case.integrity == Integrity::Whole)?;
-            Some((pdu.pdu.event_id(), at))
+    /// A search for what `cases` relate to; `pool` are events of other parts of the same body.
+    pub(super) fn new(
+        collector: &'s mut Collector<'a>,
+        cases: &'s [Case],
+        pool: &'s [Case],
+    ) -> Self {
+        let whole = pool.iter().chain(cases).filter_map(|case| {
+            let case = event(case).filter(|case| case.integrity == Integrity::Whole)?;
+            Some((case.pdu.event_id(), case))
         });
         let here = whole.collect();
         let link = collector.exchange.link(collector.way);
@@ -131,8 +136,7 @@ impl<'s, 'a> Search<'s, 'a> {
         let Some(depth) = depth.checked_sub(1) else {
             return Ok(Target::Unknown);
         };
-        let cases = self.cases;
-        if let Some(case) = self.here.get(event_id).and_then(|at| event(&cases[*at])) {
+        if let Some(case) = self.here.get(event_id).copied() {
             if case.pdu.room_id() != by.room_id() {
                 return Ok(Target::Unknown);
             }

@@ -10,15 +10,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http_body_util::Full;
-use hyper::Request;
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::{self, SendRequest};
+use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
 
-use super::{Answer, Deadlines, MAX_KEPT, RelayError, answer};
+use super::{Deadlines, MAX_KEPT, RelayError, Reply};
 use crate::accept::stall::Stall;
 use crate::accept::{MAX_BUFFER_BYTES, MAX_HEAD_BYTES};
 use crate::http::Outgoing;
@@ -57,8 +57,29 @@ struct Line {
 pub(super) struct Client<D> {
     dial: D,
     deadlines: Deadlines,
-    places: Semaphore,
-    kept: Mutex<Vec<Kept>>,
+    places: Arc<Semaphore>,
+    kept: Arc<Mutex<Vec<Kept>>>,
+}
+
+/// A connection whose answer is being read.
+#[derive(Debug)]
+pub(super) struct Lent {
+    line: Line,
+    kept: Arc<Mutex<Vec<Kept>>>,
+}
+
+impl Lent {
+    /// Keeps the connection for another request: its answer was read to the end.
+    pub(super) fn give_back(self) {
+        self.line.carries.set(None);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() < MAX_KEPT {
+            kept.push(Kept {
+                line: self.line,
+                since: Instant::now(),
+            });
+        }
+    }
 }
 
 /// A failed attempt, and whether the neighbour can have seen the request.
@@ -79,26 +100,25 @@ enum Seen {
 impl<D: Dial> Client<D> {
     /// A pool of at most `connections`.
     pub(super) fn new(dial: D, deadlines: Deadlines, connections: usize) -> Self {
-        let places = Semaphore::new(connections);
+        let places = Arc::new(Semaphore::new(connections));
         Self {
             dial,
             deadlines,
             places,
-            kept: Mutex::default(),
+            kept: Arc::default(),
         }
     }
 
-    /// Sends a request and reads the whole answer, of `cap` body bytes at most. When the link of `gate` closes, the
-    /// connection breaks where it is.
-    pub(super) async fn send(
+    /// Sends a request and reads the head of its answer. When the link of `gate` closes, the connection breaks where it
+    /// is, and so does the answer that is still being read.
+    pub(super) async fn open(
         &self,
         outgoing: &Outgoing,
-        cap: usize,
         gate: Option<&Arc<Gate>>,
-    ) -> Result<Answer, RelayError> {
+    ) -> Result<Reply, RelayError> {
         match gate {
-            None => self.exchange(outgoing, cap, None).await,
-            Some(open) => open.while_open(self.exchange(outgoing, cap, gate)).await?,
+            None => self.exchange(outgoing, None).await,
+            Some(open) => open.while_open(self.exchange(outgoing, gate)).await?,
         }
     }
 
@@ -111,17 +131,18 @@ impl<D: Dial> Client<D> {
     async fn exchange(
         &self,
         outgoing: &Outgoing,
-        cap: usize,
         gate: Option<&Arc<Gate>>,
-    ) -> Result<Answer, RelayError> {
+    ) -> Result<Reply, RelayError> {
         let mut request = outgoing.request()?;
-        let waiting = timeout(self.deadlines.connect, self.places.acquire()).await;
-        // The semaphore is never closed, so that an error cannot be.
-        let _place = waiting.map_err(|_| RelayError::Timeout("a free connection"))?;
+        let place = Arc::clone(&self.places).acquire_owned();
+        let waiting = timeout(self.deadlines.connect, place).await;
+        // The semaphore is never closed, so that the inner error cannot be.
+        let place = waiting.map_err(|_| RelayError::Timeout("a free connection"))?;
+        let place = place.map_err(|_| RelayError::Timeout("a free connection"))?;
         if let Some(line) = self.take().await {
             line.carries.set(gate.cloned());
-            let failed = match self.attempt(line, request, cap).await {
-                Ok(answer) => return Ok(answer),
+            let failed = match self.attempt(line, request).await {
+                Ok((response, lent)) => return self.reply(response, lent, place, gate),
                 Err(failed) => failed,
             };
             request = match failed.seen {
@@ -132,32 +153,38 @@ impl<D: Dial> Client<D> {
         }
         let line = self.connect().await?;
         line.carries.set(gate.cloned());
-        self.attempt(line, request, cap)
-            .await
-            .map_err(|failed| failed.error)
+        let answered = self.attempt(line, request).await;
+        let (response, lent) = answered.map_err(|failed| failed.error)?;
+        self.reply(response, lent, place, gate)
+    }
+
+    fn reply(
+        &self,
+        response: Response<Incoming>,
+        lent: Lent,
+        place: OwnedSemaphorePermit,
+        gate: Option<&Arc<Gate>>,
+    ) -> Result<Reply, RelayError> {
+        let pace = self.deadlines.body;
+        Reply::new(response, pace, (lent, place), gate.cloned())
     }
 
     async fn attempt(
         &self,
         mut line: Line,
         request: Request<Full<Bytes>>,
-        cap: usize,
-    ) -> Result<Answer, Failed> {
+    ) -> Result<(Response<Incoming>, Lent), Failed> {
         let sent = line.sender.try_send_request(request);
         let sent = timeout(self.deadlines.answer, sent).await;
-        let response = match sent {
-            Err(_) => return Err(final_failure(RelayError::Timeout("an answer"))),
+        let kept = Arc::clone(&self.kept);
+        match sent {
+            Err(_) => Err(final_failure(RelayError::Timeout("an answer"))),
             Ok(Err(mut error)) => {
                 let unsent = error.take_message();
-                return Err(unanswered(error.error(), unsent));
+                Err(unanswered(error.error(), unsent))
             }
-            Ok(Ok(response)) => response,
-        };
-        let answer = answer::read(response, cap, self.deadlines.body).await;
-        let answer = answer.map_err(final_failure)?;
-        line.carries.set(None);
-        self.keep(line);
-        Ok(answer)
+            Ok(Ok(response)) => Ok((response, Lent { line, kept })),
+        }
     }
 
     async fn connect(&self) -> Result<Line, RelayError> {
@@ -194,16 +221,6 @@ impl<D: Dial> Client<D> {
         let idle = self.deadlines.keep_idle;
         kept.retain(|one| one.since.elapsed() < idle && !one.line.sender.is_closed());
         kept.pop()
-    }
-
-    fn keep(&self, line: Line) {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() < MAX_KEPT {
-            kept.push(Kept {
-                line,
-                since: Instant::now(),
-            });
-        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tokio::net::{TcpStream, UnixStream};
 
 use super::client::{Client, Dial, Stream};
-use super::{Answer, Deadlines, MAX_HOMESERVER_CONNECTIONS, RelayError};
+use super::{Answer, Deadlines, MAX_HOMESERVER_CONNECTIONS, RelayError, Reply};
 use crate::http::Outgoing;
 use crate::links::Gate;
 
@@ -88,7 +88,7 @@ impl Homeserver {
     /// # Errors
     /// See [`RelayError`]; an HTTP error status is an [`Answer`].
     pub async fn send(&self, request: &Outgoing, cap: usize) -> Result<Answer, RelayError> {
-        self.0.send(request, cap, None).await
+        self.open(request).await?.whole(cap).await
     }
 
     /// As [`Self::send`], with bytes of a link: when it closes, the connection breaks where it is.
@@ -101,6 +101,22 @@ impl Homeserver {
         request: &Outgoing,
         cap: usize,
     ) -> Result<Answer, RelayError> {
-        self.0.send(request, cap, Some(gate)).await
+        self.open_of(gate, request).await?.whole(cap).await
+    }
+
+    /// Sends one request and reads the head of its answer.
+    ///
+    /// # Errors
+    /// See [`RelayError`]; an HTTP error status is a [`Reply`].
+    pub async fn open(&self, request: &Outgoing) -> Result<Reply, RelayError> {
+        self.0.open(request, None).await
+    }
+
+    /// As [`Self::open`], with bytes of a link: when it closes, the connection breaks where it is, and the answer with it.
+    ///
+    /// # Errors
+    /// See [`Self::open`].
+    pub async fn open_of(&self, gate: &Arc<Gate>, request: &Outgoing) -> Result<Reply, RelayError> {
+        self.0.open(request, Some(gate)).await
     }
 }

@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::client::{Client, Dial, Stream};
-use super::{Answer, Deadlines, MAX_CONNECTIONS, RelayError};
+use super::{Answer, Deadlines, MAX_CONNECTIONS, RelayError, Reply};
 use crate::http::Outgoing;
 use crate::links::Gate;
 
@@ -107,7 +107,15 @@ impl PeerClient {
     /// # Errors
     /// See [`RelayError`]; an HTTP error status is an [`Answer`].
     pub async fn send(&self, request: &Outgoing, cap: usize) -> Result<Answer, RelayError> {
-        self.client.send(request, cap, Some(&self.gate)).await
+        self.open(request).await?.whole(cap).await
+    }
+
+    /// Sends one request and reads the head of its answer; when the link closes, the answer breaks where it is.
+    ///
+    /// # Errors
+    /// See [`RelayError`]; an HTTP error status is a [`Reply`].
+    pub async fn open(&self, request: &Outgoing) -> Result<Reply, RelayError> {
+        self.client.open(request, Some(&self.gate)).await
     }
 
     /// Ends all connections that are not in use.

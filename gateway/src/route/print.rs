@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::{Action, Denied, ENDPOINTS, Endpoint, Param, Shape, UnitKind, Who};
 use crate::parse::{MAX_EDUS, MAX_PDUS};
 use crate::route::MAX_LISTED_ROOMS;
+use crate::stream::MAX_EVENTS;
 
 /// The columns.
 const COLUMNS: [&str; 10] = [
@@ -135,7 +136,11 @@ fn carries(shape: &Shape) -> String {
     if parts.is_empty() {
         parts.push("an empty object".to_owned());
     }
-    format!("{}; {}", parts.join(", "), size(shape.limit))
+    let stream = match shape.is_streamed() {
+        true => format!(", at most {MAX_EVENTS} events, as a stream"),
+        false => String::new(),
+    };
+    format!("{}; {}{stream}", parts.join(", "), size(shape.limit))
 }
 
 /// Where a list of units has a bound of its own beside the size.

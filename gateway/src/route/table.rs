@@ -100,8 +100,8 @@ const MIB: usize = 1024 * 1024;
 /// 50 PDUs and 100 EDUs of 64 KiB at most: a transaction that a homeserver may send must never be too large, because it
 /// would send the same one again for ever.
 const TRANSACTION: usize = 10 * MIB;
-/// A room's state, judged in memory.
-const STATE: usize = 32 * MIB;
+/// A room's state, judged as a stream (`stream.rs`): what Synapse takes itself.
+const STATE: usize = 500 * MIB;
 /// Answers that carry at most about a hundred events.
 const EVENTS: usize = 8 * MIB;
 /// A single event with its envelope and invite state.

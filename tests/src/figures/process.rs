@@ -62,6 +62,15 @@ pub fn memory(pids: &[u32]) -> Memory {
     sum
 }
 
+/// Begins a process's peak anew.
+///
+/// # Panics
+/// Where the system does not let it.
+pub fn forget_peak(pid: u32) {
+    let file = format!("/proc/{pid}/clear_refs");
+    super::must(&file, std::fs::write(&file, "5"));
+}
+
 /// A process and its children.
 #[must_use]
 pub fn family(pid: u32) -> Vec<u32> {

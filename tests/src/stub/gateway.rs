@@ -253,18 +253,24 @@ impl Gateway {
     /// see. `None` where this machine does not let a user make one; then nothing runs.
     #[must_use]
     pub fn start_on_a_small_disk(&mut self) -> Option<()> {
-        const MOUNT: &str = "mount -t tmpfs -o size=512k,mode=700 tmpfs \"$1\"";
+        self.start_on_a_disk("state/audit", "512k")
+    }
+
+    /// As [`Gateway::start_on_a_small_disk`], with this folder of it on an empty disk of this size.
+    #[must_use]
+    pub fn start_on_a_disk(&mut self, folder: &str, size: &str) -> Option<()> {
+        let mount = format!("mount -t tmpfs -o size={size},mode=700 tmpfs \"$1\"");
         let alone = ["--user", "--map-root-user", "--mount", "sh", "-c"];
-        let disk = self.file("state/audit");
+        let disk = self.file(folder);
         let tried = Command::new("unshare")
             .args(alone)
-            .args([MOUNT, "sh"])
+            .args([mount.as_str(), "sh"])
             .arg(&disk)
             .output();
         tried.ok().filter(|tried| tried.status.success())?;
         let mut run = Command::new("unshare");
         run.args(alone)
-            .arg(format!("{MOUNT} && exec \"$0\" run -c \"$2\""));
+            .arg(format!("{mount} && exec \"$0\" run -c \"$2\""));
         run.arg(crate::sluice_binary())
             .arg(&disk)
             .arg(self.file("sluice.toml"));

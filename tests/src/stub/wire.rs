@@ -104,6 +104,8 @@ struct State {
     requests: Vec<Request>,
     script: Vec<(String, u16, Vec<u8>)>,
     slow: Vec<(String, Duration)>,
+    raw_script: Vec<(String, Vec<u8>)>,
+    trickle: Option<(String, Duration)>,
 }
 
 impl Far {
@@ -117,6 +119,18 @@ impl Far {
         self.lock()
             .script
             .push((what.to_owned(), status, body.to_vec()));
+    }
+
+    /// Answers requests whose `METHOD TARGET` begins with `what` with these bytes, head and all, and hangs up.
+    pub fn on_raw(&self, what: &str, bytes: &[u8]) {
+        let line = (what.to_owned(), bytes.to_vec());
+        self.lock().raw_script.push(line);
+    }
+
+    /// As [`Far::on_bytes`] with status 200, one byte at a time with a pause behind each.
+    pub fn on_trickle(&self, what: &str, body: &[u8], pause: Duration) {
+        self.on_bytes(what, 200, body);
+        self.lock().trickle = Some((what.to_owned(), pause));
     }
 
     /// Answers requests whose `METHOD TARGET` begins with `what` only after a while from now on.
@@ -172,6 +186,10 @@ impl Far {
                 words.next().unwrap_or_default(),
             );
             let (status, answer) = self.answer(&method, &target);
+            let trickle = self.lock().trickle.clone();
+            let trickle =
+                trickle.filter(|(what, _)| format!("{method} {target}").starts_with(what));
+            let raw = self.raw_answer(&format!("{method} {target}"));
             std::thread::sleep(self.pause(&format!("{method} {target}")));
             self.lock().requests.push(Request {
                 method,
@@ -179,11 +197,30 @@ impl Far {
                 head,
                 body,
             });
+            if let Some(bytes) = raw {
+                // Whether all of it is taken is the gateway's affair.
+                let _taken = stream.write_all(&bytes).and_then(|()| stream.flush());
+                return;
+            }
             let mut bytes = format!(
                 "HTTP/1.1 {status} Stub\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
                 answer.len()
             )
             .into_bytes();
+            if let Some((_, pause)) = trickle {
+                let _taken = stream.write_all(&bytes);
+                for byte in answer {
+                    if stream
+                        .write_all(&[byte])
+                        .and_then(|()| stream.flush())
+                        .is_err()
+                    {
+                        return;
+                    }
+                    std::thread::sleep(pause);
+                }
+                return;
+            }
             bytes.extend_from_slice(&answer);
             if stream
                 .write_all(&bytes)
@@ -193,6 +230,13 @@ impl Far {
                 return;
             }
         }
+    }
+
+    fn raw_answer(&self, what: &str) -> Option<Vec<u8>> {
+        let state = self.lock();
+        let mut lines = state.raw_script.iter().rev();
+        let line = lines.find(|(start, _)| what.starts_with(start.as_str()));
+        line.map(|(_, bytes)| bytes.clone())
     }
 
     fn answer(&self, method: &str, target: &str) -> (u16, Vec<u8>) {

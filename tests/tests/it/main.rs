@@ -44,6 +44,8 @@ mod label_rooms;
 mod label_stories;
 mod label_unknown;
 mod labels;
+mod large_rooms;
+mod large_rooms_real;
 mod link_real;
 mod links;
 mod load;

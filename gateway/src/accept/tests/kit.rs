@@ -3,8 +3,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
+use hyper::body::Incoming;
 use hyper::{Response, StatusCode};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls::server::WebPkiClientVerifier;
@@ -13,7 +12,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 use crate::accept::{Bounds, Head, Service, Source};
-use crate::http::{Pace, json_answer, read_body};
+use crate::http::{AnswerBody, Pace, json_answer, read_body};
 use crate::links::Gate;
 
 /// No test waits longer for anything.
@@ -64,7 +63,7 @@ impl Desk {
 }
 
 impl Service for Desk {
-    async fn handle(&self, head: Head, _: Source, body: Incoming) -> Response<Full<Bytes>> {
+    async fn handle(&self, head: Head, _: Source, body: Incoming) -> Response<AnswerBody> {
         self.arrived.fetch_add(1, Ordering::SeqCst);
         tokio::time::sleep(self.delay).await;
         let body = match read_body(body, head.content_length, CAP, Pace::default()).await {

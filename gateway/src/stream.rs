@@ -1,0 +1,188 @@
+//! Answers that may be larger than memory: the state of a room, and what answers a join.
+//!
+//! ```text
+//! pass one   far side ─▶ intake: scan, count, note what tells of the room ─▶ spool (as received)
+//! judgement  spool ─▶ batch ─▶ collect ─ judge ─ record (durable) ─▶ spool (cleared)        batch after batch
+//! pass two   spool (cleared) ─▶ the asker, with its length
+//! ```
+//!
+//! An operator who closes the link ends each of the three where it is: no more is read, judged or written.
+//!
+//! Nothing is judged before the whole body has come and its envelope is sound, and nothing is written before the last
+//! batch is judged and its lines are durable. So what a late element tells (the room's version and label, a third server's
+//! member, an event that closes the room) counts for all of them, and a fault anywhere refuses the whole.
+//!
+//! Memory is bounded by a batch, a unit and some frames of a [`spool`], whatever the length of the answer.
+
+use std::time::{Duration, Instant};
+
+use sluice_policy::pdu::RoomVersion;
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use crate::collect::{Case, Collector, Told};
+use crate::exchange::{Exchange, Way};
+use crate::gateway::{Active, Gateway};
+use crate::links::Closed;
+use crate::rebuild;
+use crate::record::{self, Totals};
+use crate::refusal::{Blame, Refusal};
+use crate::relay::Reply;
+
+mod body;
+mod cleared;
+pub mod intake;
+pub mod spool;
+
+pub(crate) use body::Part;
+pub use body::Spooled;
+pub(crate) use cleared::ClearedSpool;
+use intake::{Taken, broken_spool};
+use spool::Spools;
+
+/// Events in one answer at most.
+pub const MAX_EVENTS: usize = 100_000;
+/// Events judged together at most.
+pub const BATCH_EVENTS: usize = 512;
+/// What the trees of the events judged together may weigh at most, in bytes; a single event may weigh more.
+pub const BATCH_WEIGHT: usize = 3 * 1024 * 1024;
+/// Answers on the disk that are judged at the same time at most.
+pub const JUDGED_AT_ONCE: usize = 2;
+/// How long such an answer waits for its turn.
+pub const TURN_DEADLINE: Duration = Duration::from_secs(30);
+/// How long the judgement of one answer may take. Homeservers give up after 60 s themselves.
+pub const JUDGE_DEADLINE: Duration = Duration::from_secs(120);
+/// What the trees of those events of one answer may weigh, in bytes, that others of it relate to.
+const POOL_WEIGHT: usize = 2 * 1024 * 1024;
+
+/// What all large answers of a gateway share.
+#[derive(Debug)]
+pub(crate) struct Streams {
+    spools: Spools,
+    turns: Semaphore,
+}
+
+impl Streams {
+    /// With spools in the folder of this file of the gateway's state.
+    pub(crate) fn beside(journal: &std::path::Path) -> Self {
+        let folder = journal.parent().unwrap_or_else(|| ".".as_ref());
+        Self {
+            spools: Spools::new(folder.to_owned()),
+            turns: Semaphore::new(JUDGED_AT_ONCE),
+        }
+    }
+
+    /// A small answer is judged at once.
+    async fn turn(&self, taken: &Taken) -> Result<Option<SemaphorePermit<'_>>, Refusal> {
+        if !taken.is_large() {
+            return Ok(None);
+        }
+        let turn = tokio::time::timeout(TURN_DEADLINE, self.turns.acquire()).await;
+        match turn {
+            Ok(Ok(turn)) => Ok(Some(turn)),
+            _ => Err(Refusal::ourselves(
+                "gateway.busy",
+                "too many large answers are being judged; the homeserver asks again later",
+            )),
+        }
+    }
+}
+
+impl Gateway {
+    /// parse, collect, judge, record and rebuild of an answer, batch after batch.
+    ///
+    /// # Errors
+    /// [`Refusal`] of the whole; then nothing of it was or will be written to the asker.
+    pub(crate) async fn judge_stream(
+        &self,
+        active: &Active,
+        exchange: &Exchange,
+        reply: Reply,
+    ) -> Result<Spooled, Refusal> {
+        let status = reply.status();
+        let shape = &exchange.route.endpoint.response;
+        let pieces = reply.pieces(shape.limit);
+        let pieces = pieces.map_err(|error| crate::asks::far_side(&error))?;
+        let mut taken = intake::take(&self.streams.spools, shape, pieces).await?;
+        let _turn = self.streams.turn(&taken).await?;
+        let started = Instant::now();
+        let way = Way::Answer;
+        let told = Told {
+            fields: &taken.fields,
+            telling: &taken.facts.telling,
+            encrypted: taken.facts.encrypted,
+        };
+        let mut collector = Collector::begin(self, active, exchange, way, &told).await?;
+        let pool = pool(&mut collector, exchange, &mut taken).await?;
+        let mut cleared = ClearedSpool::new(&self.streams.spools, shape);
+        let mut totals = Totals::default();
+        let measures = record::Measures {
+            bytes: taken.bytes,
+            status,
+        };
+        let gate = active.links.gate(exchange.peer.zone());
+        loop {
+            if gate.is_closed() {
+                return Err(Closed.into());
+            }
+            let units = taken.batch().map_err(|error| broken_spool(&error))?;
+            let last = taken.is_empty();
+            let mut collected = collector.batch(units, &pool).await?;
+            if last {
+                collected.fields = std::mem::take(&mut taken.fields);
+            } else {
+                // Refused when all of it is recorded, so that it is known the next time.
+                collected.encrypted = false;
+            }
+            let judged = self.judge(active, exchange, way, collected, true)?;
+            totals.add(judged.outcomes());
+            let line = last.then(|| totals.line(exchange, measures)).flatten();
+            let part = self.record_part(active, exchange, judged, line).await?;
+            tokio::task::block_in_place(|| cleared.add(part))
+                .map_err(|error| broken_spool(&error))?;
+            if last {
+                return Ok(rebuild::streamed(active, exchange, cleared).under(gate));
+            }
+            if started.elapsed() > JUDGE_DEADLINE {
+                let detail = format!("the answer takes longer than {JUDGE_DEADLINE:?} to judge");
+                return Err(Refusal::new(
+                    "protocol.answer_deadline",
+                    Blame::FarSide,
+                    detail,
+                ));
+            }
+        }
+    }
+}
+
+/// The events that others of the same answer relate to, wherever they stand in it: a label hangs on them.
+async fn pool(
+    collector: &mut Collector<'_>,
+    exchange: &Exchange,
+    taken: &mut Taken,
+) -> Result<Vec<Case>, Refusal> {
+    let version = collector.version(exchange.route.room_id().unwrap_or_default());
+    let Some(version) = version.filter(|_| collector.looks_for_targets()) else {
+        return Ok(Vec::new());
+    };
+    if taken.facts.targets.is_empty() {
+        return Ok(Vec::new());
+    }
+    let units = tokio::task::block_in_place(|| targets(taken, version))?;
+    collector.pool(units).await
+}
+
+fn targets(taken: &mut Taken, version: RoomVersion) -> Result<Vec<crate::parse::Unit>, Refusal> {
+    let (mut found, mut pooled) = (Vec::new(), 0);
+    while !taken.is_empty() {
+        for unit in taken.batch().map_err(|error| broken_spool(&error))? {
+            let weight = intake::is_target(&unit, version, &taken.facts);
+            pooled += weight.unwrap_or(0);
+            // What does not fit is unknown to the events that relate to it, which denies them.
+            if weight.is_some() && pooled <= POOL_WEIGHT {
+                found.push(unit);
+            }
+        }
+    }
+    taken.rewind();
+    Ok(found)
+}

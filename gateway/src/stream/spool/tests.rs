@@ -1,0 +1,97 @@
+#![expect(clippy::unwrap_used, reason = "a failing test may panic")]
+
+use std::os::unix::fs::MetadataExt as _;
+
+use super::*;
+
+fn words(count: usize) -> Vec<u8> {
+    (0..count)
+        .flat_map(|n| format!("word {n};").into_bytes())
+        .collect()
+}
+
+fn all(mut reader: Reader) -> Result<Vec<u8>, SpoolError> {
+    let mut bytes = Vec::new();
+    while let Some(more) = reader.read()? {
+        assert!(!more.is_empty());
+        bytes.extend_from_slice(&more);
+    }
+    Ok(bytes)
+}
+
+#[test]
+fn what_was_written_is_read_again_in_memory_and_on_the_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let spools = Spools::new(folder.path().to_owned());
+    for count in [0, 1, 1000, 100_000, 500_000] {
+        let text = words(count);
+        for step in [7, 999, FRAME_BYTES, text.len().max(1)] {
+            let mut spool = spools.open();
+            text.chunks(step)
+                .for_each(|piece| spool.write(piece).unwrap());
+            assert_eq!(spool.len(), text.len() as u64);
+            assert_eq!(spool.is_large(), text.len() > MEMORY_BYTES);
+            assert_eq!(all(spool.finish()).unwrap(), text);
+        }
+    }
+    assert_eq!(spools.used.load(Ordering::Relaxed), 0);
+}
+
+#[test]
+fn the_file_has_no_name_and_nobody_can_read_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let spools = Spools::new(folder.path().to_owned());
+    let mut spool = spools.open();
+    spool.write(&words(500_000)).unwrap();
+    let names = std::fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!(names, 0, "a name stands in the folder");
+    let sealed = spool.sealed.as_ref().unwrap();
+    let facts = sealed.file.metadata().unwrap();
+    assert_eq!((facts.nlink(), facts.mode() & 0o777), (0, 0o600));
+    let mut raw = vec![0; facts.len() as usize];
+    sealed.file.read_exact_at(&mut raw, 0).unwrap();
+    assert!(!raw.windows(5).any(|window| window == b"word "));
+}
+
+#[test]
+fn what_the_disk_changes_swaps_or_cuts_is_a_fault() {
+    let folder = tempfile::tempdir().unwrap();
+    let spools = Spools::new(folder.path().to_owned());
+    let size = (FRAME_BYTES + TAG_BYTES) as u64;
+    let spoil: [fn(&File, u64); 3] = [
+        |file, size| file.write_all_at(b"x", 2 * size + 5).unwrap(),
+        |file, size| {
+            let mut second = vec![0; size as usize];
+            file.read_exact_at(&mut second, size).unwrap();
+            file.write_all_at(&second, 0).unwrap();
+        },
+        |file, size| file.set_len(size).unwrap(),
+    ];
+    for spoil in spoil {
+        let mut spool = spools.open();
+        spool.write(&words(500_000)).unwrap();
+        spoil(&spool.sealed.as_ref().unwrap().file, size);
+        assert!(all(spool.finish()).is_err());
+    }
+}
+
+#[test]
+fn a_full_budget_and_a_missing_folder_refuse_and_give_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let spools = Spools::with_most(folder.path().to_owned(), 3 * 1024 * 1024);
+    let mut first = spools.open();
+    first.write(&vec![1; 2 * 1024 * 1024]).unwrap();
+    let mut second = spools.open();
+    assert_eq!(
+        second.write(&vec![1; 2 * 1024 * 1024]),
+        Err(SpoolError::Full)
+    );
+    drop((first, second));
+    let mut third = spools.open();
+    third.write(&vec![1; 2 * 1024 * 1024]).unwrap();
+
+    let gone = Spools::new(folder.path().join("gone"));
+    let refused = gone.open().write(&vec![1; 2 * 1024 * 1024]).unwrap_err();
+    assert!(refused.to_string().contains("gone: "), "{refused}");
+    assert!(refused.to_string().contains("not full"), "{refused}");
+}

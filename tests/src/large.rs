@@ -1,0 +1,194 @@
+//! A room of many state events, made by a stub with real hashes and signatures, and joined through two real gateways:
+//!
+//! ```text
+//! alice joins ─ hook ─▶ gateway (high) ─ mTLS ─▶ gateway (low) ─ unix ─▶ bob's stub homeserver: the whole state
+//! ```
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use sluice_policy::parallel;
+use sluice_policy::pdu::RoomVersion;
+
+use crate::stub::gateway::Gateway;
+use crate::stub::homeserver::StubHomeserver;
+use crate::stub::labels::{OFFEN, ROOM_LABEL, encoded, label};
+use crate::stub::next_send;
+use crate::stub::peer::x_matrix;
+use crate::stub::room::{Actor, Event, Room, new_key, now_ms, seal, transaction};
+use crate::stub::wire::{Reply, request_bytes};
+
+/// The two zones and their homeservers.
+#[derive(Debug)]
+pub struct TwoZones {
+    /// The gateway on alice's side, where the join begins.
+    pub high: Gateway,
+    /// The gateway on bob's side, before the homeserver that has the room.
+    pub low: Gateway,
+    alices: StubHomeserver,
+    bobs: StubHomeserver,
+}
+
+/// bob's room.
+#[derive(Debug)]
+pub struct LargeRoom {
+    room: Room,
+    /// All its state: made, labelled, and many members.
+    pub state: Vec<Event>,
+}
+
+/// What a join took.
+#[derive(Debug)]
+pub struct Joined {
+    /// The answer that alice's homeserver got.
+    pub reply: Reply,
+    /// From her request to its last byte.
+    pub time: Duration,
+}
+
+impl TwoZones {
+    /// Both gateways as `sluice init` makes them, running under the shipped bundle, in this folder.
+    ///
+    /// # Panics
+    /// Where they cannot be set up.
+    #[must_use]
+    pub fn start(dir: &Path) -> Self {
+        let (at_high, at_low) = (dir.join("high.sock"), dir.join("low.sock"));
+        let alices = StubHomeserver::start("high.test", new_key("hs_high"), &at_high);
+        let bobs = StubHomeserver::start("low.test", new_key("hs_low"), &at_low);
+        let mut high = Gateway::init(&dir.join("high"), "high", &alices.name, &at_high);
+        let mut low = Gateway::init(&dir.join("low"), "low", &bobs.name, &at_low);
+        high.import(&low.record());
+        low.import(&high.record());
+        for gateway in [&mut high, &mut low] {
+            gateway.edit("sluice.toml", |text| {
+                text.replace("level = \"debug\"", "level = \"info\"")
+            });
+            gateway.start();
+        }
+        Self {
+            high,
+            low,
+            alices,
+            bobs,
+        }
+    }
+
+    /// A room of bob's with this many members' events, which both gateways have seen made and labelled.
+    ///
+    /// # Panics
+    /// Where its beginning does not cross.
+    #[must_use]
+    pub fn room(&self, members: usize) -> LargeRoom {
+        let bob = self.bob();
+        let mut room = Room::create(RoomVersion::V12, &bob);
+        let said = json!({"label": label(OFFEN)});
+        let beginning = [
+            room.create.clone(),
+            room.event(&bob, ROOM_LABEL, Some(""), said),
+            room.member(&bob, &bob.user, "join"),
+        ];
+        for events in [&beginning[..2], &beginning[2..]] {
+            let body = transaction(&self.bobs.name, events).to_string();
+            let (target, body) = (next_send(), body.as_bytes());
+            let reply = ask(
+                &self.low,
+                &self.bobs,
+                &self.alices.name,
+                "PUT",
+                &target,
+                body,
+            );
+            let refused = reply.json()["pdus"].to_string().contains("error");
+            assert!(reply.status == 200 && !refused, "{}", self.low.log());
+        }
+        let numbers: Vec<usize> = (0..members).collect();
+        let draft = room.draft(&bob, "m.room.member", Value::Null);
+        let mut state = beginning.to_vec();
+        state.extend(parallel::map(&numbers, |number| {
+            member(&draft, &bob, *number)
+        }));
+        LargeRoom { room, state }
+    }
+
+    /// alice's homeserver joins, and bob's answers with all of the state.
+    #[must_use]
+    pub fn join(&self, large: &LargeRoom) -> Joined {
+        let mut room = large.room.clone();
+        let join = room.member(&self.alice(), "@alice:high.test", "join");
+        let list: Vec<String> = large.state.iter().map(Event::text).collect();
+        let answer = format!(
+            r#"{{"auth_chain":[{}],"event":{},"members_omitted":false,"origin":"low.test","servers_in_room":["low.test"],"state":[{}]}}"#,
+            list[..3].join(","),
+            join.text(),
+            list.join(",")
+        );
+        let what = "PUT /_matrix/federation/v2/send_join/";
+        self.bobs.far.on_bytes(what, 200, answer.as_bytes());
+        let target = format!(
+            "/_matrix/federation/v2/send_join/{}/{}",
+            encoded(&room.id),
+            encoded(&join.id)
+        );
+        let body = join.text();
+        let start = Instant::now();
+        let (from, to) = (&self.alices, &self.bobs.name);
+        let reply = ask(&self.high, from, to, "PUT", &target, body.as_bytes());
+        Joined {
+            reply,
+            time: start.elapsed(),
+        }
+    }
+
+    fn alice(&self) -> Actor {
+        Actor {
+            user: "@alice:high.test".to_owned(),
+            key: self.alices.key.clone(),
+        }
+    }
+
+    fn bob(&self) -> Actor {
+        Actor {
+            user: "@bob:low.test".to_owned(),
+            key: self.bobs.key.clone(),
+        }
+    }
+}
+
+/// A member of the size that they have in real rooms.
+fn member(draft: &Value, bob: &Actor, number: usize) -> Event {
+    let user = format!("@member{number}:low.test");
+    let mut fields = draft.clone();
+    fields["sender"] = json!(user);
+    fields["state_key"] = json!(user);
+    fields["origin_server_ts"] = json!(now_ms());
+    fields["content"] = json!({
+        "membership": "join",
+        "displayname": format!("Member number {number}"),
+        "avatar_url": format!("mxc://low.test/{:024}", number),
+    });
+    seal(RoomVersion::V12, fields, &bob.key, bob.server())
+}
+
+fn ask(
+    gateway: &Gateway,
+    from: &StubHomeserver,
+    to: &str,
+    method: &str,
+    target: &str,
+    body: &[u8],
+) -> Reply {
+    let secret = format!("Proxy-Authorization: Bearer {}", gateway.inside_secret());
+    let signature = x_matrix(&from.key, method, target, &from.name, to, Some(body));
+    let absolute = format!("matrix-federation://{to}{target}");
+    let host = format!("{to}:80");
+    let fields = [secret, signature];
+    gateway.hook(&request_bytes(
+        method,
+        &absolute,
+        &host,
+        &fields,
+        Some(body),
+    ))
+}
