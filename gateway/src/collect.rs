@@ -318,12 +318,21 @@ impl<'a> Collector<'a> {
                 self.listed(unit.kind, unit.pattern, object)?
             }
             _ => {
-                let fields = self.active.profile_fields(&self.exchange.link(self.way))?;
+                let fields = self.profile_fields()?;
                 crate::plain::check(self.exchange, self.way, unit.kind, object, fields)
                     .map(Material::Plain)
             }
         };
         Ok(Step::Done(material))
+    }
+
+    /// The profile fields that the link lists; all of them within our own zone.
+    fn profile_fields(&self) -> Result<Option<&'a [String]>, Refusal> {
+        let link = self.exchange.link(self.way);
+        match self.exchange.is_own_zone() {
+            true => Ok(None),
+            false => self.active.profile_fields(&link).map(Some),
+        }
     }
 
     /// What the journal knew of a room when it was first asked about for this body: what one part teaches does not
