@@ -5,8 +5,9 @@
 //! Parsed ──> for each unit: room -> version -> Pdu::read -> keys -> verify -> journal ──> Collected (Vec<Case>)
 //! ```
 //!
-//! What is wrong with one unit condemns that unit. What the gateway cannot find out because something is down (a key,
-//! a room) is a [`Refusal`] of the whole request, remembered by nobody, so that the sender's own retry heals it.
+//! What is wrong with one unit condemns that unit; so do keys of a server that is at neither end of the exchange and away.
+//! What the gateway cannot find out because an end of it is down (a key, a room) is a [`Refusal`] of the whole request,
+//! remembered by nobody, so that the sender's own retry heals it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,6 +19,7 @@ use sluice_policy::pdu::RoomVersion;
 use crate::exchange::{Exchange, Way};
 use crate::gateway::{Active, Gateway};
 use crate::joins::Patience;
+use crate::keystore::KeyPatience;
 use crate::parse::{Parsed, Unit};
 use crate::refusal::Refusal;
 use crate::route::{Op, UnitKind};
@@ -89,6 +91,8 @@ pub(crate) struct Collector<'a> {
     seen: BTreeMap<String, Vec<Sighting>>,
     /// How long this body may wait for joins of our homeserver, for all its events together.
     patience: Patience,
+    /// How long it may wait for keys of servers that are at neither end of the exchange.
+    keys: KeyPatience,
     /// What may still be asked to restore events of our own zone.
     restoring: returned::Restoring,
     /// Rooms, and servers that the body brings into them, as far as looked at.
@@ -179,6 +183,7 @@ impl<'a> Collector<'a> {
             water: BTreeMap::new(),
             seen: BTreeMap::new(),
             patience: Patience::default(),
+            keys: KeyPatience::default(),
             restoring: returned::Restoring::default(),
             newcomers: BTreeSet::new(),
             thirds: BTreeSet::new(),

@@ -203,7 +203,10 @@ impl Collector<'_> {
     /// The label in a whole, signed event of `invite_room_state` or of the state that answers a join: our homeserver
     /// gives no state of a room to a peer that is only invited, and has none of a room that it is joining. A stripped
     /// event proves nothing and is not looked at.
-    pub(super) async fn label_shown(&self, units: &[Unit]) -> Result<Option<RoomLabel>, Refusal> {
+    pub(super) async fn label_shown(
+        &mut self,
+        units: &[Unit],
+    ) -> Result<Option<RoomLabel>, Refusal> {
         let room = self.exchange.route.room_id().unwrap_or_default();
         let Some(version) = self.versions.get(room) else {
             return Ok(None);
@@ -225,10 +228,9 @@ impl Collector<'_> {
             {
                 return Ok(None);
             }
-            let key_id = pdu.key_id_of(server);
-            self.gateway
-                .ensure_keys(self.active, self.exchange, server, key_id)
-                .await?;
+            if !self.has_keys(&pdu, server).await? {
+                return Ok(None);
+            }
         }
         if pdu.verify(&self.gateway.keys.view(&servers)) != Ok(Integrity::Whole) {
             return Ok(None);

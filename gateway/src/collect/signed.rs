@@ -18,7 +18,10 @@ use crate::exchange::Way;
 use crate::refusal::Refusal;
 use crate::route::Op;
 
-/// A unit on its way to a [`Case`].
+/// The rule of an event that cannot be verified while a third server's keys are missing.
+const KEYS_MISSING: &str = "protocol.keys_missing";
+
+/// A unit on its way to a [`super::Case`].
 #[expect(
     clippy::large_enum_variant,
     reason = "one a unit, made once and moved twice"
@@ -67,10 +70,9 @@ impl Collector<'_> {
             {
                 return Ok(Err(self.of_a_stranger(&pdu)));
             }
-            let key_id = pdu.key_id_of(server);
-            self.gateway
-                .ensure_keys(self.active, self.exchange, server, key_id)
-                .await?;
+            if !self.has_keys(&pdu, server).await? {
+                return self.unverifiable(&pdu).map(Err);
+            }
         }
         Ok(Ok(Signed { pdu, servers }))
     }
@@ -109,6 +111,31 @@ impl Collector<'_> {
         }
         let case = self.surround(pdu, integrity).await?;
         Ok(Ok(Material::Pdu(Box::new(PduCase { returned, ..case }))))
+    }
+
+    /// Whether the keys of a homeserver that had to sign an event are at hand.
+    ///
+    /// # Errors
+    /// [`Refusal`] where it is at an end of the exchange and does not give them.
+    pub(super) async fn has_keys(&mut self, pdu: &Pdu, server: &str) -> Result<bool, Refusal> {
+        let (active, exchange, key_id) = (self.active, self.exchange, pdu.key_id_of(server));
+        self.gateway
+            .has_keys(active, exchange, server, key_id, &mut self.keys)
+            .await
+    }
+
+    /// An event that nobody can verify now, because the gateway of a server that is at neither end of the exchange is away:
+    /// it is left out, and the rest crosses.
+    ///
+    /// # Errors
+    /// [`Refusal`] where it is of the room that a join enters: what is left out there might be the very member for whom
+    /// the room may not be entered.
+    fn unverifiable(&self, pdu: &Pdu) -> Result<Condemned, Refusal> {
+        if (self.exchange.route.endpoint.op, self.way) == (Op::SendJoin, Way::Answer) {
+            let detail = "keys of a server in the room are missing; its gateway does not give them";
+            return Err(Refusal::forbidden(KEYS_MISSING, detail));
+        }
+        Ok(Condemned::of(KEYS_MISSING, pdu))
     }
 
     /// Whether an event says itself that it is not of the room in the path: nobody is asked about such a room.
