@@ -32,7 +32,7 @@ use crate::identify::{self, Caller};
 use crate::joins::Joins;
 use crate::journal::Journal;
 use crate::judge::{self, Judged, Scene};
-use crate::keystore::KeyStore;
+use crate::keystore::{KeyStore, Need};
 use crate::links::{Gate, LINK_CLOSED};
 use crate::operations::Metrics;
 use crate::operations::metrics::{self, Stage};
@@ -139,10 +139,15 @@ impl Gateway {
         Arc::clone(&self.active.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Replaces the active policy in one step. Keys are asked for anew: the records behind them may have changed.
+    /// Replaces the active policy in one step. Keys are asked for anew; where the record behind them has changed, the old
+    /// ones count no more.
     pub fn activate(&self, active: Active) {
-        *self.active.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(active);
-        self.keys.clear();
+        let active = Arc::new(active);
+        let mut current = self.active.write().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::replace(&mut *current, Arc::clone(&active));
+        drop(current);
+        self.keys
+            .review(|server| active.has_same_keys_from(&before, server));
     }
 
     /// A reference that no other request of this gateway has.
@@ -477,7 +482,7 @@ impl Gateway {
             (Face::Border, _) => Some(caller.peer.signing_key),
             (Face::Inside, Some(xmatrix)) => {
                 let known = self
-                    .own_keys(active, &caller.local, Some(&xmatrix.key))
+                    .own_keys(active, &caller.local, Some(&xmatrix.key), Need::End)
                     .await?;
                 known.document.request_key(&xmatrix.key, now_ms())
             }

@@ -182,6 +182,7 @@ impl<'s, 'a> Search<'s, 'a> {
             exchange,
             way,
             patience,
+            keys,
             ..
         } = &mut *self.collector;
         let outbound = exchange.outbound(*way);
@@ -198,7 +199,7 @@ impl<'s, 'a> Search<'s, 'a> {
         if pdu.event_id() != event_id || pdu.room_id() != by.room_id() {
             return Ok(None);
         }
-        let whole = gateway.is_whole(active, exchange, &pdu).await?;
+        let whole = gateway.is_whole(active, exchange, &pdu, keys).await?;
         Ok(whole.then_some(pdu))
     }
 

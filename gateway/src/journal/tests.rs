@@ -378,6 +378,42 @@ fn nobody_else_reads_the_journal() {
     assert_eq!(mode & 0o777, 0o600);
 }
 
+/// A changed key would hide that a link or room is closed, who came into it, or that it is encrypted.
+#[test]
+fn a_key_that_was_changed_in_its_table_or_beside_it_is_found_at_the_start() {
+    const KEY: &[u8] = b"kestrel";
+    for row in [
+        "denials (event_id, link, verdict, rule, time) VALUES ('kestrel', 'high->low', 'redact', 'x', 1)",
+        "links (zone, operator, time) VALUES ('kestrel', 'olga', 1)",
+        "closed (link, room_id, rule) VALUES ('high->low', 'kestrel', 'operator')",
+        "servers (room_id, server) VALUES ('kestrel', 'third.test')",
+        "rooms (room_id, encrypted) VALUES ('kestrel', 1)",
+    ] {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("journal.db");
+        drop(Journal::open(&path).unwrap());
+        let writer = rusqlite::Connection::open(&path).unwrap();
+        writer.execute(&format!("INSERT INTO {row}"), []).unwrap();
+        writer.close().unwrap();
+        let whole = std::fs::read(&path).unwrap();
+        let windows = whole.windows(KEY.len()).enumerate();
+        let places: Vec<usize> = windows
+            .filter_map(|(at, window)| (window == KEY).then_some(at))
+            .collect();
+        assert_eq!(places.len(), 2, "in the table and beside it: {row}");
+        for place in places {
+            let mut bytes = whole.clone();
+            bytes[place + 1] = b'a';
+            std::fs::write(&path, bytes).unwrap();
+            let found = Journal::open(&path);
+            let is_damaged = matches!(found, Err(JournalError::Damaged { .. }));
+            assert!(is_damaged, "{row} at {place}");
+        }
+        std::fs::write(&path, whole).unwrap();
+        Journal::open(&path).unwrap();
+    }
+}
+
 #[test]
 fn a_file_that_is_no_journal_is_refused_with_the_remedy() {
     let home = tempfile::tempdir().unwrap();
