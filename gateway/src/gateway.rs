@@ -233,9 +233,12 @@ impl Gateway {
         let limits = &active.config.limits;
         let admitted = self
             .traffic
-            .admit(limits, &exchange, bytes, Instant::now())?;
-        let (_place, wait) = admitted;
-        self.slow_down(wait).await;
+            .admit(limits, &exchange, bytes, Instant::now())
+            .await?;
+        let (_place, waited) = admitted;
+        if waited > Duration::ZERO {
+            self.metrics.slowed(waited);
+        }
         let limit = exchange.route.endpoint.request.limit;
         let bytes = http::read_body(body, head.content_length, limit, Pace::default())
             .await
@@ -456,14 +459,6 @@ impl Gateway {
         };
         self.metrics.stage(Stage::Relay, started.elapsed());
         answer.map_err(|error| crate::asks::far_side(&error))
-    }
-
-    /// A transaction of a peer that sends too many waits, so that the next one comes later.
-    async fn slow_down(&self, wait: Duration) {
-        if wait > Duration::ZERO {
-            self.metrics.slowed(wait);
-            tokio::time::sleep(wait).await;
-        }
     }
 
     async fn verify(
