@@ -118,8 +118,13 @@ impl Gateway {
         match (recorded, open) {
             (Ok(()), true) => {
                 for peer in &peers {
-                    active.links.gate(peer).open();
-                    tokio::spawn(Arc::clone(self).wake(peer.clone()));
+                    let gate = active.links.gate(peer);
+                    let was_closed = gate.is_closed();
+                    gate.open();
+                    // Nobody has backed off from a link that was open.
+                    if was_closed {
+                        tokio::spawn(Arc::clone(self).wake(peer.clone()));
+                    }
                 }
                 Ok(AdminAnswer::done(format!("open: {}", peers.join(", "))))
             }
@@ -278,7 +283,8 @@ fn shut(active: &Active, peer: &str) {
     }
 }
 
-fn both(ours: &str, theirs: &str) -> [String; 2] {
+/// The two links with a peer.
+pub(super) fn both(ours: &str, theirs: &str) -> [String; 2] {
     [format!("{ours}->{theirs}"), format!("{theirs}->{ours}")]
 }
 
