@@ -30,7 +30,7 @@ use crate::hold::Holds;
 use crate::http::{self, AnswerBody, BodyError, Pace};
 use crate::identify::{self, Caller};
 use crate::joins::Joins;
-use crate::journal::Journal;
+use crate::journal::{Journal, JournalError};
 use crate::judge::{self, Judged, Scene};
 use crate::keystore::KeyStore;
 use crate::links::{Gate, LINK_CLOSED};
@@ -51,6 +51,7 @@ mod active;
 mod admit;
 mod hidden;
 mod operator;
+mod renamed;
 mod synthesise;
 mod wake;
 
@@ -139,10 +140,19 @@ impl Gateway {
         Arc::clone(&self.active.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Replaces the active policy in one step. Keys are asked for anew: the records behind them may have changed.
-    pub fn activate(&self, active: Active) {
+    /// Replaces the active policy in one step. Keys are asked for anew: the records behind them may have changed. What an
+    /// operator closed is closed in the new one too, whatever name its record has there.
+    ///
+    /// # Errors
+    /// [`JournalError`]: then nothing was changed.
+    pub async fn activate(&self, active: Active) -> Result<(), JournalError> {
+        let _turn = self.links_turn.lock().await;
+        let lines = self.close_again(&active)?;
+        active.clients.replace(active.targets.clone());
         *self.active.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(active);
         self.keys.clear();
+        self.record_closed(lines).await;
+        Ok(())
     }
 
     /// A reference that no other request of this gateway has.

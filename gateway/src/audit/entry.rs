@@ -325,6 +325,9 @@ pub struct LabelEntry {
     /// The link that alone it counts on, where that link's default or a marking that it believes took part.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<Text>,
+    /// The link that it was learned on: each has its share of what is remembered.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub seen: Text,
     /// Its label; `null`: it has none.
     pub label: Option<LabelValue>,
 }
@@ -375,6 +378,9 @@ pub struct LinkEntry {
     /// The operator's reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Text>,
+    /// What the peer is known by beside its zone: gateway, keys, server names. At most [`Entry::KNOWN_AS`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub known_as: Vec<Text>,
 }
 
 /// `kind: strangers`: refusals before authentication, summed up ([`super::strangers`]).
@@ -827,6 +833,8 @@ impl Entry {
     pub const SERVERS: usize = 256;
     /// Most findings in one line of [`HeldEntry`]; what shows more is not held.
     pub const SHOWN: usize = 256;
+    /// Most names in one line of [`LinkEntry`]; a peer has as many at most, unless its record was replaced while it was closed.
+    pub const KNOWN_AS: usize = 1100;
     /// Most rules in one line of [`StrangersEntry`].
     pub const RULES: usize = 32;
 
@@ -838,6 +846,7 @@ impl Entry {
             // Without all of them nothing is waived.
             Self::Held(held) if held.findings.len() > Self::SHOWN => held.findings.clear(),
             Self::Room(room) if room.may_lower.len() > Self::MAY_LOWER => room.may_lower.clear(),
+            Self::Link(link) => link.known_as.truncate(Self::KNOWN_AS),
             Self::Strangers(strangers) => {
                 while strangers.counts.len() > Self::RULES {
                     strangers.counts.pop_last();

@@ -75,7 +75,7 @@ pub(super) fn load(
         keys,
     };
     if before.is_none() {
-        renew_clients(&active);
+        active.clients.replace(active.targets.clone());
     }
     Ok(Loaded {
         active,
@@ -95,11 +95,6 @@ fn own_zone(config: &Config, material: &Material) -> Result<Arc<Peer>, Mistakes>
             "run `sluice check`",
         )])
     })
-}
-
-/// Hands the peers' new addresses and certificates to the clients; unchanged peers keep their connections.
-pub(super) fn renew_clients(active: &Active) {
-    active.clients.replace(active.targets.clone());
 }
 
 /// What a running gateway cannot change: where it listens and what it writes.
