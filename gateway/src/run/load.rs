@@ -31,6 +31,9 @@ pub(super) fn load(
     material: Material,
     before: Option<&Active>,
 ) -> Result<Loaded, Mistakes> {
+    for notice in config.danger.notices() {
+        tracing::warn!(notice, "configuration");
+    }
     let own = Own::of(&config, &material);
     let peers = Peers::load(&config.state.peers, &own)?;
     let own_zone = own_zone(&config, &material)?;
