@@ -168,6 +168,7 @@ impl<'s, 'a> Search<'s, 'a> {
             event_id: event_id.into(),
             room_id: Some(pdu.room_id().into()),
             link: found.by_link.then(|| self.link.as_str().into()),
+            seen: self.link.as_str().into(),
             label: remembered(active.bundle()?, label, OffsetDateTime::now_utc()),
         };
         gateway.learn(Entry::Label(entry)).await?;

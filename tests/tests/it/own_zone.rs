@@ -9,6 +9,7 @@ use sluice_tests::stub::{TAX_ID, World, errors, next_send, pdus, policy};
 
 const V1: &str = "/_matrix/federation/v1";
 const V2: &str = "/_matrix/federation/v2";
+const BACKFILL: &str = "/_matrix/federation/v1/backfill/%21a%3Ahigh.test?v=%24V8LEfOw78wseB9PIBVfxK3sgrHQ_56ACTuchJxBgp0w&limit=10";
 
 fn encoded(id: &str) -> String {
     sluice::route::encode(id)
@@ -505,4 +506,79 @@ fn encrypted_rooms_are_entered_and_spoken_in_within_the_zone_whatever_the_links_
 #[test]
 fn the_default_of_a_link_is_to_refuse_third_servers() {
     assert_eq!(policy().links["*"].third_servers, ThirdServers::Refuse);
+}
+
+fn world_with(limits: &str) -> World {
+    let mut world = world();
+    world.gateway.edit("sluice.toml", |text| {
+        format!("{text}\n[limits]\n{limits}\n")
+    });
+    world.gateway.restart();
+    world
+}
+
+#[test]
+fn what_the_homeservers_of_a_zone_say_to_each_other_is_counted_by_no_peers_limit() {
+    let world =
+        world_with("to_device_per_minute = 1\ninvites_per_minute = 1\nbackfill_per_minute = 1");
+    let edu = |number: usize| {
+        json!({"edu_type": "m.direct_to_device", "content": {
+            "sender": "@alice:high.test", "type": "m.room_key_request", "message_id": number.to_string(),
+            "messages": {"@anna:second.test": {"*": {"action": "request_cancellation", "request_id": "1", "requesting_device_id": "A"}}},
+        }})
+    };
+    let edus: Vec<_> = (0..5).map(edu).collect();
+    let body =
+        json!({"origin": "high.test", "origin_server_ts": 1, "pdus": [], "edus": edus}).to_string();
+    let reply = world.through_the_hook(
+        &world.homeserver,
+        "second.test",
+        "PUT",
+        &next_send(),
+        Some(body.as_bytes()),
+    );
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    let arrived = world.second().far.requests_of("PUT ");
+    let edus = &arrived.last().unwrap().json()["edus"];
+    assert_eq!(edus.as_array().map(Vec::len), Some(5), "{edus}");
+    let pulls: Vec<u16> = (0..4)
+        .map(|_| {
+            world
+                .through_the_hook(world.second(), "high.test", "GET", BACKFILL, None)
+                .status
+        })
+        .collect();
+    assert_eq!(pulls, [404; 4]);
+}
+
+#[test]
+fn a_homeserver_that_waits_for_another_of_its_zone_takes_no_place_of_a_third() {
+    let world = world_with("peer_requests = 8\nrequests = 64");
+    let hangs = std::time::Duration::from_secs(20);
+    world
+        .second()
+        .far
+        .slow("GET /_matrix/federation/v1/backfill", hangs);
+    let world = &world;
+    std::thread::scope(|scope| {
+        let asked: Vec<_> = (0..8)
+            .map(|_| {
+                scope.spawn(move || {
+                    let us = &world.homeserver;
+                    world
+                        .through_the_hook(us, "second.test", "GET", BACKFILL, None)
+                        .status
+                })
+            })
+            .collect();
+        std::thread::sleep(std::time::Duration::from_secs(2));
+        let reply = world.through_the_hook(world.second(), "high.test", "GET", BACKFILL, None);
+        assert_eq!(reply.status, 404, "{}", reply.text());
+        let statuses: Vec<u16> = asked
+            .into_iter()
+            .map(|asked| asked.join().unwrap())
+            .collect();
+        let refused = statuses.iter().filter(|status| **status == 403).count();
+        assert_eq!(refused, 4, "its own lane was full: {statuses:?}");
+    });
 }
