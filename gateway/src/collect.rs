@@ -81,6 +81,8 @@ pub(crate) struct Collector<'a> {
     demanded: bool,
     /// How often our homeserver was asked about a room for this body.
     asked: BTreeMap<String, usize>,
+    /// How many events it was asked for, because others of this body relate to them.
+    asked_targets: usize,
     /// What was last known of a room's label for this body.
     answered: BTreeMap<String, RoomLabel>,
     /// What this body itself says of its rooms' labels, for the events behind it.
@@ -178,6 +180,7 @@ impl<'a> Collector<'a> {
             demanded: !exchange.is_own_zone() && active.demands_labels(&exchange.link(way)),
             counts: BTreeMap::new(),
             asked: BTreeMap::new(),
+            asked_targets: 0,
             answered: BTreeMap::new(),
             said: BTreeMap::new(),
             water: BTreeMap::new(),

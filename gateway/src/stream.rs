@@ -28,7 +28,7 @@ use crate::links::Closed;
 use crate::rebuild;
 use crate::record::{self, Totals};
 use crate::refusal::{Blame, Refusal};
-use crate::relay::Reply;
+use crate::relay::{ANSWER_DEADLINE, Reply};
 
 mod body;
 mod cleared;
@@ -53,8 +53,10 @@ pub const JUDGED_AT_ONCE: usize = 2;
 pub const JUDGED_AT_ONCE_OF_A_PEER: usize = 1;
 /// How long such an answer waits for its turn.
 pub const TURN_DEADLINE: Duration = Duration::from_secs(30);
-/// How long the judgement of one answer may take. Homeservers give up after 60 s themselves.
-pub const JUDGE_DEADLINE: Duration = Duration::from_secs(120);
+/// How long the judgement of one answer may take: nobody waits longer for it to begin.
+pub const JUDGE_DEADLINE: Duration = ANSWER_DEADLINE;
+/// Rule of a large answer that is one too many at this moment.
+const TOO_MANY_ANSWERS: &str = "protocol.overload.answers";
 /// What the trees of those events of one answer may weigh, in bytes, that others of it relate to.
 const POOL_WEIGHT: usize = 2 * 1024 * 1024;
 
@@ -64,6 +66,7 @@ const POOL_WEIGHT: usize = 2 * 1024 * 1024;
 pub(crate) struct Streams {
     spools: Spools,
     turns: Semaphore,
+    patience: Duration,
     /// By zone; only those of peer records and our own come here.
     shares: Mutex<BTreeMap<String, Arc<Share>>>,
 }
@@ -85,6 +88,7 @@ impl Streams {
         Self {
             spools: Spools::new(folder.to_owned()),
             turns: Semaphore::new(JUDGED_AT_ONCE),
+            patience: TURN_DEADLINE,
             shares: Mutex::default(),
         }
     }
@@ -114,10 +118,11 @@ impl Streams {
             let theirs = share.turn.acquire().await?;
             Ok::<_, AcquireError>((self.turns.acquire().await?, theirs))
         };
-        match tokio::time::timeout(TURN_DEADLINE, both).await {
+        match tokio::time::timeout(self.patience, both).await {
             Ok(Ok(turn)) => Ok(Some(turn)),
-            _ => Err(Refusal::ourselves(
-                "gateway.busy",
+            _ => Err(Refusal::new(
+                TOO_MANY_ANSWERS,
+                Blame::TooMany,
                 "too many large answers are being judged; the homeserver asks again later",
             )),
         }
@@ -150,18 +155,22 @@ impl Gateway {
             encrypted: taken.facts.encrypted,
         };
         let mut collector = Collector::begin(self, active, exchange, way, &told).await?;
-        let pool = pool(&mut collector, exchange, &mut taken).await?;
+        let gate = active.links.gate(exchange.peer.zone());
+        let go_on = || {
+            if gate.is_closed() {
+                return Err(Closed.into());
+            }
+            in_time(started.elapsed())
+        };
+        let pool = pool(&mut collector, exchange, &mut taken, &go_on).await?;
         let mut cleared = ClearedSpool::new(&share.spools, shape);
         let mut totals = Totals::default();
         let measures = record::Measures {
             bytes: taken.bytes,
             status,
         };
-        let gate = active.links.gate(exchange.peer.zone());
         loop {
-            if gate.is_closed() {
-                return Err(Closed.into());
-            }
+            go_on()?;
             let units = taken.batch().map_err(|error| broken_spool(&error))?;
             let last = taken.is_empty();
             let mut collected = collector.batch(units, &pool).await?;
@@ -180,16 +189,21 @@ impl Gateway {
             if last {
                 return Ok(rebuild::streamed(active, exchange, cleared).under(gate));
             }
-            if started.elapsed() > JUDGE_DEADLINE {
-                let detail = format!("the answer takes longer than {JUDGE_DEADLINE:?} to judge");
-                return Err(Refusal::new(
-                    "protocol.answer_deadline",
-                    Blame::FarSide,
-                    detail,
-                ));
-            }
         }
     }
+}
+
+/// Whether what was spent on an answer is not too much.
+fn in_time(spent: Duration) -> Result<(), Refusal> {
+    if spent <= JUDGE_DEADLINE {
+        return Ok(());
+    }
+    let detail = format!("the answer takes longer than {JUDGE_DEADLINE:?} to judge");
+    Err(Refusal::new(
+        "protocol.answer_deadline",
+        Blame::FarSide,
+        detail,
+    ))
 }
 
 /// The events that others of the same answer relate to, wherever they stand in it: a label hangs on them.
@@ -197,6 +211,7 @@ async fn pool(
     collector: &mut Collector<'_>,
     exchange: &Exchange,
     taken: &mut Taken,
+    go_on: &(dyn Fn() -> Result<(), Refusal> + Sync),
 ) -> Result<Vec<Case>, Refusal> {
     let version = collector.version(exchange.route.room_id().unwrap_or_default());
     let Some(version) = version.filter(|_| collector.looks_for_targets()) else {
@@ -205,13 +220,18 @@ async fn pool(
     if taken.facts.targets.is_empty() {
         return Ok(Vec::new());
     }
-    let units = tokio::task::block_in_place(|| targets(taken, version))?;
+    let units = tokio::task::block_in_place(|| targets(taken, version, go_on))?;
     collector.pool(units).await
 }
 
-fn targets(taken: &mut Taken, version: RoomVersion) -> Result<Vec<crate::parse::Unit>, Refusal> {
+fn targets(
+    taken: &mut Taken,
+    version: RoomVersion,
+    go_on: &(dyn Fn() -> Result<(), Refusal> + Sync),
+) -> Result<Vec<crate::parse::Unit>, Refusal> {
     let (mut found, mut pooled) = (Vec::new(), 0);
     while !taken.is_empty() {
+        go_on()?;
         for unit in taken.batch().map_err(|error| broken_spool(&error))? {
             let weight = intake::is_target(&unit, version, &taken.facts);
             pooled += weight.unwrap_or(0);
@@ -238,7 +258,8 @@ mod tests {
     #[tokio::test]
     async fn one_peers_large_answers_are_judged_one_after_another_and_anothers_meanwhile() {
         let folder = tempfile::tempdir().unwrap();
-        let streams = Streams::beside(&folder.path().join("journal.db"));
+        let mut streams = Streams::beside(&folder.path().join("journal.db"));
+        streams.patience = Duration::from_millis(50);
         let (low, third) = (streams.share("low"), streams.share("third"));
         let first = streams.turn(&low, true).await.unwrap();
         // bob's next one waits, and takes no turn from carol's.
@@ -254,7 +275,16 @@ mod tests {
             _ = next => panic!("low has its turn already"),
             () = meanwhile => {}
         }
+        let late = streams.turn(&low, true).await;
+        assert_eq!(late.map(drop).unwrap_err().rule, TOO_MANY_ANSWERS);
         drop(first);
         assert!(streams.turn(&low, true).await.unwrap().is_some());
+    }
+
+    #[test]
+    fn a_judgement_ends_when_nobody_waits_for_it() {
+        assert_eq!(in_time(JUDGE_DEADLINE), Ok(()));
+        let late = in_time(JUDGE_DEADLINE + Duration::from_millis(1));
+        assert_eq!(late.unwrap_err().rule, "protocol.answer_deadline");
     }
 }

@@ -51,7 +51,7 @@ pub enum Kind {
     KeyClaims,
     /// EDUs to devices.
     ToDevice,
-    /// Pulls of a room's history.
+    /// Pulls of a room's history and state.
     Backfill,
     /// Transactions, which wait and are not refused.
     Send,
@@ -136,7 +136,7 @@ impl Kind {
             Op::MakeKnock | Op::SendKnock => Self::Knocks,
             Op::MakeJoin | Op::SendJoin => Self::Joins,
             Op::KeysClaim => Self::KeyClaims,
-            Op::Backfill => Self::Backfill,
+            Op::Backfill | Op::MissingEvents | Op::State | Op::EventAuth => Self::Backfill,
             Op::Send => Self::Send,
             _ => return None,
         })

@@ -34,7 +34,6 @@ pub(super) struct Search<'s, 'a> {
     /// By room of the event that relates, and event id; with the depth that was left, because what is unknown so deep
     /// may be known from nearer.
     found: BTreeMap<(String, String), (Target, usize)>,
-    asked: usize,
     link: String,
 }
 
@@ -56,7 +55,6 @@ impl<'s, 'a> Search<'s, 'a> {
             cases,
             here,
             found: BTreeMap::new(),
-            asked: 0,
             link,
         }
     }
@@ -149,10 +147,10 @@ impl<'s, 'a> Search<'s, 'a> {
 
     /// Asks our homeserver, and remembers the answer.
     async fn ask(&mut self, by: &Pdu, event_id: &str, depth: usize) -> Result<Target, Refusal> {
-        if self.asked >= ASKS_A_BODY || !self.collector.demanded {
+        if self.collector.asked_targets >= ASKS_A_BODY || !self.collector.demanded {
             return Ok(Target::Unknown);
         }
-        self.asked += 1;
+        self.collector.asked_targets += 1;
         let Some(pdu) = self.fetch(by, event_id).await? else {
             return Ok(Target::Unknown);
         };

@@ -6,12 +6,13 @@
 use std::collections::BTreeSet;
 
 use ruma_common::{CanonicalJsonObject, CanonicalJsonValue};
+use sluice_policy::ids::is_event_id;
 use sluice_policy::json::{self, Cut, Fault, Limits, Scanner};
 use sluice_policy::label::ROOM_LABEL_TYPE;
 use sluice_policy::pdu::{Pdu, RoomVersion, relations};
 
 use super::spool::{Reader, Spool, SpoolError, Spools};
-use super::{BATCH_EVENTS, BATCH_WEIGHT, MAX_EVENTS};
+use super::{BATCH_EVENTS, BATCH_WEIGHT, MAX_EVENTS, TOO_MANY_ANSWERS};
 use crate::asks::far_side;
 use crate::collect::turns_encryption_on;
 use crate::parse::{self, BodyFault, MAX_EVENT_BYTES, Parsed, Unit};
@@ -55,6 +56,7 @@ pub(super) struct Taken {
     pub(super) bytes: usize,
     shape: &'static Shape,
     spool: Reader,
+    events: usize,
     /// What was read of the spool and not yet used.
     ahead: Vec<u8>,
     used: usize,
@@ -166,6 +168,7 @@ impl Intake<'_> {
             facts: self.shelf.facts,
             bytes: self.bytes,
             shape: self.shape,
+            events: self.shelf.events,
             spool: self.shelf.spool.map(Spool::finish).unwrap_or_default(),
             ahead: Vec::new(),
             used: 0,
@@ -256,7 +259,7 @@ impl Facts {
     fn note_targets(&mut self, event: &CanonicalJsonObject) {
         for version in [RoomVersion::V10, RoomVersion::V11] {
             for (_, event_id) in relations(version, event) {
-                if self.targets.len() < TARGETS {
+                if self.targets.len() < TARGETS && is_event_id(event_id) {
                     self.targets.insert(event_id.to_owned());
                 }
             }
@@ -278,9 +281,9 @@ pub(super) fn is_target(unit: &Unit, version: RoomVersion, facts: &Facts) -> Opt
 }
 
 impl Taken {
-    /// Whether it is on the disk.
+    /// Whether it is on the disk, or so many events that they are not judged at once.
     pub(super) fn is_large(&self) -> bool {
-        self.spool.is_large()
+        self.spool.is_large() || self.events > BATCH_EVENTS
     }
 
     /// Whether all units were given.
@@ -392,9 +395,17 @@ fn malformed(fault: &BodyFault) -> Refusal {
     Refusal::new(fault.rule(), Blame::FarSide, fault.to_string())
 }
 
-/// A spool that fails is no verdict: nothing crosses, and nothing is remembered.
+/// A spool that fails is no verdict: nothing crosses, and nothing is remembered. One that is full is load, of which a
+/// homeserver must not think that the destination is gone.
 pub(super) fn broken_spool(error: &SpoolError) -> Refusal {
-    Refusal::ourselves("gateway.spool", error.to_string())
+    match error {
+        SpoolError::Full | SpoolError::FullForPeer => {
+            Refusal::new(TOO_MANY_ANSWERS, Blame::TooMany, error.to_string())
+        }
+        SpoolError::Disk { .. } | SpoolError::Changed | SpoolError::Sealing => {
+            Refusal::ourselves("gateway.spool", error.to_string())
+        }
+    }
 }
 
 #[cfg(test)]

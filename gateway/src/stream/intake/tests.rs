@@ -136,10 +136,16 @@ fn too_many_events_too_many_that_tell_and_a_broken_frame_refuse_the_whole() {
 #[test]
 fn what_tells_of_the_room_is_kept_wherever_it_stands() {
     let label = format!(r#"{{"type":"{ROOM_LABEL_TYPE}","state_key":"","content":{{}}}}"#);
-    let edit =
-        r#"{"type":"x","content":{"m.relates_to":{"rel_type":"m.replace","event_id":"$first"}}}"#;
-    let redaction =
-        r#"{"type":"m.room.redaction","redacts":"$second","content":{"redacts":"$third"}}"#;
+    let [first, second, third] = ["A", "B", "C"].map(|sign| format!("${}", sign.repeat(43)));
+    let relates = |to: &str| {
+        format!(
+            r#"{{"type":"x","content":{{"m.relates_to":{{"rel_type":"m.replace","event_id":"{to}"}}}}}}"#
+        )
+    };
+    let edit = format!("{},{}", relates(&first), relates(&"x".repeat(60_000)));
+    let redaction = format!(
+        r#"{{"type":"m.room.redaction","redacts":"{second}","content":{{"redacts":"{third}"}}}}"#
+    );
     let body = format!(
         r#"{{"pdus":[{},{edit},{redaction},{label}],"auth_chain":[{},{{"type":"m.room.create"}}]}}"#,
         event(1),
@@ -154,7 +160,11 @@ fn what_tells_of_the_room_is_kept_wherever_it_stands() {
         .collect();
     assert_eq!(telling, ["/pdus/*", "/auth_chain/*"]);
     let targets: Vec<&str> = taken.facts.targets.iter().map(String::as_str).collect();
-    assert_eq!(targets, ["$first", "$second", "$third"]);
+    assert_eq!(
+        targets,
+        [first, second, third],
+        "what is no id is no target"
+    );
 }
 
 #[test]
