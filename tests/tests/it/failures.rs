@@ -143,11 +143,7 @@ impl Queued {
             world.gateway.log()
         );
         let arrived = world.homeserver.far.requests_of("PUT ");
-        assert_eq!(
-            (arrived.len(), arrived[0].target.as_str()),
-            (1, self.target.as_str()),
-            "{story}"
-        );
+        assert_eq!(arrived.len(), 1, "{story}");
         let mut expected: Vec<Value> = harmless.iter().map(|event| event.json.clone()).collect();
         expected.push(taxed.redacted(RoomVersion::V12).json);
         assert_eq!(pdus(&arrived[0].json()), expected, "{story}");

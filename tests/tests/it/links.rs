@@ -510,9 +510,9 @@ fn a_closed_peer_that_comes_back_under_another_zone_name_stays_closed_until_an_o
     };
     let listed = |world: &World, zone: &str| {
         let links = told(world, &["link", "list"])["links"].clone();
-        let of_zone = links.as_array().unwrap().iter();
-        let found = of_zone.filter(|link| link["peer"] == zone);
-        found.cloned().next().unwrap_or_default()
+        let mut all = links.as_array().unwrap().iter();
+        let found = all.find(|link| link["peer"] == zone);
+        found.cloned().unwrap_or_default()
     };
     let pull = |world: &World| world.from_homeserver("GET", BACKFILL, None).status;
     let push = |world: &World| world.from_peer("GET", BACKFILL, None).status;

@@ -213,11 +213,11 @@ fn messages_to_devices_beyond_the_limit_are_dropped_and_recorded_and_the_transac
 
 #[test]
 fn transactions_beyond_the_limit_wait_and_none_is_refused() {
-    let world = world_with("transactions_per_minute = 30");
+    let world = world_with("transactions_per_minute = 12");
     let body = json!({"origin": "low.test", "origin_server_ts": now_ms(), "pdus": [], "edus": []})
         .to_string();
     let mut last = Duration::ZERO;
-    for _ in 0..31 {
+    for _ in 0..13 {
         let start = Instant::now();
         let reply = world.from_peer("PUT", &next_send(), Some(body.as_bytes()));
         assert_eq!(reply.status, 200, "{}", reply.text());
