@@ -227,11 +227,7 @@ fn targets(taken: &mut Taken, version: RoomVersion) -> Result<Vec<crate::parse::
 
 #[cfg(test)]
 mod tests {
-    #![expect(
-        clippy::unwrap_used,
-        clippy::panic,
-        reason = "a failing test may panic"
-    )]
+    #![expect(clippy::unwrap_used, reason = "a failing test may panic")]
 
     use super::*;
 
