@@ -247,11 +247,7 @@ fn targets(
 
 #[cfg(test)]
 mod tests {
-    #![expect(
-        clippy::unwrap_used,
-        clippy::panic,
-        reason = "a failing test may panic"
-    )]
+    #![expect(clippy::unwrap_used, reason = "a failing test may panic")]
 
     use super::*;
 
