@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Only the gateway's own user and root are answered, whatever the file's mode says; about what is held also the reviewers
-//! that the configuration names.
+//! that the configuration names. Reviewers have places of their own, so that whatever they do keeps no operator waiting.
 
 use std::fs;
 use std::future::Future;
@@ -19,7 +19,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::hold::HoldAsk;
 
@@ -35,8 +35,14 @@ pub const MAX_ANSWER_BYTES: u64 = 8 * 1024 * 1024;
 pub const LINE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the gateway may work on a request. A reload compiles a policy.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
-/// Clients at the same time; more wait.
+/// How long a client may take to read its answer.
+pub const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Operators at the same time; more wait.
 pub const MAX_CLIENTS: usize = 4;
+/// Reviewers at the same time, who are other users of the machine; more are told so.
+pub const MAX_REVIEWERS: usize = 4;
+/// How long a refusal may take that nobody's place is used for; a fresh socket takes it at once.
+const REFUSAL_TIMEOUT: Duration = Duration::from_millis(100);
 /// Where the names of this machine's users stand.
 const USERS: &str = "/etc/passwd";
 /// Pause after a failed accept.
@@ -242,29 +248,86 @@ impl AdminSocket {
 
     /// Serves until `stop` is done.
     pub async fn serve<H: AdminHandler>(self, handler: Arc<H>, stop: impl Future<Output = ()>) {
-        let places = Arc::new(Semaphore::new(MAX_CLIENTS));
+        let operators = Arc::new(Semaphore::new(MAX_CLIENTS));
+        let reviewers = Arc::new(Semaphore::new(MAX_REVIEWERS));
         let mut stop = std::pin::pin!(stop);
         loop {
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else {
-                return;
-            };
             let accepted = tokio::select! {
                 () = &mut stop => return,
-                accepted = self.listener.accept() => accepted,
+                accepted = self.accept(&operators) => accepted,
             };
-            let Ok((stream, _)) = accepted else {
+            let Ok((mut stream, place)) = accepted else {
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             };
-            let (handler, owner) = (Arc::clone(&handler), self.owner);
-            tokio::spawn(async move {
-                if let Err(error) = client(stream, owner, &*handler).await {
-                    tracing::warn!(%error, "an admin client was not answered");
+            let Ok(client) = self.known(&stream, &*handler) else {
+                continue;
+            };
+            let place = match client.rank {
+                Rank::Operator => Ok(place),
+                Rank::Reviewer => Arc::clone(&reviewers)
+                    .try_acquire_owned()
+                    .map_err(|_| too_many()),
+                Rank::Nobody => Err(not_allowed()),
+            };
+            match place {
+                Ok(place) => drop(tokio::spawn(serve_one(
+                    stream,
+                    client,
+                    Arc::clone(&handler),
+                    place,
+                ))),
+                Err(refusal) => {
+                    tracing::warn!(
+                        uid = client.asker.uid,
+                        said = refusal.message,
+                        "an admin client was refused"
+                    );
+                    // Whoever is gone already need not hear it.
+                    let _gone =
+                        tokio::time::timeout(REFUSAL_TIMEOUT, write(&mut stream, &refusal)).await;
                 }
-                drop(place);
-            });
+            }
         }
     }
+
+    /// The next client, once there is a place for an operator: until he is known, he may be one.
+    async fn accept(
+        &self,
+        operators: &Arc<Semaphore>,
+    ) -> io::Result<(UnixStream, OwnedSemaphorePermit)> {
+        let place = Arc::clone(operators).acquire_owned().await;
+        let place = place.map_err(io::Error::other)?;
+        let (stream, _) = self.listener.accept().await?;
+        Ok((stream, place))
+    }
+
+    fn known(&self, stream: &UnixStream, handler: &impl AdminHandler) -> io::Result<Client> {
+        let asker = Operator::of(stream.peer_cred()?.uid());
+        let rank = match is_allowed(asker.uid, self.owner) {
+            true => Rank::Operator,
+            false if handler.is_reviewer(&asker) => Rank::Reviewer,
+            false => Rank::Nobody,
+        };
+        Ok(Client { asker, rank })
+    }
+}
+
+/// Who is on the other end.
+#[derive(Debug)]
+struct Client {
+    asker: Operator,
+    rank: Rank,
+}
+
+/// What somebody may ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rank {
+    /// Everything.
+    Operator,
+    /// What is held.
+    Reviewer,
+    Nobody,
 }
 
 impl Drop for AdminSocket {
@@ -289,43 +352,53 @@ fn remove_stale(path: &Path) -> io::Result<()> {
     fs::remove_file(path)
 }
 
-async fn client<H: AdminHandler>(stream: UnixStream, owner: u32, handler: &H) -> io::Result<()> {
-    let asker = Operator::of(stream.peer_cred()?.uid());
+async fn serve_one<H: AdminHandler>(
+    stream: UnixStream,
+    client: Client,
+    handler: Arc<H>,
+    place: OwnedSemaphorePermit,
+) {
+    if let Err(error) = converse(stream, &client, &*handler).await {
+        tracing::warn!(%error, "an admin client was not answered");
+    }
+    drop(place);
+}
+
+async fn converse<H: AdminHandler>(
+    stream: UnixStream,
+    client: &Client,
+    handler: &H,
+) -> io::Result<()> {
     let mut stream = BufReader::new(stream);
-    let operator = is_allowed(asker.uid, owner);
-    let answer = if operator || handler.is_reviewer(&asker) {
-        let line = tokio::time::timeout(LINE_TIMEOUT, read_line(&mut stream)).await??;
-        answer(&line, handler, &asker, operator).await
-    } else {
-        tracing::warn!(
-            uid = asker.uid,
-            "an admin client of another user was refused"
-        );
-        not_allowed()
-    };
-    let mut line = serde_json::to_vec(&answer)?;
+    let line = tokio::time::timeout(LINE_TIMEOUT, read_line(&mut stream)).await??;
+    let answer = answer(&line, handler, client).await;
+    tokio::time::timeout(WRITE_TIMEOUT, write(stream.get_mut(), &answer)).await?
+}
+
+async fn write(stream: &mut UnixStream, answer: &AdminAnswer) -> io::Result<()> {
+    let mut line = serde_json::to_vec(answer)?;
     line.push(b'\n');
-    stream.get_mut().write_all(&line).await
+    stream.write_all(&line).await
+}
+
+fn too_many() -> AdminAnswer {
+    let message = "too many reviewers ask at the moment; try again";
+    AdminAnswer::refused(message, Vec::new())
 }
 
 fn not_allowed() -> AdminAnswer {
     AdminAnswer::refused("only the gateway's user and root may ask", Vec::new())
 }
 
-async fn answer<H: AdminHandler>(
-    line: &[u8],
-    handler: &H,
-    asker: &Operator,
-    operator: bool,
-) -> AdminAnswer {
+async fn answer<H: AdminHandler>(line: &[u8], handler: &H, client: &Client) -> AdminAnswer {
     let Ok(request) = serde_json::from_slice(line) else {
         let message = "this is no command of this version; use the `sluice` of the running gateway";
         return AdminAnswer::refused(message, Vec::new());
     };
-    if !operator && !matches!(request, AdminRequest::Hold { .. }) {
+    if client.rank != Rank::Operator && !matches!(request, AdminRequest::Hold { .. }) {
         return not_allowed();
     }
-    match tokio::time::timeout(ANSWER_TIMEOUT, handler.handle(asker, request)).await {
+    match tokio::time::timeout(ANSWER_TIMEOUT, handler.handle(&client.asker, request)).await {
         Ok(answer) => answer,
         Err(_) => {
             AdminAnswer::refused("it took too long and was given up; see the log", Vec::new())

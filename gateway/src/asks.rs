@@ -2,6 +2,7 @@
 //! the name of a joined peer, signed by the injected key. Each such request has its own audit line (`face: own`).
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use ruma_common::CanonicalJsonValue;
 use sluice_policy::json::{self, Limits};
@@ -11,7 +12,8 @@ use crate::audit::entry::{Entry, Face, RequestEntry};
 use crate::exchange::Exchange;
 use crate::gateway::{Active, Gateway, now_ms};
 use crate::http::Outgoing;
-use crate::keystore::Known;
+use crate::keystore::{KEYS_FAILED, KeyPatience, Known, Need};
+use crate::links::Closed;
 use crate::parse::{self, Parsed};
 use crate::peers::Peer;
 use crate::rebuild;
@@ -28,7 +30,20 @@ const KEY_DOCUMENT: Limits = Limits {
 };
 /// The rule where our homeserver answers a question of ours with a failure of its own.
 pub(crate) const HOMESERVER_FAILED: &str = "gateway.homeserver";
+/// The rule where the audit log does not take a line.
+const AUDIT_FAILED: &str = "gateway.audit";
 const KEYS_TARGET: &str = "/_matrix/key/v2/server";
+
+/// What a homeserver of ours says.
+#[derive(Debug)]
+pub(crate) enum Said {
+    /// This.
+    Found(Box<Parsed>),
+    /// That who asks may not know.
+    Forbidden,
+    /// That there is nothing.
+    NotFound,
+}
 
 impl Gateway {
     /// Asks our own homeserver in the name of the exchange's remote homeserver.
@@ -57,6 +72,24 @@ impl Gateway {
         (origin, destination): (&str, &str),
         target: &str,
     ) -> Result<Option<Parsed>, Refusal> {
+        let said = self.said(active, exchange, (origin, destination), target);
+        Ok(match said.await? {
+            Said::Found(answer) => Some(*answer),
+            Said::Forbidden | Said::NotFound => None,
+        })
+    }
+
+    /// As [`Gateway::ask_as`], with the way in which there is nothing.
+    ///
+    /// # Errors
+    /// As [`Gateway::ask`].
+    pub(crate) async fn said(
+        &self,
+        active: &Active,
+        exchange: &Exchange,
+        (origin, destination): (&str, &str),
+        target: &str,
+    ) -> Result<Said, Refusal> {
         let unroutable = |_| {
             Refusal::ourselves(
                 "gateway.ask",
@@ -83,8 +116,9 @@ impl Gateway {
         match reply.status() {
             200 => read_answer(active, &route.endpoint.response, reply)
                 .await
-                .map(Some),
-            403 | 404 => Ok(None),
+                .map(|answer| Said::Found(Box::new(answer))),
+            403 => Ok(Said::Forbidden),
+            404 => Ok(Said::NotFound),
             status => Err(Refusal::ourselves(
                 HOMESERVER_FAILED,
                 format!("our homeserver answers {status}"),
@@ -98,6 +132,7 @@ impl Gateway {
         active: &Active,
         server: &str,
         key_id: Option<&str>,
+        need: Need,
     ) -> Result<Arc<Known>, Refusal> {
         let fetch = async || {
             let outgoing = Outgoing {
@@ -114,7 +149,9 @@ impl Gateway {
                 .await;
             read_document(server, sent.map_err(|error| far_side(&error))?)
         };
-        self.keys.ensure(server, key_id, now_ms(), fetch).await
+        self.keys
+            .ensure(server, key_id, now_ms(), need, fetch)
+            .await
     }
 
     /// The key document of a peer's homeserver, from the gateway that vouches for it.
@@ -124,9 +161,12 @@ impl Gateway {
         peer: &Peer,
         local: &str,
         server: &str,
-        key_id: Option<&str>,
+        (key_id, need): (Option<&str>, Need),
     ) -> Result<Arc<Known>, Refusal> {
         let fetch = async || {
+            if active.links.gate(peer.zone()).is_closed() {
+                return Err(Closed.into());
+            }
             let outgoing = rebuild::signed(
                 "GET",
                 KEYS_TARGET,
@@ -142,28 +182,54 @@ impl Gateway {
                 .await;
             read_document(server, sent.map_err(|error| far_side(&error))?)
         };
-        self.keys.ensure(server, key_id, now_ms(), fetch).await
+        self.keys
+            .ensure(server, key_id, now_ms(), need, fetch)
+            .await
     }
 
-    /// Makes sure that the keys of a homeserver of this link are at hand.
-    pub(crate) async fn ensure_keys(
+    /// Whether the keys of a homeserver are at hand. Without those of an end of the exchange nothing of it goes on; those of
+    /// anybody else are waited for as long as `patience` lasts, and missing where their gateway is away or its link closed.
+    ///
+    /// # Errors
+    /// [`Refusal`] where an end of the exchange does not give its keys, or the audit log cannot be written.
+    pub(crate) async fn has_keys(
         &self,
         active: &Active,
         exchange: &Exchange,
         server: &str,
         key_id: Option<&str>,
-    ) -> Result<Arc<Known>, Refusal> {
-        if active.is_local(server) {
-            return self.own_keys(active, server, key_id).await;
-        }
-        let Some(peer) = active.peers.by_server(server) else {
-            return Err(Refusal::forbidden(
+        patience: &mut KeyPatience,
+    ) -> Result<bool, Refusal> {
+        let is_end = server == exchange.local || server == exchange.remote;
+        let need = match is_end {
+            true => Need::End,
+            false => patience.need(),
+        };
+        let asked = Instant::now();
+        let found = match active.peers.by_server(server) {
+            _ if active.is_local(server) => self.own_keys(active, server, key_id, need).await,
+            Some(peer) => {
+                self.peer_keys(active, peer, &exchange.local, server, (key_id, need))
+                    .await
+            }
+            None => Err(Refusal::forbidden(
                 "protocol.third_server",
                 "a server that stands in no peer record",
-            ));
+            )),
         };
-        self.peer_keys(active, peer, &exchange.local, server, key_id)
-            .await
+        match found {
+            Ok(_) => {}
+            Err(refusal) if is_end || refusal.rule == AUDIT_FAILED => return Err(refusal),
+            Err(Refusal { rule, detail, .. }) => {
+                tracing::warn!(reference = %exchange.reference, server, rule, detail, "keys are missing");
+                patience.spend(asked);
+                return Ok(false);
+            }
+        }
+        if !is_end {
+            patience.spend(asked);
+        }
+        Ok(true)
     }
 
     async fn keys_line(&self, origin: &str, destination: &str) -> Result<(), Refusal> {
@@ -195,7 +261,7 @@ impl Gateway {
         };
         let failed = |error| {
             Refusal::ourselves(
-                "gateway.audit",
+                AUDIT_FAILED,
                 format!("the audit log cannot be written: {error}"),
             )
         };
@@ -233,7 +299,7 @@ async fn read_answer(
 }
 
 fn read_document(server: &str, answer: Answer) -> Result<Known, Refusal> {
-    let wrong = |detail: String| Refusal::new("gateway.keys", Blame::Ourselves, detail);
+    let wrong = |detail: String| Refusal::new(KEYS_FAILED, Blame::Ourselves, detail);
     if answer.status != 200 {
         return Err(wrong(format!(
             "the key document of {server} is answered {}",

@@ -143,9 +143,7 @@ fn notices(
     if peers.iter().next().is_none() {
         notices.push("there is no peer yet: import a record with `sluice peer import`".to_owned());
     }
-    if config.danger.pause_after_record_ms > 0 {
-        notices.push("danger.pause_after_record_ms is set: for tests only".to_owned());
-    }
+    notices.extend(config.danger.notices());
     notices
 }
 

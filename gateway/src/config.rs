@@ -62,7 +62,7 @@ pub struct Config {
     pub log: Log,
     /// What each peer may have of everything.
     pub limits: Limits,
-    /// Switches for tests that weaken the gateway.
+    /// What weakens the gateway.
     pub danger: Danger,
     /// Where each key stood, for mistakes that are found later.
     pub origin: Origin,
@@ -307,11 +307,29 @@ pub enum LogLevel {
     Debug,
 }
 
-/// Switches for tests. A gateway with any of them set says so at every start.
+/// What weakens the gateway. `sluice check` points it out, and a gateway that runs with it says so at its start and at each
+/// reload.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Danger {
     /// Milliseconds to wait between the audit log's sync and the relay, so that a test can kill the gateway there.
     pub pause_after_record_ms: u64,
+    /// Addresses beside this machine to which checks, webhook and connector are spoken to in cleartext.
+    pub plain_http_to: Vec<SocketAddr>,
+}
+
+impl Danger {
+    /// What an operator should know, a sentence each.
+    #[must_use]
+    pub fn notices(&self) -> Vec<String> {
+        let pause = (self.pause_after_record_ms > 0)
+            .then(|| "danger.pause_after_record_ms is set: for tests only".to_owned());
+        let plain = self.plain_http_to.iter().map(|address| {
+            format!(
+                "danger.plain_http_to: what goes to {address} can be read and changed on the way"
+            )
+        });
+        pause.into_iter().chain(plain).collect()
+    }
 }
 
 /// Where each key stood in the file.

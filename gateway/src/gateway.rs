@@ -30,9 +30,9 @@ use crate::hold::Holds;
 use crate::http::{self, AnswerBody, BodyError, Pace};
 use crate::identify::{self, Caller};
 use crate::joins::Joins;
-use crate::journal::Journal;
+use crate::journal::{Journal, JournalError};
 use crate::judge::{self, Judged, Scene};
-use crate::keystore::KeyStore;
+use crate::keystore::{KeyStore, Need};
 use crate::links::{Gate, LINK_CLOSED};
 use crate::operations::Metrics;
 use crate::operations::metrics::{self, Stage};
@@ -51,6 +51,7 @@ mod active;
 mod admit;
 mod hidden;
 mod operator;
+mod renamed;
 mod synthesise;
 mod wake;
 
@@ -139,10 +140,24 @@ impl Gateway {
         Arc::clone(&self.active.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Replaces the active policy in one step. Keys are asked for anew: the records behind them may have changed.
-    pub fn activate(&self, active: Active) {
-        *self.active.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(active);
-        self.keys.clear();
+    /// Replaces the active policy in one step. Keys are asked for anew; where the record behind them has changed, the old
+    /// ones count no more. What an operator closed is closed in the new one too, whatever name its record has there.
+    ///
+    /// # Errors
+    /// [`JournalError`]: then nothing was changed.
+    pub async fn activate(&self, active: Active) -> Result<(), JournalError> {
+        let _turn = self.links_turn.lock().await;
+        let lines = self.close_again(&active)?;
+        active.clients.replace(active.targets.clone());
+        let active = Arc::new(active);
+        let before = {
+            let mut current = self.active.write().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *current, Arc::clone(&active))
+        };
+        self.keys
+            .review(|server| active.has_same_keys_from(&before, server));
+        self.record_closed(lines).await;
+        Ok(())
     }
 
     /// A reference that no other request of this gateway has.
@@ -233,9 +248,12 @@ impl Gateway {
         let limits = &active.config.limits;
         let admitted = self
             .traffic
-            .admit(limits, &exchange, bytes, Instant::now())?;
-        let (_place, wait) = admitted;
-        self.slow_down(wait).await;
+            .admit(limits, &exchange, bytes, Instant::now())
+            .await?;
+        let (_place, waited) = admitted;
+        if waited > Duration::ZERO {
+            self.metrics.slowed(waited);
+        }
         let limit = exchange.route.endpoint.request.limit;
         let bytes = http::read_body(body, head.content_length, limit, Pace::default())
             .await
@@ -457,14 +475,6 @@ impl Gateway {
         answer.map_err(|error| crate::asks::far_side(&error))
     }
 
-    /// A transaction of a peer that sends too many waits, so that the next one comes later.
-    async fn slow_down(&self, wait: Duration) {
-        if wait > Duration::ZERO {
-            self.metrics.slowed(wait);
-            tokio::time::sleep(wait).await;
-        }
-    }
-
     async fn verify(
         &self,
         active: &Active,
@@ -476,7 +486,7 @@ impl Gateway {
             (Face::Border, _) => Some(caller.peer.signing_key),
             (Face::Inside, Some(xmatrix)) => {
                 let known = self
-                    .own_keys(active, &caller.local, Some(&xmatrix.key))
+                    .own_keys(active, &caller.local, Some(&xmatrix.key), Need::End)
                     .await?;
                 known.document.request_key(&xmatrix.key, now_ms())
             }

@@ -25,6 +25,7 @@ use crate::audit::Head;
 use crate::audit::entry::{Line, Text, Verdict};
 
 mod held;
+mod labels;
 mod schema;
 mod sightings;
 #[cfg(test)]
@@ -40,7 +41,7 @@ pub const DENIAL_DAYS: i64 = 400;
 pub const DENIALS: u64 = 10_000_000;
 /// Days that an event's label is remembered.
 pub const LABEL_DAYS: i64 = 400;
-/// Labels that are remembered at most; the oldest go first.
+/// Labels that are remembered at most, in equal shares of the links; the oldest of a link go first.
 pub const LABELS: u64 = 1_000_000;
 /// Days that the labels of what crossed are kept for a room's high-water mark.
 pub const WATER_DAYS: i64 = 31;
@@ -116,6 +117,8 @@ pub struct ClosedRoom {
 pub struct ClosedLink {
     /// Its zone.
     pub peer: String,
+    /// What else it is known by: gateway, keys, server names.
+    pub known_as: Vec<String>,
     /// Who closed them.
     pub operator: String,
     /// His reason.
@@ -286,7 +289,7 @@ impl Journal {
                 creator: row.get(1)?,
                 label: label.as_deref().map(view::label),
                 clearance: clearance.as_deref().and_then(view::label),
-                may_lower: may_lower.as_deref().map(view::users).unwrap_or_default(),
+                may_lower: may_lower.as_deref().map(view::names).unwrap_or_default(),
                 stale: row.get(5)?,
                 encrypted: row.get(6)?,
             })

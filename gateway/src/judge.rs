@@ -9,28 +9,27 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ruma_common::{CanonicalJsonObject, CanonicalJsonValue};
+use ruma_common::CanonicalJsonObject;
 use sluice_policy::bundle::Bundle;
 use sluice_policy::decide::{self, LinkContext, UnitDecision, UnitFacts};
-use sluice_policy::dlp::{Finding, Part, Strength};
+use sluice_policy::dlp::Part;
 use sluice_policy::edu::Edu;
 use sluice_policy::engine::EngineError;
 use sluice_policy::label::Label;
-use sluice_policy::pdu::{Integrity, Pdu};
+use sluice_policy::pdu::Integrity;
 use sluice_policy::verdict::{Decision, Verdict};
 use time::OffsetDateTime;
 
 use crate::audit::entry::{AlarmEntry, ClosedEntry, EduEntry, Entry};
 use crate::collect::{
-    Case, Collected, Condemned, EMPTY_ECHO, EduCase, ListedRoom, Material, PduCase, Returned,
-    THIRD_SERVER,
+    Case, Collected, Condemned, EduCase, ListedRoom, Material, PduCase, Returned,
 };
-use crate::exchange::{Exchange, Face, Way};
+use crate::exchange::{Exchange, Way};
 use crate::gateway::Active;
 use crate::hold::{Candidate, HELD, Presented};
-use crate::refusal::{Blame, Refusal};
-use crate::route::{Denied, Op, UnitKind};
-use crate::wait::{Later, WAITING, WAITS_ALREADY};
+use crate::refusal::Refusal;
+use crate::route::UnitKind;
+use crate::wait::Later;
 use crate::window::{Speaker, Visit};
 
 mod facts;
@@ -38,9 +37,12 @@ mod found;
 mod heard;
 mod held;
 mod lines;
+mod ruling;
 mod thirds;
+mod whole;
 
 pub(crate) use facts::event as event_facts;
+use ruling::Ruling;
 
 /// What the judgement of one body depends on, beside the body.
 #[derive(Debug)]
@@ -395,80 +397,6 @@ impl Bench<'_> {
         None
     }
 
-    /// The order of the questions about an event, from the strictest to the mildest.
-    fn ruling(&self, pattern: &str, case: &PduCase, decision: Option<&UnitDecision>) -> Ruling {
-        if case.waits_already {
-            return Ruling {
-                reason: Some(WAITING),
-                ..Ruling::with(Verdict::Hold, WAITS_ALREADY)
-            };
-        }
-        let room_closed = case.closed.is_some() || self.closed.contains(case.pdu.room_id());
-        if room_closed && !leaves_the_room(&case.pdu) {
-            return Ruling::drop(ROOM_CLOSED);
-        }
-        if thirds::gains_a_stranger(self.scene, pattern, &case.pdu) {
-            return Ruling {
-                closes: true,
-                ..Ruling::drop(THIRD_SERVER)
-            };
-        }
-        match case.returned {
-            Some(_) if case.integrity == Integrity::Redacted => {}
-            Some(Returned::Whole) => return Ruling::release(OWN_EVENT),
-            Some(Returned::Redacted | Returned::Tampered) => return Ruling::release(RESTORED),
-            None => {}
-        }
-        if let Some(denial) = &case.denial {
-            return Ruling {
-                sticky: true,
-                ..Ruling::redact(&denial.rule)
-            };
-        }
-        if case.integrity == Integrity::Redacted {
-            return Ruling::release("protocol.already_redacted");
-        }
-        if self.scene.exchange.is_own_zone() {
-            return Ruling::release(OWN_ZONE);
-        }
-        let Some(decision) = decision else {
-            return Ruling::drop(UNDECIDED);
-        };
-        // Whether a peer's word lowers cannot be told where nobody was asked what the room says.
-        let inbound = !self.scene.exchange.outbound(self.scene.way);
-        if inbound && case.is_news && case.unasked && case.pdu.is_label_state() {
-            return Ruling::redact(ROOM_UNKNOWN);
-        }
-        if decision.decision.verdict != Verdict::Release && self.residue_tells(case, decision) {
-            return Ruling::drop("protocol.residue.finding");
-        }
-        let rule = decision.decision.rule.as_str();
-        match decision.decision.verdict {
-            Verdict::Release => Ruling::release(rule),
-            _ if must_not_exist_unlabelled(&case.pdu, rule) => Ruling::drop(rule),
-            _ if self.invites_above_the_clearance(decision) => Ruling::drop(rule),
-            _ if case.pdu.never_redact() => Ruling {
-                // A link that is closed today may be open tomorrow.
-                closes: rule != thirds::LINK_CLOSED,
-                ..Ruling::drop(rule)
-            },
-            Verdict::Hold if decision.notes.contains(&decide::WAITS) => Ruling {
-                waits: true,
-                ..Ruling::release(rule)
-            },
-            Verdict::Hold => Ruling {
-                reason: Some(held::why(self.scene, case, decision)),
-                remember: true,
-                ..Ruling::redact(rule)
-            },
-            Verdict::Redact | Verdict::Drop => Ruling {
-                // What nobody knows yet may be known tomorrow, and what is closed be open.
-                remember: rule != decide::LABEL_TARGET_UNKNOWN && rule != thirds::LINK_CLOSED,
-                ..Ruling::redact(rule)
-            },
-        }
-    }
-
     fn alarm(&mut self, rule: &str, event_id: Option<&str>, room_id: Option<&str>) {
         self.entries.push(Entry::Alarm(AlarmEntry {
             rule: rule.into(),
@@ -478,83 +406,6 @@ impl Bench<'_> {
             room_id: room_id.map(Into::into),
             ..AlarmEntry::default()
         }));
-    }
-
-    /// MX-9: an invitation into a room that the other side may not know of, or a knock at it, would tell of it also in its
-    /// redacted form.
-    fn invites_above_the_clearance(&self, decision: &UnitDecision) -> bool {
-        let granted = decision
-            .label_rule
-            .as_deref()
-            .is_none_or(|rule| rule == GRANTED);
-        let op = self.scene.exchange.route.endpoint.op;
-        matches!(op, Op::Invite | Op::SendKnock) && !granted
-    }
-
-    /// MX-12: a room freezes where what crossed of it lately is, together, more than the link is cleared for.
-    fn below_the_mark(
-        &mut self,
-        case: &PduCase,
-        decision: Option<&UnitDecision>,
-        ruling: Ruling,
-    ) -> Ruling {
-        let Scene {
-            bundle, link, at, ..
-        } = self.scene;
-        let keeps = bundle
-            .link(link.name)
-            .is_some_and(|policy| policy.high_water.is_some());
-        let label = decision.filter(|_| keeps).and_then(lines::weighed);
-        let (Verdict::Release, Some(label)) = (ruling.verdict, label) else {
-            return ruling;
-        };
-        if leaves_the_room(&case.pdu) {
-            return ruling;
-        }
-        let labels = self.water.entry(case.pdu.room_id().to_owned()).or_default();
-        let label = label.timeless();
-        if labels.contains(&label) {
-            return ruling;
-        }
-        labels.push(label);
-        let few = labels.len() <= WATER_LABELS;
-        if labels.len() < 2 || (few && decide::grants_together(bundle, link, labels, *at)) {
-            return ruling;
-        }
-        labels.pop();
-        Ruling {
-            closes: true,
-            ..Ruling::drop(HIGH_WATER)
-        }
-    }
-
-    /// Whether the redacted form would still carry what a detector found: in type, sender, state key, or in content that
-    /// redaction keeps. What must never be redacted closes the room anyway.
-    fn residue_tells(&self, case: &PduCase, decision: &UnitDecision) -> bool {
-        if case.pdu.never_redact() {
-            return false;
-        }
-        let found = |findings: &[Finding]| {
-            findings
-                .iter()
-                .any(|finding| finding.strength >= Strength::Medium)
-        };
-        let outside: Vec<Finding> = decision
-            .findings
-            .iter()
-            .filter(|finding| !finding.field.starts_with("/event/content"))
-            .cloned()
-            .collect();
-        let redacted = case.pdu.redacted();
-        let Some(CanonicalJsonValue::Object(kept)) = redacted.get("content") else {
-            return true;
-        };
-        let kept = self
-            .scene
-            .bundle
-            .detectors
-            .scan_object(kept, "/event/content");
-        found(&outside) || kept.map_or(true, |kept| found(&kept))
     }
 
     /// An EDU loses the rooms that are closed, and those whose label nobody knows; one of such rooms alone is dropped.
@@ -651,169 +502,6 @@ impl Bench<'_> {
             ..EduEntry::default()
         }
     }
-
-    /// Where the body is one unit, or needs this unit to mean anything, its denial is the denial of the whole.
-    fn refuse_what_lost_its_only_unit(&mut self, outcomes: &[Outcome]) {
-        let op = self.scene.exchange.route.endpoint.op;
-        let lost = outcomes.iter().find(|outcome| {
-            let single = !outcome.pattern.ends_with("/*") || op == Op::Event;
-            single && outcome.tree.is_none() && outcome.rule != EMPTY_ECHO
-        });
-        if let (Some(outcome), None) = (lost, &self.refusal) {
-            let rule = outcome.rule.clone();
-            let shows_rooms = matches!(outcome.kind, UnitKind::Alias | UnitKind::Summary);
-            match (rule.as_str(), self.scene.way) {
-                (ROOM_CLOSED, Way::Answer) => self.hide(&rule),
-                _ if shows_rooms => self.hide(&rule),
-                _ => self.refuse(&rule),
-            }
-        }
-    }
-
-    /// An encrypted room is not entered where its ciphertext would not cross. One that people are in already lives on.
-    fn refuse_an_encrypted_room(&mut self, encrypted: bool) {
-        if encrypted && self.scene.refuses_encryption {
-            let detail =
-                "the room is encrypted and the link refuses that (encryption = \"refuse\")";
-            let refusal = Refusal::new("protocol.encrypted_room", Blame::EncryptedRoom, detail);
-            self.refusal.get_or_insert(refusal);
-        }
-    }
-
-    /// A body that must hold a certain unit and lacks it means nothing (an invite without its event).
-    fn refuse_without_its_event(&mut self, outcomes: &[Outcome]) {
-        let shape = match self.scene.way {
-            Way::Request => &self.scene.exchange.route.endpoint.request,
-            Way::Answer => &self.scene.exchange.route.endpoint.response,
-        };
-        let demanded = shape
-            .units
-            .iter()
-            .filter(|(pattern, _)| !pattern.ends_with("/*"));
-        let missing = demanded
-            .filter(|(pattern, _)| !outcomes.iter().any(|outcome| outcome.pattern == *pattern))
-            .count();
-        let may_lack = self.scene.exchange.route.endpoint.op == Op::SendJoin;
-        if missing > 0 && !may_lack {
-            self.refuse("protocol.missing_unit");
-        }
-    }
-
-    /// A room with members of servers that neither zone knows cannot be joined, whoever joins and whoever answers.
-    fn refuse_a_room_with_strangers(&mut self, fields: &CanonicalJsonObject) {
-        let Some(CanonicalJsonValue::Array(servers)) = fields.get("servers_in_room") else {
-            return;
-        };
-        let may_be_there = |server: &str| thirds::admits(self.scene, server);
-        if !servers
-            .iter()
-            .all(|server| server.as_str().is_some_and(may_be_there))
-        {
-            self.refuse(THIRD_SERVER);
-        }
-    }
-
-    /// The gateway asks for all members. An answer that leaves some out all the same hides whether a third server's are
-    /// among them, and would keep our homeserver from answering for the room until it has fetched them.
-    fn refuse_omitted_members(&mut self, fields: &CanonicalJsonObject) {
-        if fields.get("members_omitted") == Some(&CanonicalJsonValue::Bool(true)) {
-            self.refuse("protocol.members_omitted");
-        }
-    }
-
-    /// In `/send` a closed room costs its own events only; elsewhere the whole answer would be of that room.
-    fn refuse_closed_room(&mut self, rule: &str) {
-        match (self.scene.exchange.route.endpoint.op, self.scene.way) {
-            (Op::Send, _) => {}
-            (Op::SendJoin | Op::MakeJoin | Op::Invite, _) | (_, Way::Request) => self.refuse(rule),
-            (_, Way::Answer) => self.hide(rule),
-        }
-    }
-
-    /// What a closed room holds is not there.
-    fn hide(&mut self, rule: &str) {
-        let detail = "the room is closed on this link, or may not be known there";
-        self.refusal
-            .get_or_insert(Refusal::new(rule, Blame::NotFound, detail));
-    }
-
-    fn refuse(&mut self, rule: &str) {
-        let exchange = self.scene.exchange;
-        if (exchange.route.endpoint.denied, exchange.face) == (Denied::Hidden, Face::Border) {
-            return self.hide(rule);
-        }
-        let detail = format!(
-            "{} denied by {rule}",
-            self.scene.exchange.route.endpoint.op.as_str()
-        );
-        self.refusal.get_or_insert(Refusal::forbidden(rule, detail));
-    }
-}
-
-/// What was ruled on one event.
-#[derive(Debug, Clone)]
-pub(crate) struct Ruling {
-    pub(crate) verdict: Verdict,
-    pub(crate) rule: String,
-    pub(crate) reason: Option<&'static str>,
-    pub(crate) sticky: bool,
-    pub(crate) remember: bool,
-    pub(crate) closes: bool,
-    /// It is released if checks let it pass.
-    pub(crate) waits: bool,
-}
-
-impl Ruling {
-    fn with(verdict: Verdict, rule: &str) -> Self {
-        let rule = rule.to_owned();
-        Self {
-            verdict,
-            rule,
-            reason: None,
-            sticky: false,
-            remember: false,
-            closes: false,
-            waits: false,
-        }
-    }
-    /// What nothing else stopped waits now.
-    fn waiting_for_checks(self) -> Self {
-        match (self.waits, self.verdict) {
-            (true, Verdict::Release) => Self {
-                verdict: Verdict::Hold,
-                reason: Some(WAITING),
-                ..self
-            },
-            (_, _) => Self {
-                waits: false,
-                ..self
-            },
-        }
-    }
-    fn release(rule: &str) -> Self {
-        Self::with(Verdict::Release, rule)
-    }
-    fn redact(rule: &str) -> Self {
-        Self::with(Verdict::Redact, rule)
-    }
-    fn drop(rule: &str) -> Self {
-        Self::with(Verdict::Drop, rule)
-    }
-}
-
-/// Leaves, kicks and bans pass even where the room is closed: nobody may be locked in.
-fn leaves_the_room(pdu: &Pdu) -> bool {
-    pdu.kind() == "m.room.member" && matches!(pdu.membership(), Some("leave" | "ban"))
-}
-
-/// Creation, invitation and join of a room whose label is demanded and missing.
-fn must_not_exist_unlabelled(pdu: &Pdu, rule: &str) -> bool {
-    rule == "label.missing"
-        && match pdu.kind() {
-            "m.room.create" => true,
-            "m.room.member" => matches!(pdu.membership(), Some("join" | "invite")),
-            _ => false,
-        }
 }
 
 #[cfg(test)]

@@ -54,14 +54,15 @@ pub(crate) fn room(mut object: Object) -> Option<(String, Object)> {
     fits.then_some((room_id, object))
 }
 
-/// A room of a hierarchy, with those of its children that may be shown.
+/// A room of a hierarchy, with those of its children that may be shown. `knows`: servers to join through; `admits`: servers
+/// whose users may be named.
 ///
 /// # Errors
 /// Those of `sees`.
 pub(crate) fn summary(
     mut object: Object,
     sees: Sees<'_>,
-    knows: Knows<'_>,
+    (knows, admits): (Knows<'_>, Knows<'_>),
 ) -> Result<Option<(String, Object)>, Refusal> {
     let (children, allowed) = (
         object.remove("children_state"),
@@ -77,7 +78,7 @@ pub(crate) fn summary(
         kept.insert("allowed_room_ids".to_owned(), allowed);
     }
     if let Some(children) = children {
-        let Some(children) = children_shown(children, sees, knows)? else {
+        let Some(children) = children_shown(children, sees, (knows, admits))? else {
             return Ok(None);
         };
         kept.insert("children_state".to_owned(), children);
@@ -136,11 +137,12 @@ fn rooms_shown(rooms: Value, sees: Sees<'_>) -> Result<Option<Value>, Refusal> {
     Ok(Some(Value::Array(shown)))
 }
 
-/// The stripped `m.space.child` events of a room. What is no such event is left out: nothing else belongs there.
+/// The stripped `m.space.child` events of a room. What is no such event is left out: nothing else belongs there. So is a
+/// child that a user of a server placed who may not be in rooms that cross here: his name stands in it.
 fn children_shown(
     children: Value,
     sees: Sees<'_>,
-    knows: Knows<'_>,
+    (knows, admits): (Knows<'_>, Knows<'_>),
 ) -> Result<Option<Value>, Refusal> {
     let Value::Array(children) = children else {
         return Ok(None);
@@ -150,7 +152,9 @@ fn children_shown(
         let Some((room_id, child)) = child_of(child, knows) else {
             continue;
         };
-        if sees(&room_id)? {
+        let placed_by = child.get("sender").and_then(Value::as_str);
+        let may_be_named = placed_by.and_then(ids::user_server).is_some_and(admits);
+        if may_be_named && sees(&room_id)? {
             shown.push(Value::Object(child));
         }
     }

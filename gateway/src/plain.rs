@@ -34,7 +34,7 @@ const MAX_WORD: usize = 64;
 /// Most devices of one user.
 const MAX_DEVICES: usize = 1000;
 
-/// Rebuilds a plain unit from its known keys.
+/// Rebuilds a plain unit from its known keys. Of a profile `profile_fields` cross, or all.
 ///
 /// # Errors
 /// [`Condemned`] with the rule that its shape broke.
@@ -43,7 +43,7 @@ pub fn check(
     way: Way,
     kind: UnitKind,
     object: Object,
-    profile_fields: &[String],
+    profile_fields: Option<&[String]>,
 ) -> Result<Object, Condemned> {
     let author = exchange.author(way);
     let asked = exchange.destination();
@@ -81,8 +81,8 @@ const fn rule(kind: UnitKind) -> &'static str {
 }
 
 /// The fields that the link lists. Those that the specification knows have its shape; any other is looked into as it is.
-fn profile(mut object: Object, fields: &[String]) -> Option<Object> {
-    object.retain(|name, _| fields.contains(name));
+fn profile(mut object: Object, fields: Option<&[String]>) -> Option<Object> {
+    object.retain(|name, _| fields.is_none_or(|fields| fields.contains(name)));
     let whole = object
         .iter()
         .all(|(name, value)| match (name.as_str(), value) {

@@ -14,7 +14,7 @@ use crate::gateway::Active;
 use crate::http::Outgoing;
 use crate::record::Cleared;
 use crate::refusal::Refusal;
-use crate::route::{FieldKind, Op, Shape, UnitKind};
+use crate::route::{FieldKind, Op, Route, Shape, UnitKind};
 use crate::stream::{ClearedSpool, Part, Spooled};
 use crate::xmatrix::XMatrix;
 
@@ -35,13 +35,43 @@ pub fn request(
     let body = (shape.limit > 0).then(|| body(active, exchange, Way::Request, shape, cleared));
     signed(
         exchange.route.endpoint.method,
-        &exchange.route.target(),
+        &target(exchange, key),
         exchange.origin(),
         exchange.destination(),
         body,
         key,
     )
 }
+
+/// Path and query for the far side. A transaction's id is any word that its sender likes, so it stays behind: ours stands
+/// for it, the same each time it is sent again, so that the far homeserver knows it again.
+fn target(exchange: &Exchange, key: &SigningKey) -> String {
+    let route = &exchange.route;
+    let Some(theirs) = route.params.get("txn") else {
+        return route.target();
+    };
+    let params = route
+        .params
+        .replaced("txn", transaction_id(exchange, theirs, key));
+    Route {
+        endpoint: route.endpoint,
+        params,
+    }
+    .target()
+}
+
+/// The hash of a signature that nobody sees: whoever knows neither key nor id can tell nothing of the one from the other,
+/// and cannot choose an id so that its hash says something.
+fn transaction_id(exchange: &Exchange, theirs: &str, key: &SigningKey) -> String {
+    let (origin, destination) = (exchange.origin(), exchange.destination());
+    let text = format!("sluice transaction id\n{origin}\n{destination}\n{theirs}");
+    let mut id = crate::run::sha256_hex(key.sign_bytes(text.as_bytes()).as_bytes());
+    id.truncate(TRANSACTION_ID_CHARS);
+    id
+}
+
+/// 128 bits in hexadecimal.
+const TRANSACTION_ID_CHARS: usize = 32;
 
 /// A request with its X-Matrix signature; also for what the gateway asks on its own account.
 ///

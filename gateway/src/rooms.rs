@@ -22,6 +22,7 @@ use crate::exchange::{Exchange, Way};
 use crate::gateway::{Active, Gateway};
 use crate::joins::Patience;
 use crate::journal::Room;
+use crate::keystore::KeyPatience;
 use crate::parse::Parsed;
 use crate::refusal::Refusal;
 use crate::route::{Op, UnitKind, encode};
@@ -150,14 +151,20 @@ impl Gateway {
         active: &Active,
         exchange: &Exchange,
         found: &Pdu,
+        patience: &mut KeyPatience,
     ) -> Result<bool, Refusal> {
         let servers = found.required_servers();
         for server in &servers {
             if !self.knows_server(active, exchange, server) {
                 return Ok(false);
             }
-            self.ensure_keys(active, exchange, server, found.key_id_of(server))
-                .await?;
+            let key_id = found.key_id_of(server);
+            if !self
+                .has_keys(active, exchange, server, key_id, patience)
+                .await?
+            {
+                return Ok(false);
+            }
         }
         let integrity = found.verify(&self.keys.view(&servers));
         Ok(integrity == Ok(Integrity::Whole))

@@ -239,6 +239,14 @@ impl Params {
     pub fn all(&self, name: &str) -> &[String] {
         self.0.get(name).map_or(&[], Vec::as_slice)
     }
+
+    /// The same with this one value of `name`.
+    #[must_use]
+    pub fn replaced(&self, name: &'static str, value: String) -> Self {
+        let mut params = self.clone();
+        params.0.insert(name, vec![value]);
+        params
+    }
 }
 
 /// A request that the table knows.

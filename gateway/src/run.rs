@@ -147,8 +147,9 @@ impl Running {
             metrics.clone(),
             run_id()?,
         ));
-        gateway.restore_links().map_err(|error| error.to_string())?;
+        let closed = gateway.restore_links().map_err(|error| error.to_string())?;
         record_start(&gateway, file).await?;
+        gateway.record_closed(closed).await;
         gateway.settle_held().await?;
         let (stop, shutdown) = accept::shutdown();
         let (tls, tls_seen) = watch::channel(border_tls);
@@ -262,7 +263,7 @@ impl Reloader {
     async fn reload(&self) -> AdminAnswer {
         let _one_at_a_time = self.turn.lock().await;
         let answer = match self.read_again() {
-            Ok(loaded) => self.swap(loaded),
+            Ok(loaded) => self.swap(loaded).await,
             Err(mistakes) => {
                 let details = mistakes.0.iter().map(ToString::to_string).collect();
                 AdminAnswer::refused("nothing was changed: the new files have mistakes", details)
@@ -298,7 +299,7 @@ impl Reloader {
         }
     }
 
-    fn swap(&self, loaded: Loaded) -> AdminAnswer {
+    async fn swap(&self, loaded: Loaded) -> AdminAnswer {
         let Loaded {
             active, border_tls, ..
         } = loaded;
@@ -310,9 +311,11 @@ impl Reloader {
                 .as_ref()
                 .map_or("none", |bundle| bundle.id.as_str())
         );
-        load::renew_clients(&active);
+        if let Err(error) = self.gateway.activate(active).await {
+            let message = format!("nothing was changed: {error}");
+            return AdminAnswer::refused(message, Vec::new());
+        }
         self.tls.send_replace(border_tls);
-        self.gateway.activate(active);
         AdminAnswer::done(message)
     }
 }

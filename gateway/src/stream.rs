@@ -14,10 +14,12 @@
 //!
 //! Memory is bounded by a batch, a unit and some frames of a [`spool`], whatever the length of the answer.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use sluice_policy::pdu::RoomVersion;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{AcquireError, Semaphore, SemaphorePermit};
 
 use crate::collect::{Case, Collector, Told};
 use crate::exchange::{Exchange, Way};
@@ -47,6 +49,8 @@ pub const BATCH_EVENTS: usize = 512;
 pub const BATCH_WEIGHT: usize = 3 * 1024 * 1024;
 /// Answers on the disk that are judged at the same time at most.
 pub const JUDGED_AT_ONCE: usize = 2;
+/// And those of one peer.
+pub const JUDGED_AT_ONCE_OF_A_PEER: usize = 1;
 /// How long such an answer waits for its turn.
 pub const TURN_DEADLINE: Duration = Duration::from_secs(30);
 /// How long the judgement of one answer may take. Homeservers give up after 60 s themselves.
@@ -54,12 +58,25 @@ pub const JUDGE_DEADLINE: Duration = Duration::from_secs(120);
 /// What the trees of those events of one answer may weigh, in bytes, that others of it relate to.
 const POOL_WEIGHT: usize = 2 * 1024 * 1024;
 
-/// What all large answers of a gateway share.
+/// What all large answers of a gateway share. One peer has one turn at a time and half of the disk, whatever it asks for and
+/// however slowly it answers or reads, so that the next is served meanwhile.
 #[derive(Debug)]
 pub(crate) struct Streams {
     spools: Spools,
     turns: Semaphore,
+    /// By zone; only those of peer records and our own come here.
+    shares: Mutex<BTreeMap<String, Arc<Share>>>,
 }
+
+/// What one peer has of it.
+#[derive(Debug)]
+struct Share {
+    spools: Spools,
+    turn: Semaphore,
+}
+
+/// One turn of all, and that of its peer.
+type Turn<'a> = (SemaphorePermit<'a>, SemaphorePermit<'a>);
 
 impl Streams {
     /// With spools in the folder of this file of the gateway's state.
@@ -68,16 +85,36 @@ impl Streams {
         Self {
             spools: Spools::new(folder.to_owned()),
             turns: Semaphore::new(JUDGED_AT_ONCE),
+            shares: Mutex::default(),
         }
     }
 
-    /// A small answer is judged at once.
-    async fn turn(&self, taken: &Taken) -> Result<Option<SemaphorePermit<'_>>, Refusal> {
-        if !taken.is_large() {
+    /// What the peer of this zone has.
+    fn share(&self, zone: &str) -> Arc<Share> {
+        let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || {
+            Arc::new(Share {
+                spools: self.spools.of_a_peer(),
+                turn: Semaphore::new(JUDGED_AT_ONCE_OF_A_PEER),
+            })
+        };
+        Arc::clone(shares.entry(zone.to_owned()).or_insert_with(new))
+    }
+
+    /// A turn for a large answer, first among those of its peer; a small one is judged at once.
+    async fn turn<'a>(
+        &'a self,
+        share: &'a Share,
+        is_large: bool,
+    ) -> Result<Option<Turn<'a>>, Refusal> {
+        if !is_large {
             return Ok(None);
         }
-        let turn = tokio::time::timeout(TURN_DEADLINE, self.turns.acquire()).await;
-        match turn {
+        let both = async {
+            let theirs = share.turn.acquire().await?;
+            Ok::<_, AcquireError>((self.turns.acquire().await?, theirs))
+        };
+        match tokio::time::timeout(TURN_DEADLINE, both).await {
             Ok(Ok(turn)) => Ok(Some(turn)),
             _ => Err(Refusal::ourselves(
                 "gateway.busy",
@@ -102,8 +139,9 @@ impl Gateway {
         let shape = &exchange.route.endpoint.response;
         let pieces = reply.pieces(shape.limit);
         let pieces = pieces.map_err(|error| crate::asks::far_side(&error))?;
-        let mut taken = intake::take(&self.streams.spools, shape, pieces).await?;
-        let _turn = self.streams.turn(&taken).await?;
+        let share = self.streams.share(exchange.peer.zone());
+        let mut taken = intake::take(&share.spools, shape, pieces).await?;
+        let _turn = self.streams.turn(&share, taken.is_large()).await?;
         let started = Instant::now();
         let way = Way::Answer;
         let told = Told {
@@ -113,7 +151,7 @@ impl Gateway {
         };
         let mut collector = Collector::begin(self, active, exchange, way, &told).await?;
         let pool = pool(&mut collector, exchange, &mut taken).await?;
-        let mut cleared = ClearedSpool::new(&self.streams.spools, shape);
+        let mut cleared = ClearedSpool::new(&share.spools, shape);
         let mut totals = Totals::default();
         let measures = record::Measures {
             bytes: taken.bytes,
@@ -185,4 +223,38 @@ fn targets(taken: &mut Taken, version: RoomVersion) -> Result<Vec<crate::parse::
     }
     taken.rewind();
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(
+        clippy::unwrap_used,
+        clippy::panic,
+        reason = "a failing test may panic"
+    )]
+
+    use super::*;
+
+    #[tokio::test]
+    async fn one_peers_large_answers_are_judged_one_after_another_and_anothers_meanwhile() {
+        let folder = tempfile::tempdir().unwrap();
+        let streams = Streams::beside(&folder.path().join("journal.db"));
+        let (low, third) = (streams.share("low"), streams.share("third"));
+        let first = streams.turn(&low, true).await.unwrap();
+        // bob's next one waits, and takes no turn from carol's.
+        let next = streams.turn(&low, true);
+        let meanwhile = async {
+            let hers = streams.turn(&third, true).await.unwrap();
+            assert!(hers.is_some());
+            let small = streams.turn(&low, false).await.unwrap();
+            assert!(small.is_none(), "a small one is judged at once");
+        };
+        tokio::select! {
+            biased;
+            _ = next => panic!("low has its turn already"),
+            () = meanwhile => {}
+        }
+        drop(first);
+        assert!(streams.turn(&low, true).await.unwrap().is_some());
+    }
 }

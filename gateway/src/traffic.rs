@@ -1,13 +1,18 @@
 //! How much of everything one peer may have: token buckets by kind of request, and a budget of what is under way.
 //!
 //! ```text
-//!                 ┌ bucket of its kind empty ───────────▶ 403, `/send` waits instead (bucket.rs)
-//! a request ──▶ ──┤ budget of the peer or of all full ──▶ shed by kind: history first, transactions last (budget.rs)
-//!                 └ Place, held until its answer is made
+//! a request ──────▶ ──┬ budget of the peer or of all full ──▶ shed by kind: history first (budget.rs)
+//!                     ├ bucket of its kind empty ───────────▶ 403 (bucket.rs)
+//!                     └ Place, held until its answer is made
+//! a transaction ──▶ queue ──▶ waits for its token ──▶ waits for its place ──▶ Place
 //! ```
 //!
+//! What waits in the queue holds its connection and its head: no place, and no byte of its body. So a peer that sends too
+//! many transactions takes none of its own places either.
+//!
 //! A lane is a peer and a face: what floods in from a peer takes nothing from what our homeservers send there, and a peer
-//! that hangs takes nothing from another. Time comes in as a parameter.
+//! that hangs takes nothing from another. Each homeserver of our own zone has one of its own towards the others, and no
+//! buckets: nothing there is a peer's. Time comes in as a parameter.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,8 +29,14 @@ use bucket::Bucket;
 pub use budget::Place;
 use budget::{Budget, Room};
 
-/// Longest that a transaction waits for its bucket: far below the 60 s after which a homeserver gives up.
+/// Longest that a transaction waits for its token, and then for its place: together far below the 60 s after which a
+/// homeserver gives up.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(10);
+/// Transactions of one lane that wait, as many as connections of one address; and of all lanes. A homeserver has one under
+/// way to a destination, so that only a peer that keeps to nothing is refused here.
+pub const MAX_WAITING: u32 = 128;
+/// See [`MAX_WAITING`].
+pub const MAX_ALL_WAITING: u32 = 384;
 
 /// What is counted in a bucket of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -89,6 +100,13 @@ pub const DEFAULT_LIMITS: Limits = Limits {
     peer_bytes: 64 * MIB,
     requests: 512,
     bytes: 256 * MIB,
+};
+
+/// What may wait; it has no body yet.
+const QUEUE: Limits = Limits {
+    peer_requests: MAX_WAITING,
+    requests: MAX_ALL_WAITING,
+    ..DEFAULT_LIMITS
 };
 
 impl Default for Limits {
@@ -173,39 +191,80 @@ impl Shed {
     }
 }
 
-type LaneKey = (String, bool);
+/// Whose requests are counted together.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Lane {
+    /// A peer's zone, and whether our homeservers ask.
+    Peer(String, bool),
+    /// One of our own homeservers, that asks another.
+    Own(String),
+}
 
-/// The buckets and the budget. The lanes are those of peer records, so they are bounded by them.
+/// The buckets and the budget. The lanes are those of peer records and of our own homeservers, so they are bounded by them.
 #[derive(Debug, Default)]
 pub struct Traffic {
-    buckets: Mutex<BTreeMap<(LaneKey, Kind), Bucket>>,
-    budget: Arc<Mutex<Budget>>,
+    buckets: Mutex<BTreeMap<(Lane, Kind), Bucket>>,
+    budget: Arc<Budget>,
+    queue: Arc<Budget>,
 }
 
 impl Traffic {
-    /// Takes a request in, of a body of `bytes`: it holds its [`Place`] until its answer is made. What it must wait for
-    /// first is the second value.
+    /// Takes a request in, of a body of `bytes`: it holds its [`Place`] until its answer is made. The second value is how
+    /// long it waited.
     ///
     /// # Errors
-    /// [`Refusal`]: the bucket of its kind is empty (403), or it is shed.
-    pub fn admit(
+    /// [`Refusal`]: the bucket of its kind is empty (403), or it is shed. A transaction waits before it is.
+    pub async fn admit(
         &self,
         limits: &Limits,
         exchange: &Exchange,
         bytes: u64,
         now: Instant,
     ) -> Result<(Place, Duration), Refusal> {
-        let op = exchange.route.endpoint.op;
-        let lane = lane(exchange);
-        let place = Budget::take(&self.budget, limits, &lane, bytes, Shed::of(op));
+        let (op, lane) = (exchange.route.endpoint.op, lane(exchange));
+        if op == Op::Send {
+            return self.queued(limits, exchange, bytes, now).await;
+        }
+        let place = self.budget.take(limits, &lane, bytes, Shed::of(op));
         let place = place.map_err(|full| overloaded(exchange, full))?;
-        let Some(kind) = Kind::of(op) else {
-            return Ok((place, Duration::ZERO));
-        };
-        match self.spend(limits, lane, kind, now) {
-            Ok(()) => Ok((place, Duration::ZERO)),
-            Err(wait) if kind == Kind::Send => Ok((place, wait.min(LONGEST_WAIT))),
-            Err(_) => Err(too_many(kind)),
+        if let Some(kind) = Kind::of(op) {
+            self.spend(limits, lane, kind, now)
+                .map_err(|_| too_many(kind))?;
+        }
+        Ok((place, Duration::ZERO))
+    }
+
+    /// A transaction's token comes before its place: what sleeps in a place would shed all that its peer sends else.
+    async fn queued(
+        &self,
+        limits: &Limits,
+        exchange: &Exchange,
+        bytes: u64,
+        now: Instant,
+    ) -> Result<(Place, Duration), Refusal> {
+        let lane = lane(exchange);
+        let full = |full| overloaded(exchange, full);
+        let _waits = self
+            .queue
+            .take(&QUEUE, &lane, 0, Shed::Last)
+            .map_err(full)?;
+        let token = self.spend(limits, lane.clone(), Kind::Send, now).err();
+        let token = token.unwrap_or_default().min(LONGEST_WAIT);
+        if token > Duration::ZERO {
+            tokio::time::sleep(token).await;
+        }
+        let asked = tokio::time::Instant::now();
+        let mut waited = token;
+        loop {
+            // Listening begins before the look, so that no place falls free between the two.
+            let freed = self.budget.freed();
+            let room = match self.budget.take(limits, &lane, bytes, Shed::Last) {
+                Ok(place) => return Ok((place, waited)),
+                Err(room) => room,
+            };
+            let in_time = tokio::time::timeout_at(asked + LONGEST_WAIT, freed).await;
+            in_time.map_err(|_| full(room))?;
+            waited = token + asked.elapsed();
         }
     }
 
@@ -217,19 +276,15 @@ impl Traffic {
 
     /// Whether there is so much under way that EDUs which only tell of the moment are left behind.
     pub fn sheds_edus(&self, limits: &Limits, exchange: &Exchange) -> bool {
-        let budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
-        budget
+        self.budget
             .fullness(limits, &lane(exchange), 0)
             .is_over(Shed::Edus)
     }
 
-    fn spend(
-        &self,
-        limits: &Limits,
-        lane: LaneKey,
-        kind: Kind,
-        now: Instant,
-    ) -> Result<(), Duration> {
+    fn spend(&self, limits: &Limits, lane: Lane, kind: Kind, now: Instant) -> Result<(), Duration> {
+        if matches!(lane, Lane::Own(_)) {
+            return Ok(());
+        }
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         let per_minute = limits.per_minute(kind);
         let bucket = buckets
@@ -242,11 +297,14 @@ impl Traffic {
     }
 }
 
-fn lane(exchange: &Exchange) -> LaneKey {
-    (
-        exchange.peer.zone().to_owned(),
-        exchange.face == Face::Inside,
-    )
+fn lane(exchange: &Exchange) -> Lane {
+    match exchange.is_own_zone() {
+        true => Lane::Own(exchange.origin().to_owned()),
+        false => Lane::Peer(
+            exchange.peer.zone().to_owned(),
+            exchange.face == Face::Inside,
+        ),
+    }
 }
 
 fn too_many(kind: Kind) -> Refusal {

@@ -10,6 +10,7 @@ use std::{fs, path::Path};
 
 use sluice_policy::{
     dlp::{Detectors, View, see},
+    json::{Cut, Fault, Limits, Object, Scanner, Tree, parse_cut, parse_envelope},
     label::{Clearance, Label, Mode, Spif, Spifs, lint},
 };
 
@@ -135,5 +136,43 @@ fn encoded_text_is_looked_at_within_limits() {
         let seen: usize = views.iter().skip(1).map(|view| view.text().len()).sum();
         assert!(seen <= 128 * 1024 + 32 * text.len());
         true
+    });
+}
+
+const PATTERNS: [&str; 3] = ["/event", "/state/*", "/auth_chain/*"];
+const WIDE: Limits = Limits {
+    bytes: 65_536,
+    depth: 16,
+    nodes: 1000,
+};
+
+/// An envelope and the units of a body.
+type Read = Result<(Object, Vec<(&'static str, Result<Tree, Fault>)>), Fault>;
+
+fn in_pieces(body: &[u8], size: usize) -> Read {
+    let mut scanner = Scanner::new(PATTERNS.to_vec(), WIDE.bytes, WIDE);
+    let mut units = Vec::new();
+    for piece in body.chunks(size) {
+        scanner.push(piece, &mut |cut: Cut<'_>| {
+            units.push((cut.pattern, parse_cut(cut.text?, &WIDE)?));
+            Ok::<_, Fault>(())
+        })?;
+    }
+    Ok((scanner.finish()?, units))
+}
+
+#[test]
+fn large_answers_in_pieces_are_what_they_are_whole() {
+    replay("json_scan", |bytes| {
+        let (size, body) = bytes.split_first().unwrap();
+        let read = in_pieces(body, usize::from(*size).max(1));
+        let whole = parse_envelope(body, &PATTERNS, &WIDE, &WIDE, usize::MAX);
+        assert_eq!(read.is_ok(), whole.is_ok());
+        if let (Ok(read), Ok(whole)) = (&read, whole) {
+            let units = whole.elements.into_iter();
+            let units: Vec<_> = units.map(|unit| (unit.pattern, unit.value)).collect();
+            assert_eq!(read, &(whole.rest, units));
+        }
+        read.is_ok()
     });
 }

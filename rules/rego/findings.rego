@@ -7,6 +7,8 @@
 #   distinct          at least so many different values in the unit
 #   distinct_in_hour  at least so many in the room within the hour
 #   mislabelled       true: only a marking that the unit's label does not cover
+#   direction         only what leaves our zone (outbound), or only what enters it (inbound); both if it is not given.
+#                     In the other direction it is as if the row were not there
 #   action            log, wait, hold, redact or drop; redact if it is not given
 #   checks            with wait: the gateway's checks that must all let it pass, such as ["scanner"]
 # For each detector those rows count that name it most closely: its own name before a family, a smaller family before a
@@ -19,11 +21,13 @@ table := data.settings.dlp[settings.dlp]
 
 found contains finding.detector if some finding in input.findings
 
+here := [row | some row in table; object.get(row, "direction", input.link.direction) == input.link.direction]
+
 # The rows that name a detector most closely. Undefined where none does.
 rows[detector] := nearest if {
 	some detector in found
-	closest := max({count(row.detector) | some row in table; names(row.detector, detector)})
-	nearest := [row | some row in table; count(row.detector) == closest; names(row.detector, detector)]
+	closest := max({count(row.detector) | some row in here; names(row.detector, detector)})
+	nearest := [row | some row in here; count(row.detector) == closest; names(row.detector, detector)]
 }
 
 names(pattern, detector) if pattern == detector
@@ -92,6 +96,7 @@ findings_complete if {
 	every row in table {
 		well_formed(row)
 	}
+	input.link.direction in {"outbound", "inbound"}
 	every finding in input.findings {
 		is_string(finding.detector)
 		is_number(finding.distinct)
@@ -103,12 +108,13 @@ findings_complete if {
 # Numbers that are no numbers and words that are misspelt would never match, and so release.
 well_formed(row) if {
 	is_string(row.detector)
-	object.keys(row) - {"detector", "strength", "distinct", "distinct_in_hour", "mislabelled", "action", "checks"} == set()
+	object.keys(row) - {"detector", "strength", "distinct", "distinct_in_hour", "mislabelled", "direction", "action", "checks"} == set()
 	object.get(row, "strength", "low") in {"low", "medium", "high"}
 	object.get(row, "action", "redact") in object.keys(severities)
 	is_number(object.get(row, "distinct", 0))
 	is_number(object.get(row, "distinct_in_hour", 0))
 	is_boolean(object.get(row, "mislabelled", false))
+	object.get(row, "direction", "outbound") in {"outbound", "inbound"}
 	checks_fit(row)
 }
 

@@ -9,6 +9,8 @@ import data.sluice.release_test.with_finding
 import data.sluice.release_test.with_findings
 import data.sluice.release_test.with_kind
 
+entering(facts) := object.union(facts, {"link": {"direction": "inbound"}})
+
 numbered(detector, numbers) := with_findings([object.union(finding(detector, "medium"), numbers)])
 
 marked(strength, mislabelled) := with_findings([object.union(finding("marking.geheim", strength), {"marking": {
@@ -34,6 +36,33 @@ test_one_iban_is_released_and_three_different_ones_wait if {
 test_the_fifth_iban_of_a_room_and_hour_waits if {
 	judge(numbered("de.iban", {"distinct_in_hour": 4})).verdict == "release"
 	judge(numbered("de.iban", {"distinct_in_hour": 5})) == {"verdict": "hold", "rule": "dlp.de.iban"}
+}
+
+test_a_row_of_one_direction_says_nothing_about_the_other if {
+	three := numbered("de.iban", {"distinct": 3})
+	judge(three) == {"verdict": "hold", "rule": "dlp.de.iban"}
+	judge(entering(three)) == {"verdict": "release", "rule": "event"}
+	judge(entering(numbered("de.iban", {"distinct_in_hour": 5}))).verdict == "hold"
+	judge(entering(with_finding("de.steuer_id", "medium"))).verdict == "redact"
+}
+
+test_a_finding_that_only_rows_of_the_other_direction_name_is_denied if {
+	outward := object.union(settings, {"dlp": {"ordinary": [{
+		"detector": "de.iban",
+		"direction": "outbound",
+		"action": "log",
+	}]}})
+	left := with_finding("de.iban", "high")
+	judge_under(left, outward).verdict == "release"
+	judge_under(entering(left), outward) == {"verdict": "redact", "rule": "dlp.de.iban"}
+}
+
+judge_under(facts, tables) := answer if {
+	answer := release.decision with input as facts with data.settings as tables
+}
+
+test_facts_without_a_direction_release_nothing if {
+	not judge(object.union(object.remove(message, ["link"]), {"link": object.remove(message.link, ["direction"])}))
 }
 
 test_what_waits_for_checks_waits_for_all_of_them if {
@@ -99,6 +128,7 @@ test_a_row_of_another_shape_releases_nothing if {
 		{"detector": "de.iban", "action": "wait", "checks": []},
 		{"detector": "de.iban", "action": "hold", "checks": ["scanner"]},
 		{"detector": "de.iban", "mislabelled": "yes", "action": "redact"},
+		{"detector": "de.iban", "direction": "out", "action": "redact"},
 	] {
 		wrong := object.union(settings, {"dlp": {"ordinary": [row]}})
 		not release.decision with input as message with data.settings as wrong

@@ -9,7 +9,7 @@ settings := {
 		"ordinary": [
 			{"detector": "de.*", "strength": "medium", "action": "redact"},
 			{"detector": "de.iban", "action": "log"},
-			{"detector": "de.iban", "strength": "medium", "distinct": 3, "action": "hold"},
+			{"detector": "de.iban", "strength": "medium", "distinct": 3, "direction": "outbound", "action": "hold"},
 			{"detector": "de.iban", "strength": "medium", "distinct_in_hour": 5, "action": "hold"},
 			{"detector": "marking.*", "strength": "medium", "mislabelled": true, "action": "redact"},
 			{"detector": "note.seen", "action": "log"},

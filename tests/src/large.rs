@@ -75,12 +75,13 @@ impl TwoZones {
         }
     }
 
-    /// A room of bob's with this many members' events, which both gateways have seen made and labelled.
+    /// A room of bob's with this many members' events, which both gateways have seen made and labelled; each member says at
+    /// least `words` bytes about his reason.
     ///
     /// # Panics
     /// Where its beginning does not cross.
     #[must_use]
-    pub fn room(&self, members: usize) -> LargeRoom {
+    pub fn room(&self, members: usize, words: usize) -> LargeRoom {
         let bob = self.bob();
         let mut room = Room::create(RoomVersion::V12, &bob);
         let said = json!({"label": label(OFFEN)});
@@ -107,7 +108,7 @@ impl TwoZones {
         let draft = room.draft(&bob, "m.room.member", Value::Null);
         let mut state = beginning.to_vec();
         state.extend(parallel::map(&numbers, |number| {
-            member(&draft, &bob, *number)
+            member(&draft, &bob, *number, words)
         }));
         LargeRoom { room, state }
     }
@@ -156,8 +157,8 @@ impl TwoZones {
     }
 }
 
-/// A member of the size that they have in real rooms.
-fn member(draft: &Value, bob: &Actor, number: usize) -> Event {
+/// A member, without a reason of the size that they have in real rooms.
+fn member(draft: &Value, bob: &Actor, number: usize, words: usize) -> Event {
     let user = format!("@member{number}:low.test");
     let mut fields = draft.clone();
     fields["sender"] = json!(user);
@@ -168,7 +169,22 @@ fn member(draft: &Value, bob: &Actor, number: usize) -> Event {
         "displayname": format!("Member number {number}"),
         "avatar_url": format!("mxc://low.test/{:024}", number),
     });
+    if words > 0 {
+        fields["content"]["reason"] = json!(reason(number, words));
+    }
     seal(RoomVersion::V12, fields, &bob.key, bob.server())
+}
+
+/// Sentences that differ from member to member.
+fn reason(number: usize, bytes: usize) -> String {
+    let mut reason = String::with_capacity(bytes + 64);
+    while reason.len() < bytes {
+        let place = reason.len() % 97 + number % 89;
+        reason.push_str(&format!(
+            "Ich helfe im Referat {place} bei der Planung mit. "
+        ));
+    }
+    reason
 }
 
 fn ask(

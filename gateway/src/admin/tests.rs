@@ -10,6 +10,15 @@ use super::*;
 #[derive(Default)]
 struct Gateway(AtomicUsize);
 
+/// A gateway whose answers fill every buffer.
+struct Talker;
+
+impl AdminHandler for Talker {
+    async fn handle(&self, _: &Operator, _: AdminRequest) -> AdminAnswer {
+        AdminAnswer::done("x".repeat(4 * 1024 * 1024))
+    }
+}
+
 impl AdminHandler for Gateway {
     async fn handle(&self, operator: &Operator, request: AdminRequest) -> AdminAnswer {
         assert_eq!(request, AdminRequest::Reload {});
@@ -133,4 +142,25 @@ fn an_operator_has_the_name_of_the_user_or_the_number() {
     assert_eq!(name_of(users, 1001), Some("clara"));
     assert_eq!(name_of(users, 4_000_000_000), None);
     assert_eq!(Operator::of(4_000_000_000).name, "uid:4000000000");
+}
+
+#[tokio::test]
+async fn who_does_not_read_his_answer_gives_his_place_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("admin.sock");
+    let socket = AdminSocket::bind(&path).unwrap();
+    tokio::spawn(socket.serve(Arc::new(Talker), std::future::pending()));
+    let mut silent = Vec::new();
+    for _ in 0..MAX_CLIENTS {
+        let mut stream = UnixStream::connect(&path).await.unwrap();
+        stream
+            .write_all(b"{\"command\":\"reload\"}\n")
+            .await
+            .unwrap();
+        silent.push(stream);
+    }
+    let start = std::time::Instant::now();
+    let answered = ask_reload(&path).await.unwrap();
+    assert!(answered.ok);
+    assert!(start.elapsed() < WRITE_TIMEOUT * 2, "{:?}", start.elapsed());
 }

@@ -5,15 +5,18 @@
 //!                                                                                  knows it in the room: 403
 //! ```
 //!
-//! Which servers came into a room is learned from what crosses. Whether one is still there, our homeserver says: it gives
-//! an event of the room only to servers that are in it.
+//! Which servers came into a room is learned from what crosses. Whether one is still there, our homeserver says: it tells
+//! only servers that are in a room which event of it came last. A homeserver that knows no such question is asked for the
+//! event before the one that brings somebody; what it does not know of a room in which it is says nothing, and nobody
+//! comes in.
 
 use ruma_common::CanonicalJsonObject as Object;
 use sluice_policy::ids::user_server;
 use sluice_policy::pdu::Pdu;
 
 use super::{Collector, broken_journal};
-use crate::exchange::Way;
+use crate::asks::Said;
+use crate::exchange::{Face, Way};
 use crate::journal::Denial;
 use crate::refusal::Refusal;
 use crate::rooms::first_previous;
@@ -102,14 +105,13 @@ impl Collector<'_> {
         if !self.brings_somebody(kind) || self.lists_thirds() {
             return Ok(());
         }
-        let (Some(room_id), Some(event_id)) = (self.exchange.route.room_id(), first_previous(unit))
-        else {
+        let Some(room_id) = self.exchange.route.room_id() else {
             return Ok(());
         };
         let seen = self.gateway.journal.servers(room_id);
         for server in seen.map_err(broken_journal)? {
             let is_third = self.active.third(self.exchange, &server).is_some();
-            if is_third && self.is_in_room(&server, &event_id).await? {
+            if is_third && self.is_in_room(&server, room_id, unit).await? {
                 let detail = "users of a third server are in the room";
                 return Err(Refusal::forbidden(THIRD_SERVER, detail));
             }
@@ -138,14 +140,44 @@ impl Collector<'_> {
         lists(Way::Request) && lists(Way::Answer)
     }
 
-    /// Whether our homeserver says that a server is in the room of an event.
-    async fn is_in_room(&self, server: &str, event_id: &str) -> Result<bool, Refusal> {
-        let target = format!("/_matrix/federation/v1/event/{}", encode(event_id));
+    /// Whether our homeserver says that a server is in a room now.
+    async fn is_in_room(
+        &self,
+        server: &str,
+        room_id: &str,
+        unit: &Object,
+    ) -> Result<bool, Refusal> {
+        let last = format!(
+            "/_matrix/federation/v1/timestamp_to_event/{}?ts={}&dir=b",
+            encode(room_id),
+            self.came_ms
+        );
+        match self.said_to(server, &last).await? {
+            Said::Found(_) => return Ok(true),
+            Said::Forbidden => return Ok(false),
+            Said::NotFound => {}
+        }
+        let before = first_previous(unit);
+        let before = before.map(|id| format!("/_matrix/federation/v1/event/{}", encode(&id)));
+        let said = match before {
+            Some(before) => self.said_to(server, &before).await?,
+            None => Said::NotFound,
+        };
+        // Whoever comes in over the border chose that event, or our homeserver did, which knows it then.
+        let enters_ours =
+            self.exchange.face == Face::Border && self.exchange.route.endpoint.op != Op::Invite;
+        Ok(match said {
+            Said::Found(_) => true,
+            Said::Forbidden => false,
+            Said::NotFound => enters_ours,
+        })
+    }
+
+    /// What our homeserver answers to a server.
+    async fn said_to(&self, server: &str, target: &str) -> Result<Said, Refusal> {
         let names = (server, self.exchange.local.as_str());
-        let answer = self
-            .gateway
-            .ask_as(self.active, self.exchange, names, &target)
-            .await?;
-        Ok(answer.is_some())
+        self.gateway
+            .said(self.active, self.exchange, names, target)
+            .await
     }
 }

@@ -1,6 +1,7 @@
 //! Rooms that are shown to those who were not invited, each with what is known of its label.
 
 use ruma_common::CanonicalJsonObject as Object;
+use sluice_policy::ids;
 use sluice_policy::label::RoomLabel;
 
 use super::{Collector, Condemned, Material, broken_journal};
@@ -32,16 +33,29 @@ impl Collector<'_> {
         object: Object,
     ) -> Result<Result<Material, Condemned>, Refusal> {
         let sees = |room: &str| self.sees(room);
-        let knows =
-            |server: &str| self.active.is_local(server) || self.exchange.peer.speaks_for(server);
+        let (active, exchange) = (self.active, self.exchange);
+        let admits = |server: &str| active.admits(exchange, self.way, server);
+        // Within our own zone every server is known that anybody here may speak to.
+        let knows = |server: &str| match exchange.is_own_zone() {
+            true => admits(server),
+            false => active.is_local(server) || exchange.peer.speaks_for(server),
+        };
         let read = match kind {
             UnitKind::Directory => listing::room(object),
             UnitKind::Alias => listing::alias(object, &knows),
-            _ => listing::summary(object, &sees, &knows)?,
+            _ => listing::summary(object, &sees, (&knows, &admits))?,
         };
-        let Some((room_id, tree)) = read else {
+        let Some((room_id, mut tree)) = read else {
             return Ok(Err(Condemned::new(rule(kind))));
         };
+        // Its alias may name a server that does not exist for the other side.
+        let alias = tree.get("canonical_alias").and_then(super::text);
+        if alias
+            .and_then(ids::alias_server)
+            .is_some_and(|server| !admits(server))
+        {
+            tree.remove("canonical_alias");
+        }
         let asked = (pattern == "/room").then(|| self.exchange.route.room_id());
         if asked.is_some_and(|asked| asked != Some(room_id.as_str())) {
             return Ok(Err(Condemned::new("protocol.room_mismatch")));

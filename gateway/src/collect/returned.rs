@@ -25,8 +25,9 @@ use crate::parse::Parsed;
 use crate::refusal::Refusal;
 use crate::route::{Op, encode};
 
-/// Questions that are asked for one body; an answer with more events to restore loses those beyond.
-const ASKS_A_BODY: usize = 512;
+/// Events that are restored for one body: as many as a homeserver asks for in one backfill, and twice what one transaction
+/// brings. Those beyond are left out of it; each is one or two questions to a homeserver, and as many audit lines.
+const RESTORED_A_BODY: usize = 100;
 /// The rule of an event of our own zone that came back in its redacted form, and whose homeserver does not give the whole.
 const LOST: &str = "protocol.own_event_lost";
 
@@ -47,13 +48,14 @@ pub enum Returned {
 /// What one body may still ask for.
 #[derive(Debug, Default)]
 pub(super) struct Restoring {
+    /// Events that were asked for.
     asked: usize,
     /// A homeserver did not answer: it is not waited for once more for this body.
     failed: bool,
 }
 
 impl Restoring {
-    /// As many questions again. A homeserver that did not answer stays so.
+    /// As many events again. A homeserver that did not answer stays so.
     pub(super) fn begin_again(&mut self) {
         self.asked = 0;
     }
@@ -122,6 +124,10 @@ impl Collector<'_> {
     /// The event as its sender's homeserver gives it. One that is just joining the room answers when it has written the
     /// join down; what our homeservers pull is not waited for.
     async fn restored(&mut self, pdu: &Pdu) -> Result<Option<(Pdu, Integrity)>, Refusal> {
+        if self.restoring.asked >= RESTORED_A_BODY {
+            return Ok(None);
+        }
+        self.restoring.asked += 1;
         loop {
             let joining = self.exchange.route.endpoint.op == Op::Send
                 && self.gateway.joins.is_under_way(
@@ -136,16 +142,16 @@ impl Collector<'_> {
         }
     }
 
-    /// The event as its sender's homeserver gives it now, checked. It is asked in the name of each homeserver of the exchange
-    /// that is not itself: of those that are in the room, one may not see what was said before it came.
+    /// The event as its sender's homeserver gives it now, checked. It is asked in the name of that homeserver of our zone which
+    /// is to get it. Where that one may not see it whole, as what was said before it came, it is asked in the name of the
+    /// other end of the exchange.
     async fn of_its_homeserver(&mut self, pdu: &Pdu) -> Result<Option<(Pdu, Integrity)>, Refusal> {
         let sender = pdu.sender_server();
         let mut redacted = None;
-        for name in [&self.exchange.remote, &self.exchange.local] {
-            if name == sender || self.restoring.failed || self.restoring.asked >= ASKS_A_BODY {
+        for name in [&self.exchange.local, &self.exchange.remote] {
+            if name == sender || self.restoring.failed {
                 continue;
             }
-            self.restoring.asked += 1;
             match self.asked_as(name, pdu).await? {
                 Some((event, Integrity::Whole)) => return Ok(Some((event, Integrity::Whole))),
                 Some(other) => redacted = Some(other),

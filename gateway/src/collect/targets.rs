@@ -168,6 +168,7 @@ impl<'s, 'a> Search<'s, 'a> {
             event_id: event_id.into(),
             room_id: Some(pdu.room_id().into()),
             link: found.by_link.then(|| self.link.as_str().into()),
+            seen: self.link.as_str().into(),
             label: remembered(active.bundle()?, label, OffsetDateTime::now_utc()),
         };
         gateway.learn(Entry::Label(entry)).await?;
@@ -182,6 +183,7 @@ impl<'s, 'a> Search<'s, 'a> {
             exchange,
             way,
             patience,
+            keys,
             ..
         } = &mut *self.collector;
         let outbound = exchange.outbound(*way);
@@ -198,7 +200,7 @@ impl<'s, 'a> Search<'s, 'a> {
         if pdu.event_id() != event_id || pdu.room_id() != by.room_id() {
             return Ok(None);
         }
-        let whole = gateway.is_whole(active, exchange, &pdu).await?;
+        let whole = gateway.is_whole(active, exchange, &pdu, keys).await?;
         Ok(whole.then_some(pdu))
     }
 

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use super::mistake::Mistakes;
 use super::reader::{Located, Source};
 use super::written::{
-    Written, WrittenBorder, WrittenCheck, WrittenConnector, WrittenHold, WrittenHomeserver,
-    WrittenInside, WrittenKeys, WrittenLimits, WrittenNotify, WrittenState,
+    Written, WrittenBorder, WrittenCheck, WrittenConnector, WrittenDanger, WrittenHold,
+    WrittenHomeserver, WrittenInside, WrittenKeys, WrittenLimits, WrittenNotify, WrittenState,
 };
 use super::{
     Border, Check, Config, Connector, Danger, Endpoint, Hold, Homeserver, HsAddress, Inside, Keys,
@@ -37,7 +37,10 @@ const WAIT_SECONDS: RangeInclusive<u64> = 5..=20;
 /// Longest time that something may wait for a person, or a ticket for its use: as long as denials are remembered.
 const MAX_HOLD_DAYS: u64 = 400;
 
+mod plain_http;
+
 use crate::traffic::{DEFAULT_LIMITS, Limits};
+use plain_http::PlainHttp;
 
 type Text = Option<Located<String>>;
 
@@ -54,13 +57,14 @@ pub fn mean(written: Written, source: Source<'_>) -> Result<Config, Mistakes> {
     let keys = written.keys.and_then(|keys| reading.keys(keys));
     let state = written.state.and_then(|state| reading.state(state));
     let operations = written.operations.map(|listen| reading.operations(listen));
+    let danger = reading.danger(written.danger);
     let hold = reading.hold(written.hold);
     let checks = reading.checks(written.checks);
     let notify = reading.notify(written.notify);
     let connector = reading.connector(written.connector, &homeservers);
+    reading.unused_plain_http();
     let log = reading.log(written.log_format, written.log_level);
     let limits = reading.limits(written.limits);
-    let danger = reading.danger(written.pause_after_record_ms);
     let lines = std::mem::take(&mut reading.source.lines);
     let file = reading.source.file.clone();
     let mistakes = reading.finish();
@@ -97,6 +101,7 @@ struct Reading<'t> {
     source: Source<'t>,
     folder: PathBuf,
     listeners: Vec<(String, Listen)>,
+    plain_http: PlainHttp,
 }
 
 impl<'t> Reading<'t> {
@@ -106,6 +111,7 @@ impl<'t> Reading<'t> {
             source,
             folder,
             listeners: Vec::new(),
+            plain_http: PlainHttp::default(),
         }
     }
 
@@ -434,7 +440,10 @@ impl<'t> Reading<'t> {
                 let address = HsAddress::Unix(self.socket_path(text, &socket)?);
                 Some(Endpoint { address, path })
             }
-            Some(endpoint) => Some(endpoint),
+            Some(endpoint) => {
+                self.stays_here(text, &endpoint.address)?;
+                Some(endpoint)
+            }
             None => {
                 let message = format!("{:?} is not an address to post to", text.value);
                 let remedy = r#"write "http://IP:PORT/PATH" or "unix:PATH""#;
@@ -451,9 +460,11 @@ impl<'t> Reading<'t> {
         homeservers: &[Homeserver],
     ) -> Option<Connector> {
         let written = written?;
-        let address = written
-            .address
-            .and_then(|address| self.hs_address(&address));
+        let address = written.address.and_then(|text| {
+            let address = self.hs_address(&text)?;
+            self.stays_here(&text, &address)?;
+            Some(address)
+        });
         let token = self.path(written.token);
         let server = match written.server {
             Some(given) if homeservers.iter().any(|one| one.name == given.value) => given.value,
@@ -562,19 +573,21 @@ impl<'t> Reading<'t> {
         u32::try_from(value).unwrap_or(u32::MAX)
     }
 
-    fn danger(&mut self, pause: Option<Located<u64>>) -> Option<Danger> {
-        let pause = pause?;
-        if pause.value > MAX_PAUSE_MS {
+    fn danger(&mut self, written: WrittenDanger) -> Option<Danger> {
+        let plain_http_to = written.plain_http_to.map(|given| self.plain_http_to(given));
+        let pause = written.pause_after_record_ms;
+        if let Some(pause) = pause.as_ref().filter(|pause| pause.value > MAX_PAUSE_MS) {
             let message = format!("is more than {MAX_PAUSE_MS} ms");
             self.source.wrong(
-                &pause,
+                pause,
                 message,
                 "write a smaller number, or remove the section [danger]",
             );
             return None;
         }
         Some(Danger {
-            pause_after_record_ms: pause.value,
+            pause_after_record_ms: pause.map_or(0, |pause| pause.value),
+            plain_http_to: plain_http_to.unwrap_or_default(),
         })
     }
 

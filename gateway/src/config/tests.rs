@@ -363,3 +363,48 @@ fn limits_are_taken_as_written_and_mistakes_in_them_name_bounds_and_remedy() {
         assert!(mistakes.to_string().contains(told), "{wrong}: {mistakes}");
     }
 }
+
+#[test]
+fn plain_http_leaves_this_machine_only_where_the_operator_names_the_address() {
+    let with = |lines: &str| parse(&format!("{WHOLE}\n{lines}\n"));
+    let check = |address: &str| format!("[[checks]]\nname = \"scanner\"\naddress = \"{address}\"");
+    let hook = |address: &str| format!("[notify]\nwebhook = \"{address}\"");
+    let connector =
+        |address: &str| format!("[connector]\naddress = \"{address}\"\ntoken = \"keys/t\"");
+    for here in [
+        "unix:scanner.sock",
+        "http://127.0.0.1:9500",
+        "http://127.9.8.7:9500",
+        "http://[::1]:9500",
+    ] {
+        for lines in [check(here), hook(here), connector(here)] {
+            assert!(with(&lines).is_ok(), "{lines}");
+        }
+    }
+    for away in [
+        "http://10.1.2.3:9500",
+        "http://[2001:db8::1]:9500",
+        "http://0.0.0.0:9500",
+    ] {
+        let address = &away["http://".len()..];
+        for lines in [check(away), hook(away), connector(away)] {
+            let told = with(&lines).map(drop).unwrap_err().to_string();
+            let remedy = format!("plain_http_to = [\"{address}\"]");
+            assert!(
+                told.contains("in cleartext") && told.contains(&remedy),
+                "{lines}: {told}"
+            );
+            let named = with(&format!("{lines}\n[danger]\n{remedy}")).unwrap();
+            let notices = named.danger.notices();
+            assert!(
+                notices.len() == 1 && notices[0].contains(address),
+                "{notices:?}"
+            );
+        }
+    }
+    let unused = with("[danger]\nplain_http_to = [\"10.1.2.3:9500\"]").map(drop);
+    let told = unused.unwrap_err().to_string();
+    assert!(told.contains("no check, webhook or connector"), "{told}");
+    let wrong = with("[danger]\nplain_http_to = [\"scanner:9500\"]").map(drop);
+    assert!(wrong.unwrap_err().to_string().contains("is no address"));
+}

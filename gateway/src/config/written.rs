@@ -23,7 +23,13 @@ pub struct Written {
     pub log_format: Text,
     pub log_level: Text,
     pub limits: WrittenLimits,
-    pub pause_after_record_ms: Option<Located<u64>>,
+    pub danger: WrittenDanger,
+}
+
+#[derive(Default)]
+pub struct WrittenDanger {
+    pub pause_after_record_ms: Number,
+    pub plain_http_to: Option<Located<Vec<String>>>,
 }
 
 #[derive(Default)]
@@ -156,8 +162,9 @@ impl Written {
         let limits = top
             .optional_section(source, "limits")
             .map(|table| limits(table, source));
-        let danger = top.optional_section(source, "danger");
-        let pause_after_record_ms = danger.and_then(|table| danger_pause(table, source));
+        let danger = top
+            .optional_section(source, "danger")
+            .map(|table| danger(table, source));
         top.close(source);
         Ok(Self {
             zone,
@@ -175,7 +182,7 @@ impl Written {
             log_format,
             log_level,
             limits: limits.unwrap_or_default(),
-            pause_after_record_ms,
+            danger: danger.unwrap_or_default(),
         })
     }
 }
@@ -334,8 +341,11 @@ fn limits<'t>(mut table: Table<'t>, source: &mut Source<'t>) -> WrittenLimits {
     written
 }
 
-fn danger_pause<'t>(mut table: Table<'t>, source: &mut Source<'t>) -> Option<Located<u64>> {
-    let pause = table.optional_number(source, "pause_after_record_ms");
+fn danger<'t>(mut table: Table<'t>, source: &mut Source<'t>) -> WrittenDanger {
+    let written = WrittenDanger {
+        pause_after_record_ms: table.optional_number(source, "pause_after_record_ms"),
+        plain_http_to: table.optional_strings(source, "plain_http_to"),
+    };
     table.close(source);
-    pause
+    written
 }

@@ -72,6 +72,22 @@ impl Active {
         }
     }
 
+    /// Whether the keys of a homeserver still come from where they came `before`.
+    #[must_use]
+    pub fn has_same_keys_from(&self, before: &Self, server: &str) -> bool {
+        if let (Some(now), Some(then)) =
+            (self.homeservers.get(server), before.homeservers.get(server))
+        {
+            return Arc::ptr_eq(now, then);
+        }
+        let source = |active: &Self| {
+            let peer = active.peers.by_server(server)?;
+            let target = active.targets.get(peer.zone())?;
+            Some((peer.zone().to_owned(), target.version.clone()))
+        };
+        source(self).is_some_and(|now| source(before) == Some(now))
+    }
+
     /// The homeservers of our zone.
     #[must_use]
     pub fn locals(&self) -> Vec<&str> {

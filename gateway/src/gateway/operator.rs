@@ -8,7 +8,7 @@ use sluice_policy::ids::is_room_id;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::{Active, Gateway};
+use super::{Active, Gateway, renamed};
 use crate::admin::{AdminAnswer, LinkState, Operator, RoomState};
 use crate::audit::entry::{ClosedEntry, Entry, LinkEntry, Text};
 use crate::journal::{ClosedRoom, JournalError};
@@ -21,21 +21,19 @@ const BY_HAND: &str = "operator";
 type Answered = Result<AdminAnswer, AdminAnswer>;
 
 impl Gateway {
-    /// Closes what operators closed before the start.
+    /// Closes what operators closed before the start, for [`Gateway::record_closed`].
     ///
     /// # Errors
     /// [`JournalError`]: then nothing may start.
-    pub fn restore_links(&self) -> Result<(), JournalError> {
-        let active = self.active();
+    pub fn restore_links(&self) -> Result<Vec<Entry>, JournalError> {
         for closed in self.journal.closed_links()? {
             tracing::warn!(
                 peer = closed.peer,
                 operator = closed.operator,
                 "link closed"
             );
-            active.links.gate(&closed.peer).close();
         }
-        Ok(())
+        self.close_again(&self.active())
     }
 
     /// Every link, open or closed.
@@ -98,12 +96,18 @@ impl Gateway {
         if !open {
             close();
         }
+        // What cannot be read now was read at the start, and nothing less is recorded than the peer of today.
+        let before = self.journal.closed_links().unwrap_or_default();
         let entry = |peer: &String| {
             Entry::Link(LinkEntry {
                 peer: peer.as_str().into(),
                 open,
                 operator: operator.name.as_str().into(),
                 reason: reason.clone(),
+                known_as: match open {
+                    true => renamed::opened_as(&active, peer),
+                    false => renamed::closed_as(&active, peer, &before),
+                },
             })
         };
         let recorded = match peers.is_empty() {
@@ -118,12 +122,23 @@ impl Gateway {
         match (recorded, open) {
             (Ok(()), true) => {
                 for peer in &peers {
-                    active.links.gate(peer).open();
-                    tokio::spawn(Arc::clone(self).wake(peer.clone()));
+                    let gate = active.links.gate(peer);
+                    let was_closed = gate.is_closed();
+                    gate.open();
+                    // Nobody has backed off from a link that was open.
+                    if was_closed {
+                        tokio::spawn(Arc::clone(self).wake(peer.clone()));
+                    }
                 }
                 Ok(AdminAnswer::done(format!("open: {}", peers.join(", "))))
             }
-            (Ok(()), false) => Ok(AdminAnswer::done(format!("closed: {}", peers.join(", ")))),
+            (Ok(()), false) => {
+                // A reload may have brought the peer under another name meanwhile.
+                if let Ok(lines) = self.close_again(&self.active()) {
+                    self.record_closed(lines).await;
+                }
+                Ok(AdminAnswer::done(format!("closed: {}", peers.join(", "))))
+            }
             (Err(error), true) => Err(AdminAnswer::refused(
                 format!("nothing was opened, because it could not be recorded: {error}"),
                 Vec::new(),
@@ -278,7 +293,8 @@ fn shut(active: &Active, peer: &str) {
     }
 }
 
-fn both(ours: &str, theirs: &str) -> [String; 2] {
+/// The two links with a peer.
+pub(super) fn both(ours: &str, theirs: &str) -> [String; 2] {
     [format!("{ours}->{theirs}"), format!("{theirs}->{ours}")]
 }
 

@@ -9,6 +9,7 @@ use crate::audit::entry::{Entry, RequestEntry};
 use crate::exchange::{Exchange, Face};
 use crate::gateway::Active;
 use crate::identify::Caller;
+use crate::keystore::Need;
 use crate::record::{audit_face, heading};
 use crate::refusal::{Blame, Refusal};
 use crate::route::{Op, Route};
@@ -45,9 +46,13 @@ impl Gateway {
     /// For our homeserver: the other homeserver's real keys and our injected one, signed by the injected one alone.
     async fn keys_of_peer(&self, active: &Active, caller: &Caller) -> Result<Vec<u8>, Refusal> {
         let known = match active.is_local(&caller.remote) {
-            true => self.own_keys(active, &caller.remote, None).await?,
+            true => {
+                self.own_keys(active, &caller.remote, None, Need::End)
+                    .await?
+            }
             false => {
-                self.peer_keys(active, &caller.peer, &caller.local, &caller.remote, None)
+                let wanted = (None, Need::End);
+                self.peer_keys(active, &caller.peer, &caller.local, &caller.remote, wanted)
                     .await?
             }
         };
@@ -60,7 +65,9 @@ impl Gateway {
 
     /// For a peer's gateway: our homeserver's own document, as it signed it.
     async fn keys_of_ours(&self, active: &Active, caller: &Caller) -> Result<Vec<u8>, Refusal> {
-        let known = self.own_keys(active, &caller.local, None).await?;
+        let known = self
+            .own_keys(active, &caller.local, None, Need::End)
+            .await?;
         let signed = known.document.as_signed(&known.signed);
         let signed = signed.map_err(|fault| {
             let detail =

@@ -21,7 +21,8 @@ impl Gateway {
     /// Lets the homeservers of both sides know that they can reach each other again.
     pub(super) async fn wake(self: Arc<Self>, zone: String) {
         let active = self.active();
-        let Some(peer) = active.peers.by_zone(&zone).cloned() else {
+        let peer = active.peers.by_zone(&zone);
+        let Some(peer) = peer.filter(|peer| is_linked(&active, peer)).cloned() else {
             return;
         };
         let pairs = peer.record.server_names.iter().flat_map(|remote| {
@@ -107,4 +108,13 @@ impl Gateway {
             .await?;
         Ok(outgoing)
     }
+}
+
+/// Whether there is a link to wake: a peer that nothing may cross to is not spoken to.
+fn is_linked(active: &Active, peer: &Peer) -> bool {
+    let Ok(bundle) = active.bundle() else {
+        return false;
+    };
+    let links = super::operator::both(&active.config.zone, peer.zone());
+    peer.is_open() && links.iter().all(|link| bundle.link(link).is_some())
 }

@@ -10,7 +10,7 @@ use super::{BUSY, JournalError, database};
 const VERSION: i64 = STEPS.len() as i64;
 
 /// Step `n` makes schema `n + 1`. Times are milliseconds since 1970; labels are JSON, `null` for "none".
-pub(super) const STEPS: [&str; 7] = [
+pub(super) const STEPS: [&str; 8] = [
     "
     CREATE TABLE denials (event_id TEXT NOT NULL, link TEXT NOT NULL, verdict TEXT NOT NULL, rule TEXT NOT NULL,
         time INTEGER NOT NULL, PRIMARY KEY (event_id, link)) WITHOUT ROWID;
@@ -83,6 +83,12 @@ pub(super) const STEPS: [&str; 7] = [
     CREATE TABLE waits (item TEXT PRIMARY KEY NOT NULL, number INTEGER NOT NULL, line TEXT NOT NULL, verdict TEXT)
         WITHOUT ROWID;
     CREATE INDEX waits_number ON waits (number);
+",
+    // What else a closed peer is known by, as JSON; and on which link a label was learned first.
+    "
+    ALTER TABLE links ADD COLUMN known_as TEXT NOT NULL DEFAULT '[]';
+    ALTER TABLE labels ADD COLUMN seen TEXT NOT NULL DEFAULT '';
+    CREATE INDEX labels_seen ON labels (seen, time);
 ",
 ];
 

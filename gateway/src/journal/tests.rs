@@ -12,7 +12,7 @@ use time::{Duration, OffsetDateTime};
 use super::{DENIAL_DAYS, Journal, JournalError, Remembered};
 use crate::audit::Head;
 use crate::audit::entry::{
-    Entry, EventEntry, LabelEntry, LabelValue, Line, RoomEntry, Verdict, WaterEntry,
+    Entry, EventEntry, LabelEntry, LabelValue, Line, LinkEntry, RoomEntry, Verdict, WaterEntry,
 };
 
 const LINK: &str = "high->low";
@@ -156,6 +156,7 @@ fn labels_of_events_are_remembered() {
         NOW,
         Entry::Label(LabelEntry {
             link: None,
+            seen: LINK.into(),
             event_id: "$plans".into(),
             room_id: Some("!a".into()),
             label: None,
@@ -175,6 +176,7 @@ fn labels_of_events_are_remembered() {
         NOW,
         Entry::Label(LabelEntry {
             link: None,
+            seen: LINK.into(),
             event_id: "$plans".into(),
             room_id: Some("!b".into()),
             label,
@@ -240,7 +242,7 @@ fn the_oldest_labels_go_when_there_are_too_many() {
     }
     let mut writer = book.journal.writer();
     let transaction = writer.transaction().unwrap();
-    super::view::cap(&transaction, "labels", 3).unwrap();
+    super::labels::cap(&transaction, 3).unwrap();
     transaction.commit().unwrap();
     drop(writer);
     let kept = (0..5).filter(|second| {
@@ -258,6 +260,7 @@ fn a_label_that_hangs_on_a_link_counts_there_alone_and_before_what_counts_on_all
     let learn = |link: Option<&str>, level: &str| {
         let entry = LabelEntry {
             link: link.map(Into::into),
+            seen: LINK.into(),
             event_id: "$plans".into(),
             room_id: Some("!a".into()),
             label: LabelValue::new(json!({"Classification": level})),
@@ -378,6 +381,42 @@ fn nobody_else_reads_the_journal() {
     assert_eq!(mode & 0o777, 0o600);
 }
 
+/// A changed key would hide that a link or room is closed, who came into it, or that it is encrypted.
+#[test]
+fn a_key_that_was_changed_in_its_table_or_beside_it_is_found_at_the_start() {
+    const KEY: &[u8] = b"kestrel";
+    for row in [
+        "denials (event_id, link, verdict, rule, time) VALUES ('kestrel', 'high->low', 'redact', 'x', 1)",
+        "links (zone, operator, time) VALUES ('kestrel', 'olga', 1)",
+        "closed (link, room_id, rule) VALUES ('high->low', 'kestrel', 'operator')",
+        "servers (room_id, server) VALUES ('kestrel', 'third.test')",
+        "rooms (room_id, encrypted) VALUES ('kestrel', 1)",
+    ] {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("journal.db");
+        drop(Journal::open(&path).unwrap());
+        let writer = rusqlite::Connection::open(&path).unwrap();
+        writer.execute(&format!("INSERT INTO {row}"), []).unwrap();
+        writer.close().unwrap();
+        let whole = std::fs::read(&path).unwrap();
+        let windows = whole.windows(KEY.len()).enumerate();
+        let places: Vec<usize> = windows
+            .filter_map(|(at, window)| (window == KEY).then_some(at))
+            .collect();
+        assert_eq!(places.len(), 2, "in the table and beside it: {row}");
+        for place in places {
+            let mut bytes = whole.clone();
+            bytes[place + 1] = b'a';
+            std::fs::write(&path, bytes).unwrap();
+            let found = Journal::open(&path);
+            let is_damaged = matches!(found, Err(JournalError::Damaged { .. }));
+            assert!(is_damaged, "{row} at {place}");
+        }
+        std::fs::write(&path, whole).unwrap();
+        Journal::open(&path).unwrap();
+    }
+}
+
 #[test]
 fn a_file_that_is_no_journal_is_refused_with_the_remedy() {
     let home = tempfile::tempdir().unwrap();
@@ -394,4 +433,64 @@ fn a_file_that_is_no_journal_is_refused_with_the_remedy() {
             .contains("rebuilt from the audit log")
     );
     assert!(Journal::read_head(&home.path().join("nothing.db")).is_err());
+}
+
+#[test]
+fn an_opened_peer_takes_its_names_from_every_closing_and_no_other_closing_away() {
+    let book = Book::new();
+    let set = |peer: &str, open: bool, names: &[&str]| {
+        let entry = LinkEntry {
+            peer: peer.into(),
+            open,
+            operator: "olga".into(),
+            reason: None,
+            known_as: names.iter().map(|name| (*name).into()).collect(),
+        };
+        book.take(NOW, Entry::Link(entry));
+    };
+    let closed = || -> Vec<(String, Vec<String>)> {
+        let links = book.journal.closed_links().unwrap().into_iter();
+        links.map(|link| (link.peer, link.known_as)).collect()
+    };
+    set("low", false, &["gw.low.test", "low.test", "moved.test"]);
+    set("mid", false, &["gw.mid.test", "moved.test"]);
+    set("mid", true, &["gw.mid.test", "moved.test"]);
+    let names = ["gw.low.test", "low.test"].map(str::to_owned).to_vec();
+    assert_eq!(closed(), [("low".to_owned(), names)]);
+    set("low", true, &[]);
+    assert!(closed().is_empty());
+}
+
+#[test]
+fn a_peers_large_rooms_push_out_labels_of_its_own_link_and_of_no_other() {
+    let book = Book::new();
+    let learn = |link: &str, number: u32| {
+        let entry = LabelEntry {
+            event_id: format!("${link}{number}").into(),
+            seen: link.into(),
+            ..Default::default()
+        };
+        let time = format!("2026-02-02T02:{:02}:{:02}.000Z", number / 60, number % 60);
+        book.take(&time, Entry::Label(entry));
+    };
+    for number in 0..20 {
+        learn("high->mid", number);
+    }
+    for number in 100..400 {
+        learn("low->high", number);
+    }
+    let mut writer = book.journal.writer();
+    let transaction = writer.transaction().unwrap();
+    super::labels::cap(&transaction, 100).unwrap();
+    transaction.commit().unwrap();
+    drop(writer);
+    let known = |link: &str, number: u32| {
+        let id = format!("${link}{number}");
+        book.journal.label(&id, LINK).unwrap().is_some()
+    };
+    assert!((0..20).all(|number| known("high->mid", number)));
+    let left: Vec<u32> = (100..400)
+        .filter(|number| known("low->high", *number))
+        .collect();
+    assert_eq!(left, (320..400).collect::<Vec<_>>(), "the youngest");
 }

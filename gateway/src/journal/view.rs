@@ -8,11 +8,11 @@ use time::OffsetDateTime;
 
 use super::{
     ClosedLink, ClosedRoom, DENIAL_DAYS, DENIALS, LABEL_DAYS, LABELS, SIGHTINGS, TICKETS,
-    WATER_DAYS, WATERS, held, sightings, waits,
+    WATER_DAYS, WATERS, held, labels, sightings, waits,
 };
 use crate::audit::Head;
 use crate::audit::entry::{
-    ClosedEntry, Entry, EventEntry, LabelEntry, LabelValue, Line, LinkEntry, RoomEntry, Verdict,
+    ClosedEntry, Entry, EventEntry, LabelValue, Line, LinkEntry, RoomEntry, Text, Verdict,
     WaterEntry,
 };
 
@@ -73,13 +73,14 @@ pub(super) fn closed_rooms(
 /// All peers whose links an operator closed.
 pub(super) fn closed_links(connection: &Connection) -> rusqlite::Result<Vec<ClosedLink>> {
     let mut statement = connection
-        .prepare_cached("SELECT zone, operator, reason, time FROM links ORDER BY zone")?;
+        .prepare_cached("SELECT zone, operator, reason, time, known_as FROM links ORDER BY zone")?;
     let rows = statement.query_map([], |row| {
         Ok(ClosedLink {
             peer: row.get(0)?,
             operator: row.get(1)?,
             reason: row.get(2)?,
             since: row.get(3)?,
+            known_as: names(&row.get::<_, String>(4)?),
         })
     })?;
     rows.collect()
@@ -124,6 +125,7 @@ pub(super) fn prune(connection: &mut Connection, now: OffsetDateTime) -> rusqlit
         )?;
         match table {
             "sightings" => sightings::cap(&transaction, most)?,
+            "labels" => labels::cap(&transaction, most)?,
             _ => cap(&transaction, table, most)?,
         }
     }
@@ -158,8 +160,8 @@ pub(super) fn label(json: &str) -> Option<Value> {
     Some(label).filter(|label: &Value| !label.is_null())
 }
 
-/// User ids of a row.
-pub(super) fn users(json: &str) -> Vec<String> {
+/// User ids, or other names, of a row.
+pub(super) fn names(json: &str) -> Vec<String> {
     serde_json::from_str(json).unwrap_or_default()
 }
 
@@ -171,7 +173,7 @@ fn take(transaction: &Transaction<'_>, line: &Line) -> rusqlite::Result<()> {
             denial(transaction, event, time)
         }
         Entry::Room(entry) => room(transaction, entry),
-        Entry::Label(entry) => remember(transaction, entry, crate::audit::millis(&line.time)),
+        Entry::Label(entry) => labels::keep(transaction, entry, crate::audit::millis(&line.time)),
         Entry::Closed(entry) => closed(transaction, entry, crate::audit::millis(&line.time)),
         Entry::Link(entry) => link(transaction, entry, crate::audit::millis(&line.time)),
         Entry::Held(entry) => held::keep(transaction, entry, line),
@@ -246,21 +248,6 @@ pub(super) fn servers(connection: &Connection, room_id: &str) -> rusqlite::Resul
     rows.collect()
 }
 
-fn remember(transaction: &Transaction<'_>, entry: &LabelEntry, time: i64) -> rusqlite::Result<()> {
-    transaction
-        .prepare_cached(
-            "INSERT OR IGNORE INTO labels (event_id, link, room_id, label, time) VALUES (?1, ?5, ?2, ?3, ?4)",
-        )?
-        .execute(params![
-            entry.event_id.as_str(),
-            entry.room_id.as_deref(),
-            json(entry.label.as_ref()),
-            time,
-            entry.link.as_deref().unwrap_or_default()
-        ])?;
-    Ok(())
-}
-
 fn rise(transaction: &Transaction<'_>, entry: &WaterEntry, time: i64) -> rusqlite::Result<()> {
     let sql = "INSERT OR IGNORE INTO water (link, room_id, event_id, label, time) VALUES (?1, ?2, ?3, ?4, ?5)";
     transaction.prepare_cached(sql)?.execute(params![
@@ -303,21 +290,38 @@ fn link(transaction: &Transaction<'_>, entry: &LinkEntry, time: i64) -> rusqlite
         transaction
             .prepare_cached("DELETE FROM links WHERE zone = ?1")?
             .execute(params![zone])?;
-        return Ok(());
+        return forget_names(transaction, &entry.known_as);
     }
     transaction
         .prepare_cached(
-            "INSERT OR REPLACE INTO links (zone, operator, reason, time) VALUES (?1, ?2, ?3, ?4)",
+            "INSERT OR REPLACE INTO links (zone, operator, reason, time, known_as) VALUES (?1, ?2, ?3, ?4, ?5)",
         )?
         .execute(params![
             zone,
             entry.operator.as_str(),
             entry.reason.as_deref(),
-            time
+            time,
+            serde_json::to_string(&entry.known_as).unwrap_or_default()
         ])?;
     Ok(())
 }
 
-fn json(label: Option<&LabelValue>) -> String {
+/// What an opened peer is known by closes nobody any more. Another peer that is closed stays so by the rest of its names.
+fn forget_names(transaction: &Transaction<'_>, opened: &[Text]) -> rusqlite::Result<()> {
+    for mut closed in closed_links(transaction)? {
+        let before = closed.known_as.len();
+        let is_opened = |name: &String| opened.iter().any(|opened| opened.as_str() == name);
+        closed.known_as.retain(|name| !is_opened(name));
+        if closed.known_as.len() < before {
+            let kept = serde_json::to_string(&closed.known_as).unwrap_or_default();
+            transaction
+                .prepare_cached("UPDATE links SET known_as = ?2 WHERE zone = ?1")?
+                .execute(params![closed.peer, kept])?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn json(label: Option<&LabelValue>) -> String {
     label.map_or_else(|| "null".to_owned(), |label| label.as_value().to_string())
 }

@@ -178,7 +178,7 @@ pub(super) fn later(
         origin: exchange.origin().into(),
         destination: destination.into(),
         room_id: pdu.room_id().into(),
-        leaves: super::leaves_the_room(pdu),
+        leaves: super::ruling::leaves_the_room(pdu),
         event_id: pdu.event_id().into(),
         event_type: lines::shown(decision, "/event/type", pdu.kind()),
         sender,

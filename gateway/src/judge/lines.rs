@@ -206,6 +206,7 @@ pub(super) fn learned(
             event_id: pdu.event_id().into(),
             room_id: Some(room_id()),
             link: found.by_link.then(|| scene.link.name.into()),
+            seen: scene.link.name.into(),
             label: remembered(scene.bundle, Ok(found.label), scene.at),
         }));
     }

@@ -1,11 +1,12 @@
 //! Whatever the endpoint table carries is looked at by the detectors, wherever in a unit it stands.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use ruma_common::CanonicalJsonValue;
 use serde_json::json;
 use sluice_policy::bundle::{BundleSigningKey, BundleVerifyKey};
 use sluice_policy::facts::Direction;
 use sluice_policy::label::RoomLabel;
-use sluice_policy::pdu::RoomVersion;
+use sluice_policy::pdu::{Pdu, RoomVersion};
 
 use super::*;
 use crate::route::{Action, ENDPOINTS};

@@ -78,7 +78,7 @@ fn a_space_names_those_children_alone_that_may_be_known() {
     said["children_state"] =
         json!([child(CHILD), child(HIDDEN), {"type": "m.room.name", "state_key": CHILD}, "canary"]);
     said["allowed_room_ids"] = json!([CHILD, HIDDEN]);
-    let (_, kept) = summary(object(said.clone()), &sees, &knows)
+    let (_, kept) = summary(object(said.clone()), &sees, (&knows, &knows))
         .unwrap()
         .unwrap();
     let text = written(&kept);
@@ -91,7 +91,27 @@ fn a_space_names_those_children_alone_that_may_be_known() {
         Some(1)
     );
     said["allowed_room_ids"] = json!(["a text"]);
-    assert_eq!(summary(object(said), &sees, &knows).unwrap(), None);
+    assert_eq!(
+        summary(object(said), &sees, (&knows, &knows)).unwrap(),
+        None
+    );
+}
+
+#[test]
+fn a_space_does_not_name_users_of_servers_that_may_not_be_there() {
+    let by = |user: &str| {
+        let via = json!({"via": ["high.test"]});
+        json!({"type": "m.space.child", "state_key": CHILD, "sender": user, "origin_server_ts": 1, "content": via})
+    };
+    let mut said = entry();
+    said["children_state"] = json!([by("@alice:high.test"), by("@carol:third.test")]);
+    let children = |admits: Knows<'_>| {
+        let shown = summary(object(said.clone()), &sees, (&knows, admits));
+        written(&shown.unwrap().unwrap().1)
+    };
+    let here = children(&knows);
+    assert!(here.contains("@alice:high.test") && !here.contains("third.test"));
+    assert!(children(&|_| true).contains("@carol:third.test"));
 }
 
 #[test]

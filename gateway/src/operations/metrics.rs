@@ -239,7 +239,7 @@ impl Metrics {
             .observe(took.as_secs_f64());
     }
 
-    /// A transaction waited this long because its peer sends too many.
+    /// A transaction waited this long for its token and its place.
     pub fn slowed(&self, wait: Duration) {
         self.0.slowed.observe(wait.as_secs_f64());
     }

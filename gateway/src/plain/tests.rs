@@ -39,17 +39,27 @@ fn a_profile_keeps_the_fields_that_the_link_lists() {
     let names =
         |names: &[&str]| -> Vec<String> { names.iter().map(|name| (*name).to_owned()).collect() };
     let bob = json!({"displayname": "Bob", "avatar_url": null, "m.tz": "Europe/Berlin", "org.example.rank": {"short": "Hptm"}});
-    let kept = profile(object(bob.clone()), &names(&["displayname", "avatar_url"]));
+    let kept = profile(
+        object(bob.clone()),
+        Some(&names(&["displayname", "avatar_url"])),
+    );
     assert_eq!(
         kept,
         Some(object(json!({"displayname": "Bob", "avatar_url": null})))
     );
     let kept = profile(
         object(bob.clone()),
-        &names(&["m.tz", "org.example.rank", "displayname", "avatar_url"]),
+        Some(&names(&[
+            "m.tz",
+            "org.example.rank",
+            "displayname",
+            "avatar_url",
+        ])),
     );
     assert_eq!(kept, Some(object(bob.clone())));
-    assert_eq!(profile(object(bob), &[]), Some(Object::new()));
+    assert_eq!(profile(object(bob.clone()), Some(&[])), Some(Object::new()));
+    // Within our own zone no link has a list.
+    assert_eq!(profile(object(bob.clone()), None), Some(object(bob)));
 }
 
 #[test]
@@ -62,7 +72,7 @@ fn a_profile_of_another_shape_or_size_is_none() {
         ("org.example.note", json!("x".repeat(MAX_PROFILE))),
     ] {
         assert_eq!(
-            profile(object(json!({ name: value })), &names),
+            profile(object(json!({ name: value })), Some(&names)),
             None,
             "{name}"
         );

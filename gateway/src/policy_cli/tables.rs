@@ -4,12 +4,13 @@
 use serde_json::{Map, Value};
 
 /// What a row may say, as `rules/rego/findings.rego` reads it.
-const KEYS: [&str; 7] = [
+const KEYS: [&str; 8] = [
     "detector",
     "strength",
     "distinct",
     "distinct_in_hour",
     "mislabelled",
+    "direction",
     "action",
     "checks",
 ];
@@ -58,6 +59,11 @@ fn of_row(row: &Value) -> Vec<String> {
         "strength",
         &one_of(&["low", "medium", "high"]),
         "low, medium or high",
+    );
+    demand(
+        "direction",
+        &one_of(&["outbound", "inbound"]),
+        "outbound or inbound",
     );
     demand(
         "action",
@@ -124,6 +130,7 @@ mod tests {
                 {"distinkt": 3},
                 {"detector": "de.iban", "action": "wait"},
                 {"detector": "de.iban", "action": "hold", "checks": ["scanner"]},
+                {"detector": "de.iban", "action": "hold", "direction": "out"},
             ], "other": 1},
             "links": {"*": {"dlp": "owm"}},
         }});
@@ -136,6 +143,7 @@ mod tests {
             "dlp.\"own\" row 4: \"detector\" is missing",
             "dlp.\"own\" row 5: \"checks\" is missing",
             "dlp.\"own\" row 6: \"checks\" is wrong",
+            "dlp.\"own\" row 7: \"direction\" is wrong",
             "dlp.\"other\" is no list",
             "links.\"*\" names no table",
         ] {
@@ -144,6 +152,6 @@ mod tests {
                 "{wanted}: {told:?}"
             );
         }
-        assert_eq!(told.len(), 9);
+        assert_eq!(told.len(), 10);
     }
 }

@@ -31,6 +31,9 @@ pub(super) fn load(
     material: Material,
     before: Option<&Active>,
 ) -> Result<Loaded, Mistakes> {
+    for notice in config.danger.notices() {
+        tracing::warn!(notice, "configuration");
+    }
     let own = Own::of(&config, &material);
     let peers = Peers::load(&config.state.peers, &own)?;
     let own_zone = own_zone(&config, &material)?;
@@ -75,7 +78,7 @@ pub(super) fn load(
         keys,
     };
     if before.is_none() {
-        renew_clients(&active);
+        active.clients.replace(active.targets.clone());
     }
     Ok(Loaded {
         active,
@@ -95,11 +98,6 @@ fn own_zone(config: &Config, material: &Material) -> Result<Arc<Peer>, Mistakes>
             "run `sluice check`",
         )])
     })
-}
-
-/// Hands the peers' new addresses and certificates to the clients; unchanged peers keep their connections.
-pub(super) fn renew_clients(active: &Active) {
-    active.clients.replace(active.targets.clone());
 }
 
 /// What a running gateway cannot change: where it listens and what it writes.

@@ -25,6 +25,8 @@ const FRAME_BYTES: usize = 64 * 1024;
 /// Bytes that all spools of a gateway together may have on the disk: twice two of the largest answers, as received and as
 /// cleared.
 pub const SPOOLED_BYTES: u64 = 2 * 1024 * 1024 * 1024;
+/// Bytes of them that are for one peer: the other half stays for all others.
+pub const SPOOLED_BYTES_OF_A_PEER: u64 = SPOOLED_BYTES / 2;
 /// Bytes of AES-GCM's tag.
 const TAG_BYTES: usize = 16;
 
@@ -44,6 +46,11 @@ pub enum SpoolError {
         "large answers that are under way fill the {SPOOLED_BYTES} bytes of all spools; the homeserver asks again later"
     )]
     Full,
+    /// More than [`SPOOLED_BYTES_OF_A_PEER`].
+    #[error(
+        "large answers of this peer that are under way fill its half of all spools; the homeserver asks again later"
+    )]
+    FullForPeer,
     /// A frame is not what was written.
     #[error("a spool was changed on the disk; look after the disk")]
     Changed,
@@ -56,8 +63,33 @@ pub enum SpoolError {
 #[derive(Debug, Clone)]
 pub struct Spools {
     folder: PathBuf,
+    all: Budget,
+    /// Of one peer, where they are one's.
+    peers: Option<Budget>,
+}
+
+/// Bytes on the disk: how many there may be, and are.
+#[derive(Debug, Clone)]
+struct Budget {
     most: u64,
     used: Arc<AtomicU64>,
+}
+
+impl Budget {
+    fn of(most: u64) -> Self {
+        let used = Arc::default();
+        Self { most, used }
+    }
+
+    /// Takes bytes, and says whether they were there.
+    fn take(&self, bytes: u64) -> bool {
+        let used = self.used.fetch_add(bytes, Ordering::Relaxed);
+        used + bytes <= self.most
+    }
+
+    fn give_back(&self, bytes: u64) {
+        self.used.fetch_sub(bytes, Ordering::Relaxed);
+    }
 }
 
 impl Spools {
@@ -70,8 +102,18 @@ impl Spools {
     fn with_most(folder: PathBuf, most: u64) -> Self {
         Self {
             folder,
-            most,
-            used: Arc::default(),
+            all: Budget::of(most),
+            peers: None,
+        }
+    }
+
+    /// Spools out of these, of which one peer may have half.
+    #[must_use]
+    pub fn of_a_peer(&self) -> Self {
+        let half = Budget::of(self.all.most / 2);
+        Self {
+            peers: Some(half),
+            ..self.clone()
         }
     }
 
@@ -198,10 +240,14 @@ impl Sealed {
 
     fn append(&mut self, frame: &[u8]) -> Result<(), SpoolError> {
         let size = (FRAME_BYTES + TAG_BYTES) as u64;
-        let used = self.spools.used.fetch_add(size, Ordering::Relaxed);
+        let Spools { all, peers, .. } = &self.spools;
         self.taken += size;
-        if used + size > self.spools.most {
-            return Err(SpoolError::Full);
+        let is_there = all.take(size);
+        let is_theirs = peers.as_ref().is_none_or(|half| half.take(size));
+        match (is_theirs, is_there) {
+            (false, _) => return Err(SpoolError::FullForPeer),
+            (true, false) => return Err(SpoolError::Full),
+            (true, true) => {}
         }
         let mut bytes = Vec::with_capacity(frame.len() + TAG_BYTES);
         bytes.extend_from_slice(frame);
@@ -233,7 +279,10 @@ impl Sealed {
 
 impl Drop for Sealed {
     fn drop(&mut self) {
-        self.spools.used.fetch_sub(self.taken, Ordering::Relaxed);
+        let Spools { all, peers, .. } = &self.spools;
+        for budget in [all].into_iter().chain(peers) {
+            budget.give_back(self.taken);
+        }
     }
 }
 

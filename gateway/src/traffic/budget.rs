@@ -1,9 +1,12 @@
 //! What is under way: requests and the bytes of their bodies, of each lane and of all. As it fills, kind after kind is shed.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{LaneKey, Limits, Shed};
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
+
+use super::{Lane, Limits, Shed};
 
 /// Where something is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,8 +25,15 @@ struct Load {
 
 #[derive(Debug, Default)]
 pub(super) struct Budget {
+    taken: Mutex<Taken>,
+    /// Told whenever a place falls free.
+    freed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Taken {
     all: Load,
-    lanes: BTreeMap<LaneKey, Load>,
+    lanes: BTreeMap<Lane, Load>,
 }
 
 /// How full lane and gateway are, in eighths, rounded down; 8 or more is full.
@@ -36,8 +46,8 @@ pub(super) struct Fullness {
 /// One request's share, given back when it is dropped.
 #[derive(Debug)]
 pub struct Place {
-    budget: Arc<Mutex<Budget>>,
-    lane: LaneKey,
+    budget: Arc<Budget>,
+    lane: Lane,
     bytes: u64,
 }
 
@@ -73,7 +83,51 @@ impl Fullness {
 }
 
 impl Budget {
-    pub(super) fn fullness(&self, limits: &Limits, lane: &LaneKey, bytes: u64) -> Fullness {
+    pub(super) fn fullness(&self, limits: &Limits, lane: &Lane, bytes: u64) -> Fullness {
+        self.lock().fullness(limits, lane, bytes)
+    }
+
+    /// A place in the budget, where its kind is not shed.
+    pub(super) fn take(
+        self: &Arc<Self>,
+        limits: &Limits,
+        lane: &Lane,
+        bytes: u64,
+        shed: Shed,
+    ) -> Result<Place, Room> {
+        let mut taken = self.lock();
+        let full = taken.fullness(limits, lane, bytes);
+        if full.peer >= shed.threshold() {
+            return Err(Room::Peer);
+        }
+        if full.all >= shed.threshold() {
+            return Err(Room::All);
+        }
+        taken.all.requests += 1;
+        taken.all.bytes += bytes;
+        let load = taken.lanes.entry(lane.clone()).or_default();
+        load.requests += 1;
+        load.bytes += bytes;
+        drop(taken);
+        Ok(Place {
+            budget: Arc::clone(self),
+            lane: lane.clone(),
+            bytes,
+        })
+    }
+
+    /// Done when a place falls free from now on.
+    pub(super) fn freed(&self) -> Notified<'_> {
+        self.freed.notified()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Taken> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Taken {
+    fn fullness(&self, limits: &Limits, lane: &Lane, bytes: u64) -> Fullness {
         let load = self.lanes.get(lane).copied().unwrap_or_default();
         let peer = Load {
             requests: limits.peer_requests.into(),
@@ -89,49 +143,25 @@ impl Budget {
         }
     }
 
-    /// A place in the budget, where its kind is not shed.
-    pub(super) fn take(
-        budget: &Arc<Mutex<Self>>,
-        limits: &Limits,
-        lane: &LaneKey,
-        bytes: u64,
-        shed: Shed,
-    ) -> Result<Place, Room> {
-        let mut taken = budget.lock().unwrap_or_else(PoisonError::into_inner);
-        let full = taken.fullness(limits, lane, bytes);
-        if full.peer >= shed.threshold() {
-            return Err(Room::Peer);
+    fn give_back(&mut self, lane: &Lane, bytes: u64) {
+        self.all.requests -= 1;
+        self.all.bytes -= bytes;
+        let Some(load) = self.lanes.get_mut(lane) else {
+            return;
+        };
+        load.requests -= 1;
+        load.bytes -= bytes;
+        if load.requests == 0 {
+            self.lanes.remove(lane);
         }
-        if full.all >= shed.threshold() {
-            return Err(Room::All);
-        }
-        taken.all.requests += 1;
-        taken.all.bytes += bytes;
-        let load = taken.lanes.entry(lane.clone()).or_default();
-        load.requests += 1;
-        load.bytes += bytes;
-        drop(taken);
-        Ok(Place {
-            budget: Arc::clone(budget),
-            lane: lane.clone(),
-            bytes,
-        })
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
-        budget.all.requests -= 1;
-        budget.all.bytes -= self.bytes;
-        let Some(load) = budget.lanes.get_mut(&self.lane) else {
-            return;
-        };
-        load.requests -= 1;
-        load.bytes -= self.bytes;
-        if load.requests == 0 {
-            budget.lanes.remove(&self.lane);
-        }
+        self.budget.lock().give_back(&self.lane, self.bytes);
+        // All of them: the first may be of a lane that is full still.
+        self.budget.freed.notify_waiters();
     }
 }
 
@@ -150,13 +180,17 @@ mod tests {
         ..DEFAULT_LIMITS
     };
 
-    fn low() -> LaneKey {
-        ("low".to_owned(), true)
+    fn peer(zone: &str, inside: bool) -> Lane {
+        Lane::Peer(zone.to_owned(), inside)
+    }
+
+    fn low() -> Lane {
+        peer("low", true)
     }
 
     #[test]
     fn history_goes_first_then_state_and_transactions_last() {
-        let budget = Arc::default();
+        let budget: Arc<Budget> = Arc::default();
         let mut held = Vec::new();
         let mut shed = |kind| Budget::take(&budget, &LIMITS, &low(), 0, kind).is_err();
         let mut order = Vec::new();
@@ -176,29 +210,38 @@ mod tests {
 
     #[test]
     fn a_full_lane_leaves_the_others_room_until_all_is_full() {
-        let budget = Arc::default();
-        let fill = |lane: LaneKey| -> Vec<Place> {
+        let budget: Arc<Budget> = Arc::default();
+        let fill = |lane: Lane| -> Vec<Place> {
             (0..8)
                 .map(|_| Budget::take(&budget, &LIMITS, &lane, 0, Shed::Last).unwrap())
                 .collect()
         };
         let _hangs = fill(low());
-        let other = ("low".to_owned(), false);
+        let other = peer("low", false);
         assert!(Budget::take(&budget, &LIMITS, &other, 0, Shed::Last).is_ok());
         let _also = fill(other);
-        let mid = ("mid".to_owned(), true);
+        let mid = peer("mid", true);
         let full = Budget::take(&budget, &LIMITS, &mid, 0, Shed::Last);
         assert_eq!(full.err(), Some(Room::All));
     }
 
     #[test]
     fn bytes_count_as_requests_do_and_a_lone_body_passes() {
-        let budget = Arc::default();
+        let budget: Arc<Budget> = Arc::default();
         let one = Budget::take(&budget, &LIMITS, &low(), 5000, Shed::History).unwrap();
         assert!(Budget::take(&budget, &LIMITS, &low(), 1, Shed::Last).is_err());
         drop(one);
         let _half = Budget::take(&budget, &LIMITS, &low(), 400, Shed::History).unwrap();
         assert!(Budget::take(&budget, &LIMITS, &low(), 0, Shed::History).is_err());
         assert!(Budget::take(&budget, &LIMITS, &low(), 300, Shed::Last).is_ok());
+    }
+
+    #[tokio::test]
+    async fn who_listened_before_a_place_fell_free_hears_of_it() {
+        let budget: Arc<Budget> = Arc::default();
+        let place = budget.take(&LIMITS, &low(), 0, Shed::Last).unwrap();
+        let freed = budget.freed();
+        drop(place);
+        freed.await;
     }
 }

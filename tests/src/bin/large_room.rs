@@ -1,4 +1,4 @@
-//! `large_room [--events N] [--out DIR]`: joins a room of many state events through two gateways, and tells time and
+//! `large_room [--events N] [--words BYTES] [--out DIR]`: joins a room of many state events through two gateways, and tells time and
 //! memory. See `docs/performance.md`.
 #![allow(
     clippy::panic,
@@ -17,13 +17,14 @@ use sluice_tests::stub::gateway::Gateway;
 const TIME: Duration = Duration::from_secs(60);
 /// What a gateway may take more than it held before, in KiB.
 const MEMORY_KIB: u64 = 64 * 1024;
-const USAGE: &str = "Usage: large_room [--events N] [--out DIR]
+const USAGE: &str = "Usage: large_room [--events N] [--words BYTES] [--out DIR]
   --events N   state events of the room (default 99990; an answer may have 100000 events)
+  --words BYTES  text in each event beside what a member has (default 0; 5000 make the answer 500 MiB)
   --out DIR    where the gateways live; on a real disk (default target/large-room)
 Example: cargo build --release -p sluice && cargo run --release -p sluice-tests --bin large_room";
 
 fn main() -> ExitCode {
-    let (events, out) = match options(std::env::args().skip(1)) {
+    let (events, words, out) = match options(std::env::args().skip(1)) {
         Ok(options) => options,
         Err(mistake) => {
             eprintln!("{mistake}\n{USAGE}");
@@ -34,7 +35,7 @@ fn main() -> ExitCode {
     let _absent = std::fs::remove_dir_all(&out);
     std::fs::create_dir_all(&out).unwrap_or_else(|error| panic!("{}: {error}", out.display()));
     let zones = TwoZones::start(&out);
-    let room = zones.room(events);
+    let room = zones.room(events, words);
     let gateways = [("high", &zones.high), ("low", &zones.low)];
     let before = gateways.map(|(_, gateway)| (held(gateway), cpu_micros(&[gateway.pid()])));
     let (own, machine) = (std::process::id(), machine_cpu_micros());
@@ -102,19 +103,22 @@ fn stages(gateway: &Gateway) -> String {
     lines.map(|line| format!("  {line}\n")).collect()
 }
 
-fn options(mut args: impl Iterator<Item = String>) -> Result<(usize, PathBuf), String> {
-    let (mut events, mut out) = (99_990, PathBuf::from("target/large-room"));
+fn options(mut args: impl Iterator<Item = String>) -> Result<(usize, usize, PathBuf), String> {
+    let (mut events, mut words) = (99_990, 0);
+    let mut out = PathBuf::from("target/large-room");
     while let Some(arg) = args.next() {
         let value = args.next().ok_or_else(|| format!("{arg} needs a value"))?;
+        let number = || {
+            let number = value.parse();
+            number.map_err(|_| format!("{arg} {value}: give a number"))
+        };
         match arg.as_str() {
-            "--events" => {
-                let number = value.parse();
-                events = number.map_err(|_| format!("--events {value}: give a number"))?;
-            }
+            "--events" => events = number()?,
+            "--words" => words = number()?,
             "--out" => out = PathBuf::from(value),
             _ => return Err(format!("{arg} is not known")),
         }
     }
     let here = std::env::current_dir().map_err(|error| error.to_string())?;
-    Ok((events, here.join(out)))
+    Ok((events, words, here.join(out)))
 }

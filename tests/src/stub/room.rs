@@ -206,8 +206,14 @@ pub fn sign(version: RoomVersion, mut event: Object, key: &SigningKey, server: &
 /// A homeserver's key document, valid for a day.
 #[must_use]
 pub fn key_document(server: &str, key: &SigningKey) -> Value {
+    key_document_until(server, key, now_ms() + 86_400_000)
+}
+
+/// As [`key_document`], valid until then, in milliseconds since 1970.
+#[must_use]
+pub fn key_document_until(server: &str, key: &SigningKey, until: i64) -> Value {
     let mut document = object(&json!({
-        "server_name": server, "old_verify_keys": {}, "valid_until_ts": now_ms() + 86_400_000,
+        "server_name": server, "old_verify_keys": {}, "valid_until_ts": until,
         "verify_keys": {key.id(): {"key": ids::to_base64(&key.public())}},
     }));
     key.sign_json(server, &mut document);

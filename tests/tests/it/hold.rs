@@ -10,7 +10,7 @@ use sluice_policy::pdu::RoomVersion;
 use sluice_tests::evidence::files_with;
 use sluice_tests::stub::gateway::Gateway;
 use sluice_tests::stub::room::{Event, Room};
-use sluice_tests::stub::{World, answer_of, errors};
+use sluice_tests::stub::{World, answer_of, errors, policy};
 
 /// Three account numbers from the examples of standards: what the sample policy holds.
 pub const THREE: &str =
@@ -293,7 +293,13 @@ fn ask_as_nobody(gateway: &Gateway, request: &Value) -> Value {
 
 #[test]
 fn state_ciphertext_and_what_enters_are_redacted_only_and_the_record_says_why() {
-    let world = World::new();
+    // The sample policy has nobody look at what enters.
+    let mut parts = policy();
+    let mut data: Value = serde_json::from_slice(&parts.data).unwrap();
+    data["settings"]["dlp"]["ordinary"] =
+        json!([{"detector": "*", "strength": "medium", "distinct": 3, "action": "hold"}]);
+    parts.data = data.to_string().into_bytes();
+    let world = World::under(&parts);
     let mut room = world.alices_room(RoomVersion::V12);
     let topic = room.event(
         &world.alice(),

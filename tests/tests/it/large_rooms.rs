@@ -465,7 +465,7 @@ fn our_homeservers_large_state_is_read_for_what_it_tells_of_the_room() {
 fn a_join_through_two_gateways_brings_a_large_room_whole() {
     let folder = tempfile::tempdir().unwrap();
     let zones = TwoZones::start(folder.path());
-    let room = zones.room(3000);
+    let room = zones.room(3000, 0);
     let joined = zones.join(&room);
     assert_eq!(
         joined.reply.status,

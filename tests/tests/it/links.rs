@@ -1,9 +1,10 @@
 //! The emergency stop: an operator closes a link, nothing crosses from that moment on, and everything arrives after he has
 //! opened it. And single rooms, closed and opened by hand.
 
-use std::io::{Read as _, Write as _};
-use std::os::unix::fs::MetadataExt as _;
-use std::process::Command;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::process::CommandExt as _;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -400,5 +401,159 @@ fn what_cannot_be_recorded_is_closed_all_the_same_and_not_opened() {
         pull(),
         404,
         "our homeserver is answered by the other side again"
+    );
+}
+
+/// Opens many connections to the admin socket and keeps them: half of them say nothing, half ask and read no answer.
+const HANGS: &str = r#"
+import socket, sys, time
+kept = []
+for number in range(24):
+    line = socket.socket(socket.AF_UNIX)
+    line.connect(sys.argv[1])
+    kept.append(line)
+    try:
+        if number % 2:
+            line.sendall(b'{"command":"hold","ask":{"do":"list","after":0}}\n')
+    except OSError:
+        pass
+print("there", flush=True)
+time.sleep(60)
+"#;
+
+#[test]
+fn reviewers_who_hang_on_all_their_places_keep_no_operator_from_the_emergency_stop() {
+    let mut world = World::new();
+    world.gateway.edit("sluice.toml", |text| {
+        format!("{text}\n[hold]\nreviewers = [\"65534\"]\n")
+    });
+    world.gateway.restart();
+    if std::fs::metadata(&world.gateway.dir).unwrap().uid() != 0 {
+        eprintln!("only root can act as a second user");
+        return;
+    }
+    let socket = world.gateway.file("state/admin.sock");
+    for folder in socket.ancestors().skip(1).take(3) {
+        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o711)).unwrap();
+    }
+    let mut mallory = Command::new("python3")
+        .args(["-c", HANGS])
+        .arg(&socket)
+        .uid(65534)
+        .gid(65534)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = String::new();
+    let mut stdout = BufReader::new(mallory.stdout.take().unwrap());
+    stdout.read_line(&mut said).unwrap();
+    assert_eq!(said, "there\n");
+    let start = Instant::now();
+    told(&world, &["link", "close", "low"]);
+    assert!(start.elapsed() < AT_ONCE, "{:?}", start.elapsed());
+    assert_eq!(world.from_homeserver("GET", BACKFILL, None).status, 403);
+    mallory.kill().unwrap();
+    mallory.wait().unwrap();
+    assert!(
+        world.gateway.log().contains("too many reviewers"),
+        "{}",
+        world.gateway.log()
+    );
+}
+
+#[test]
+fn who_opens_a_link_wakes_those_of_that_link_alone() {
+    let world = World::new();
+    let mid = world.another_peer("mid");
+    let closed_by_record = sluice_tests::stub::peer::StubPeer::new("dim");
+    closed_by_record.serve(&world.record);
+    let record = closed_by_record.record().to_string();
+    world
+        .gateway
+        .command(&["peer", "import", "-", "--json"], &record);
+    world.gateway.reload();
+    told(&world, &["link", "close", "low"]);
+    told(&world, &["link", "close", "dim"]);
+    world.forget();
+    mid.far.forget();
+    told(&world, &["link", "open", "--all"]);
+    let sends = "PUT /_matrix/federation/v1/send/sluice-";
+    until("low wakes", || {
+        !world.peer.far.requests_of(sends).is_empty()
+    });
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(
+        mid.far.raw().is_empty(),
+        "the link with mid was open all the time"
+    );
+    assert!(
+        closed_by_record.far.raw().is_empty(),
+        "the link with dim has no clearance"
+    );
+    let ours = world.homeserver.far.requests_of(sends);
+    let from: Vec<Value> = ours
+        .iter()
+        .map(|request| request.json()["origin"].clone())
+        .collect();
+    assert_eq!(from, [json!("low.test")]);
+}
+
+#[test]
+fn a_closed_peer_that_comes_back_under_another_zone_name_stays_closed_until_an_operator_opens_it() {
+    let mut world = World::new();
+    told(&world, &["link", "close", "low", "--reason", "incident 17"]);
+    let rename = |world: &World, from: &str, to: &str| {
+        std::fs::remove_file(world.gateway.file(&format!("peers/{from}.json"))).unwrap();
+        let mut record = world.peer.record();
+        record["zone"] = json!(to);
+        world.gateway.import(&record);
+    };
+    let listed = |world: &World, zone: &str| {
+        let links = told(world, &["link", "list"])["links"].clone();
+        let of_zone = links.as_array().unwrap().iter();
+        let found = of_zone.filter(|link| link["peer"] == zone);
+        found.cloned().next().unwrap_or_default()
+    };
+    let pull = |world: &World| world.from_homeserver("GET", BACKFILL, None).status;
+    let push = |world: &World| world.from_peer("GET", BACKFILL, None).status;
+
+    rename(&world, "low", "tiefland");
+    world.gateway.reload();
+    assert_eq!((pull(&world), push(&world)), (403, 403), "after a reload");
+    let link = listed(&world, "tiefland");
+    assert_eq!(
+        (&link["open"], &link["reason"]),
+        (&json!(false), &json!("incident 17"))
+    );
+
+    world.gateway.stop();
+    world.gateway.delete_journal();
+    rename(&world, "tiefland", "flachland");
+    world.gateway.start();
+    assert_eq!(
+        (pull(&world), push(&world)),
+        (403, 403),
+        "after a start without a journal"
+    );
+    assert_eq!(listed(&world, "flachland")["open"], false);
+
+    told(&world, &["link", "open", "flachland"]);
+    for when in ["at once", "after a restart"] {
+        assert_eq!(pull(&world), 404, "{when}");
+        world.gateway.restart();
+    }
+    let closings = lines_of(&world, "link");
+    let peers: Vec<_> = closings
+        .iter()
+        .map(|line| (&line["peer"], &line["open"]))
+        .collect();
+    assert_eq!(
+        peers,
+        [
+            (&json!("low"), &json!(false)),
+            (&json!("tiefland"), &json!(false)),
+            (&json!("flachland"), &json!(false)),
+            (&json!("flachland"), &json!(true)),
+        ]
     );
 }

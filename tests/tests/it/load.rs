@@ -227,3 +227,58 @@ fn transactions_beyond_the_limit_wait_and_none_is_refused() {
     let metrics = world.gateway.page("/metrics").text();
     assert!(metrics.contains("sluice_slowed_seconds_count"), "{metrics}");
 }
+
+#[test]
+fn transactions_that_wait_take_no_place_and_all_of_them_pass() {
+    let world = world_with("transactions_per_minute = 30\npeer_requests = 8\nrequests = 64");
+    let body = json!({"origin": "low.test", "origin_server_ts": now_ms(), "pdus": [], "edus": []})
+        .to_string();
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let sending: Vec<_> = (0..44)
+            .map(|_| {
+                scope.spawn(|| {
+                    world
+                        .from_peer("PUT", &next_send(), Some(body.as_bytes()))
+                        .status
+                })
+            })
+            .collect();
+        // Thirty have passed by now, and the others sleep: more than the lane has places.
+        std::thread::sleep(Duration::from_secs(3));
+        let start = Instant::now();
+        let pull = world.from_peer("GET", BACKFILL, None);
+        assert_eq!(pull.status, 404, "history goes on: {}", pull.text());
+        assert!(start.elapsed() < AT_FULL_SPEED, "{:?}", start.elapsed());
+        sending
+            .into_iter()
+            .map(|sent| sent.join().unwrap())
+            .collect()
+    });
+    assert_eq!(statuses, [200; 44]);
+}
+
+#[test]
+fn a_transaction_waits_for_a_place_until_one_falls_free() {
+    let world = world_with("peer_requests = 8\nrequests = 64");
+    let mut room = world.alices_room(RoomVersion::V12);
+    let pause = Duration::from_secs(4);
+    world
+        .peer
+        .far
+        .slow("PUT /_matrix/federation/v1/send/", pause);
+    let events: Vec<_> = (0..16)
+        .map(|number| room.message(&world.alice(), &number.to_string()))
+        .collect();
+    let world = &world;
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let sending: Vec<_> = events
+            .iter()
+            .map(|event| scope.spawn(move || world.alice_sends(std::slice::from_ref(event)).status))
+            .collect();
+        sending
+            .into_iter()
+            .map(|sent| sent.join().unwrap())
+            .collect()
+    });
+    assert_eq!(statuses, [200; 16]);
+}

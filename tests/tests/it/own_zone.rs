@@ -9,6 +9,7 @@ use sluice_tests::stub::{TAX_ID, World, errors, next_send, pdus, policy};
 
 const V1: &str = "/_matrix/federation/v1";
 const V2: &str = "/_matrix/federation/v2";
+const BACKFILL: &str = "/_matrix/federation/v1/backfill/%21a%3Ahigh.test?v=%24V8LEfOw78wseB9PIBVfxK3sgrHQ_56ACTuchJxBgp0w&limit=10";
 
 fn encoded(id: &str) -> String {
     sluice::route::encode(id)
@@ -181,8 +182,8 @@ fn an_event_of_our_zone_that_comes_back_redacted_is_restored_from_its_own_homese
             .requests_of(&format!("GET {V1}/event/"));
         assert_eq!(asked.len(), 1);
         assert!(
-            asked[0].head.contains("origin=\"low.test\""),
-            "in the name of who is in the room: {}",
+            asked[0].head.contains("origin=\"second.test\""),
+            "in the name of who is to get it: {}",
             asked[0].head
         );
         world.forget();
@@ -339,6 +340,245 @@ fn state_that_answers_a_join_by_the_peer_is_restored_too() {
 }
 
 #[test]
+fn what_ones_own_homeserver_may_not_see_is_asked_in_the_name_of_who_gave_it_and_no_more_than_that()
+{
+    let world = world();
+    let (_, message) = denied_message(&world, RoomVersion::V12);
+    let empty = message.redacted(RoomVersion::V12);
+    // anna came later: her homeserver gets it empty from alice's too.
+    alices_homeserver_has(&world, &empty);
+    let reply = anna_pulls(&world, &empty);
+    assert_eq!(reply.json()["pdus"], json!([empty.json]));
+    let asked = world
+        .homeserver
+        .far
+        .requests_of(&format!("GET {V1}/event/"));
+    let names: Vec<bool> = asked
+        .iter()
+        .map(|asked| asked.head.contains("origin=\"low.test\""))
+        .collect();
+    assert_eq!(names, [false, true], "its own name first");
+}
+
+#[test]
+fn so_many_events_as_a_backfill_has_are_restored_for_one_body_and_those_beyond_are_left_out() {
+    const RESTORED: usize = 100;
+    let world = world();
+    let mut room = world.alices_room(RoomVersion::V12);
+    let alice = world.alice();
+    let mut empty: Vec<Value> = Vec::new();
+    for number in 0..RESTORED + 20 {
+        let event = room.message(&alice, &format!("number {number}"));
+        alices_homeserver_has(&world, &event);
+        empty.push(event.redacted(room.version).json);
+    }
+    let bobs = room.message(&world.bob(), "bob's");
+    empty.push(bobs.json.clone());
+    let answer = json!({"origin": "low.test", "origin_server_ts": 1, "pdus": empty});
+    let far = &world.peer.far;
+    far.on(&format!("GET {V1}/backfill/"), 200, &answer);
+    let target = format!(
+        "{V1}/backfill/{}?v={}&limit=100",
+        encoded(&room.id),
+        encoded(&bobs.id)
+    );
+    let reply = world.through_the_hook(world.second(), "low.test", "GET", &target, None);
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    let came = pdus(&reply.json());
+    assert_eq!(came.len(), RESTORED + 1);
+    assert_eq!(came.last(), Some(&bobs.json), "bob's crosses all the same");
+    let is_whole = |event: &Value| event["content"]["body"].is_string();
+    assert!(came.iter().all(is_whole), "none is passed on empty");
+    let asked = world
+        .homeserver
+        .far
+        .requests_of(&format!("GET {V1}/event/"));
+    assert_eq!(asked.len(), RESTORED);
+}
+
+#[test]
+fn no_links_list_of_profile_fields_cuts_a_profile_within_the_zone() {
+    let world = world();
+    let profile =
+        json!({"displayname": "Alice", "m.tz": "Europe/Berlin", "org.example.rank": "Hptm"});
+    let path = format!("{V1}/query/profile?user_id=%40alice%3Ahigh.test");
+    let far = &world.homeserver.far;
+    far.on(&format!("GET {path}"), 200, &profile);
+    let reply = world.through_the_hook(world.second(), "high.test", "GET", &path, None);
+    assert_eq!((reply.status, reply.json()), (200, profile));
+    let path = format!("{path}&field=m.tz");
+    let zone = json!({"m.tz": "Europe/Berlin"});
+    far.on(&format!("GET {path}"), 200, &zone);
+    let reply = world.through_the_hook(world.second(), "high.test", "GET", &path, None);
+    assert_eq!((reply.status, reply.json()), (200, zone));
+    // Across the border it is cut, and the name of a field tells nothing.
+    let reply = world.from_peer("GET", &path, None);
+    assert_eq!(reply.status, 404, "{}", reply.text());
+}
+
+#[test]
+fn what_no_link_opens_is_open_within_the_zone() {
+    let world = world();
+    let room = world.alices_room(RoomVersion::V12);
+    let entry = json!({
+        "room_id": room.id, "name": "Lage", "num_joined_members": 1, "world_readable": false,
+        "guest_can_join": false, "join_rule": "public",
+    });
+    let child = json!({
+        "type": "m.space.child", "state_key": room.id, "sender": "@bob:low.test", "origin_server_ts": 1,
+        "content": {"via": ["high.test", "low.test"]},
+    });
+    let mut space = entry.clone();
+    space["children_state"] = json!([child]);
+    let hierarchy = format!("{V1}/hierarchy/{}", encoded(&room.id));
+    let alias = format!("{V1}/query/directory?room_alias=%23lage%3Ahigh.test");
+    let far = &world.homeserver.far;
+    for (path, answer) in [
+        (format!("{V1}/publicRooms"), json!({"chunk": [entry]})),
+        (
+            hierarchy,
+            json!({"room": space, "children": [], "inaccessible_children": []}),
+        ),
+        (
+            alias,
+            json!({"room_id": room.id, "servers": ["high.test", "low.test"]}),
+        ),
+    ] {
+        far.on(&format!("GET {path}"), 200, &answer);
+        let reply = world.through_the_hook(world.second(), "high.test", "GET", &path, None);
+        assert_eq!((reply.status, reply.json()), (200, answer), "{path}");
+        let reply = world.from_peer("GET", &path, None);
+        assert!(!reply.text().contains(&room.id), "{path}: {}", reply.text());
+    }
+}
+
+#[test]
+fn encrypted_rooms_are_entered_and_spoken_in_within_the_zone_whatever_the_links_refuse() {
+    let world = world();
+    let (alice, anna) = (world.alice(), world.anna());
+    let mut room = world.alices_room(RoomVersion::V12);
+    let megolm = "m.megolm.v1.aes-sha2";
+    let on = json!({"algorithm": megolm});
+    let on = room.event(&alice, "m.room.encryption", Some(""), on);
+    assert_eq!(
+        errors(&world.alice_sends(std::slice::from_ref(&on))),
+        Vec::<String>::new()
+    );
+    let invite = room.member(&alice, &anna.user, "invite");
+    let target = format!("{V2}/invite/{}/{}", encoded(&room.id), encoded(&invite.id));
+    let far = &world.second().far;
+    far.on(
+        &format!("PUT {target}"),
+        200,
+        &json!({"event": invite.json}),
+    );
+    let body = json!({
+        "event": invite.json, "room_version": "12", "invite_room_state": [room.create.json, on.json],
+    });
+    let body = body.to_string().into_bytes();
+    let us = &world.homeserver;
+    let reply = world.through_the_hook(us, "second.test", "PUT", &target, Some(&body));
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    let said = json!({
+        "algorithm": megolm, "ciphertext": "AwgAEnAC", "sender_key": "IlRMeOPX2e0MurIyfWEucYBRVOEEUMrOHqn/8mLqMjA",
+        "device_id": "RJYKSTBOIE", "session_id": "IlRMeOPX2e0MurIyfWEucYBRVOEEUMrOHqn/8mLqMjA",
+    });
+    let said = room.event(&alice, "m.room.encrypted", None, said);
+    let reply = alice_sends_to(&world, "second.test", std::slice::from_ref(&said));
+    assert_eq!(errors(&reply), Vec::<String>::new());
+    let arrived = world
+        .second()
+        .far
+        .requests_of("PUT /_matrix/federation/v1/send/");
+    assert_eq!(
+        pdus(&arrived.last().unwrap().json()),
+        std::slice::from_ref(&said.json)
+    );
+    // bob is not invited there: the default of a link refuses ciphertext.
+    let invite = room.member(&alice, "@bob:low.test", "invite");
+    let target = format!("{V2}/invite/{}/{}", encoded(&room.id), encoded(&invite.id));
+    let body = json!({"event": invite.json, "room_version": "12", "invite_room_state": []});
+    let body = body.to_string().into_bytes();
+    let reply = world.from_homeserver("PUT", &target, Some(&body));
+    assert_eq!(reply.status, 403, "{}", reply.text());
+}
+
+#[test]
 fn the_default_of_a_link_is_to_refuse_third_servers() {
     assert_eq!(policy().links["*"].third_servers, ThirdServers::Refuse);
+}
+
+fn world_with(limits: &str) -> World {
+    let mut world = world();
+    world.gateway.edit("sluice.toml", |text| {
+        format!("{text}\n[limits]\n{limits}\n")
+    });
+    world.gateway.restart();
+    world
+}
+
+#[test]
+fn what_the_homeservers_of_a_zone_say_to_each_other_is_counted_by_no_peers_limit() {
+    let world =
+        world_with("to_device_per_minute = 1\ninvites_per_minute = 1\nbackfill_per_minute = 1");
+    let edu = |number: usize| {
+        json!({"edu_type": "m.direct_to_device", "content": {
+            "sender": "@alice:high.test", "type": "m.room_key_request", "message_id": number.to_string(),
+            "messages": {"@anna:second.test": {"*": {"action": "request_cancellation", "request_id": "1", "requesting_device_id": "A"}}},
+        }})
+    };
+    let edus: Vec<_> = (0..5).map(edu).collect();
+    let body =
+        json!({"origin": "high.test", "origin_server_ts": 1, "pdus": [], "edus": edus}).to_string();
+    let reply = world.through_the_hook(
+        &world.homeserver,
+        "second.test",
+        "PUT",
+        &next_send(),
+        Some(body.as_bytes()),
+    );
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    let arrived = world.second().far.requests_of("PUT ");
+    let edus = &arrived.last().unwrap().json()["edus"];
+    assert_eq!(edus.as_array().map(Vec::len), Some(5), "{edus}");
+    let pulls: Vec<u16> = (0..4)
+        .map(|_| {
+            world
+                .through_the_hook(world.second(), "high.test", "GET", BACKFILL, None)
+                .status
+        })
+        .collect();
+    assert_eq!(pulls, [404; 4]);
+}
+
+#[test]
+fn a_homeserver_that_waits_for_another_of_its_zone_takes_no_place_of_a_third() {
+    let world = world_with("peer_requests = 8\nrequests = 64");
+    let hangs = std::time::Duration::from_secs(20);
+    world
+        .second()
+        .far
+        .slow("GET /_matrix/federation/v1/backfill", hangs);
+    let world = &world;
+    std::thread::scope(|scope| {
+        let asked: Vec<_> = (0..8)
+            .map(|_| {
+                scope.spawn(move || {
+                    let us = &world.homeserver;
+                    world
+                        .through_the_hook(us, "second.test", "GET", BACKFILL, None)
+                        .status
+                })
+            })
+            .collect();
+        std::thread::sleep(std::time::Duration::from_secs(2));
+        let reply = world.through_the_hook(world.second(), "high.test", "GET", BACKFILL, None);
+        assert_eq!(reply.status, 404, "{}", reply.text());
+        let statuses: Vec<u16> = asked
+            .into_iter()
+            .map(|asked| asked.join().unwrap())
+            .collect();
+        let refused = statuses.iter().filter(|status| **status == 403).count();
+        assert_eq!(refused, 4, "its own lane was full: {statuses:?}");
+    });
 }

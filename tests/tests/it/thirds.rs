@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 use sluice_policy::bundle::BundleParts;
-use sluice_policy::link::{DEFAULT_LINK, ThirdServers};
+use sluice_policy::link::{DEFAULT_LINK, Opening, ThirdServers};
 use sluice_policy::pdu::RoomVersion;
 use sluice_tests::stub::gateway::CLEARANCE;
 use sluice_tests::stub::labels::{GEHEIM, LABEL, NFD, OFFEN, clearance, label};
 use sluice_tests::stub::peer::{StubPeer, exchange};
-use sluice_tests::stub::room::{Actor, Event, Room, VERSIONS, transaction};
+use sluice_tests::stub::room::{Actor, Event, Room, VERSIONS, seal, transaction};
 use sluice_tests::stub::wire::Reply;
 use sluice_tests::stub::{TAX_ID, World, errors, next_send, pdus, policy};
 
@@ -65,14 +65,16 @@ fn invites_bob(world: &World, room: &mut Room) -> Reply {
     world.from_homeserver("PUT", &target, Some(body.to_string().as_bytes()))
 }
 
+/// What our homeserver tells a server alone that is in the room.
+const LAST_EVENT: &str = "GET /_matrix/federation/v1/timestamp_to_event/";
+
 /// Our homeserver says whether who asks is in the room.
 fn our_homeserver_says(world: &World, room: &Room, is_in: bool) {
-    let path = format!("GET {V1}/event/");
-    let event = json!({"origin": "high.test", "origin_server_ts": 1, "pdus": [room.create.json]});
+    let event = json!({"event_id": room.create.id, "origin_server_ts": 1});
     let forbidden = json!({"errcode": "M_FORBIDDEN", "error": "Host not in room."});
     match is_in {
-        true => world.homeserver.far.on(&path, 200, &event),
-        false => world.homeserver.far.on(&path, 403, &forbidden),
+        true => world.homeserver.far.on(LAST_EVENT, 200, &event),
+        false => world.homeserver.far.on(LAST_EVENT, 403, &forbidden),
     }
 }
 
@@ -89,10 +91,7 @@ fn nobody_is_invited_to_a_room_with_a_third_servers_user_where_the_link_refuses_
         assert_eq!(reply.json()["errcode"], "M_FORBIDDEN");
         assert_eq!(world.rules_since(before), ["protocol.third_server"]);
         assert!(world.peer.far.requests().is_empty(), "bob is not told");
-        let asked = world
-            .homeserver
-            .far
-            .requests_of(&format!("GET {V1}/event/"));
+        let asked = world.homeserver.far.requests_of(LAST_EVENT);
         assert!(
             asked[0].head.contains("origin=\"third.test\""),
             "asked in the name of the third server: {}",
@@ -150,6 +149,85 @@ fn nobody_joins_a_room_with_a_third_servers_user_where_the_link_refuses_that() {
     assert!(
         world.homeserver.far.requests_of("PUT ").is_empty(),
         "our homeserver is not asked to take him in"
+    );
+}
+
+/// An event that bob chose says nothing of who is in alice's room, and neither does one that nobody knows.
+#[test]
+fn nobody_joins_such_a_room_by_naming_another_event_before_the_join() {
+    let world = World::new();
+    let third = world.another_peer("third");
+    let room = carols_room(&world, &third, RoomVersion::V12);
+    let bob = world.bob();
+    let elsewhere = Room::create(RoomVersion::V12, &bob);
+    let joins = || {
+        let mut fields = room.draft(&bob, "m.room.member", json!({"membership": "join"}));
+        fields["state_key"] = json!(bob.user);
+        fields["prev_events"] = json!([elsewhere.create.id]);
+        let join = seal(room.version, fields, &bob.key, bob.server());
+        let target = format!("{V2}/send_join/{}/{}", encoded(&room.id), encoded(&join.id));
+        let before = world.gateway.audit().len();
+        let reply = world.from_peer("PUT", &target, Some(join.text().as_bytes()));
+        assert_eq!(reply.status, 403, "{}", reply.text());
+        world.rules_since(before)
+    };
+    let (unknown, forbidden) = (
+        json!({"errcode": "M_NOT_FOUND", "error": "no such event"}),
+        json!({"errcode": "M_FORBIDDEN", "error": "Host not in room."}),
+    );
+    let (far, event) = (&world.homeserver.far, format!("GET {V1}/event/"));
+    our_homeserver_says(&world, &room, true);
+    far.on(&event, 403, &forbidden);
+    assert_eq!(joins(), ["protocol.third_server"]);
+    // A homeserver that does not know the question: what it does not know says nothing.
+    let unrecognized = json!({"errcode": "M_UNRECOGNIZED", "error": "Unrecognized request"});
+    far.on(LAST_EVENT, 404, &unrecognized);
+    far.on(&event, 404, &unknown);
+    assert_eq!(joins(), ["protocol.third_server"]);
+    assert!(far.requests_of("PUT ").is_empty());
+}
+
+#[test]
+fn a_hierarchy_names_nobody_of_a_third_server_where_the_link_refuses_those() {
+    let opened = |third_servers| {
+        let mut parts = policy();
+        for link in parts.links.values_mut() {
+            link.opens = vec![Opening::Hierarchy];
+            link.third_servers = third_servers;
+        }
+        parts
+    };
+    let world = World::under(&opened(ThirdServers::Refuse));
+    let third = world.another_peer("third");
+    let room = world.alices_room(RoomVersion::V12);
+    let child = |user: &str| {
+        json!({
+            "type": "m.space.child", "state_key": room.id, "sender": user, "origin_server_ts": 1,
+            "content": {"via": ["high.test", "third.test"]},
+        })
+    };
+    let space = json!({
+        "room_id": room.id, "num_joined_members": 1, "world_readable": false, "guest_can_join": false,
+        "join_rule": "public", "canonical_alias": "#lage:third.test",
+        "children_state": [child("@alice:high.test"), child(&carol(&third).user)],
+    });
+    let answer = json!({"room": space, "children": [], "inaccessible_children": []});
+    let target = format!("{V1}/hierarchy/{}", encoded(&room.id));
+    world
+        .homeserver
+        .far
+        .on(&format!("GET {target}"), 200, &answer);
+    let told = world.from_peer("GET", &target, None).text();
+    assert!(
+        told.contains("@alice:high.test") && !told.contains("third.test"),
+        "{told}"
+    );
+    world.gateway.install(&opened(ThirdServers::Listed));
+    world.gateway.reload();
+    let told = world.from_peer("GET", &target, None).text();
+    assert!(
+        told.contains("@carol:third.test") && told.contains("#lage:third.test"),
+        "{told}"
     );
 }
 

@@ -34,7 +34,7 @@ fn what_was_written_is_read_again_in_memory_and_on_the_disk() {
             assert_eq!(all(spool.finish()).unwrap(), text);
         }
     }
-    assert_eq!(spools.used.load(Ordering::Relaxed), 0);
+    assert_eq!(spools.all.used.load(Ordering::Relaxed), 0);
 }
 
 #[test]
@@ -94,4 +94,27 @@ fn a_full_budget_and_a_missing_folder_refuse_and_give_back() {
     let refused = gone.open().write(&vec![1; 2 * 1024 * 1024]).unwrap_err();
     assert!(refused.to_string().contains("gone: "), "{refused}");
     assert!(refused.to_string().contains("not full"), "{refused}");
+}
+
+#[test]
+fn one_peer_fills_its_half_and_leaves_the_other_to_others() {
+    const MIB: usize = 1024 * 1024;
+    let folder = tempfile::tempdir().unwrap();
+    let spools = Spools::with_most(folder.path().to_owned(), 8 * MIB as u64);
+    let (lows, thirds) = (spools.of_a_peer(), spools.of_a_peer());
+    let mut first = lows.open();
+    first.write(&vec![1; 3 * MIB]).unwrap();
+    let mut second = lows.open();
+    assert_eq!(
+        second.write(&vec![1; 2 * MIB]),
+        Err(SpoolError::FullForPeer)
+    );
+    let mut theirs = thirds.open();
+    theirs.write(&vec![1; 2 * MIB]).unwrap();
+    drop(second);
+    // What the one did not get, it has not used up.
+    drop(first);
+    lows.open().write(&vec![1; 3 * MIB]).unwrap();
+    assert_eq!(all(theirs.finish()).unwrap().len(), 2 * MIB);
+    assert_eq!(spools.all.used.load(Ordering::Relaxed), 0);
 }
