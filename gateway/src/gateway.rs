@@ -44,7 +44,7 @@ use crate::route::{self, Action, Op, Route, RouteFault, Shape};
 use crate::stream::{Spooled, Streams};
 use crate::tell::Teller;
 use crate::traffic::Traffic;
-use crate::wait::{Pair, Waits};
+use crate::wait::{self, Pair, Waits};
 use crate::window::Windows;
 
 mod active;
@@ -68,17 +68,17 @@ const REFUSAL_BYTES: usize = 1024 * 1024;
 pub struct Gateway {
     active: RwLock<Arc<Active>>,
     /// The audit log.
-    pub audit: Audit,
+    pub audit: Arc<Audit>,
     /// The journal.
     pub journal: Arc<Journal>,
     /// What each sender said lately.
-    pub windows: Windows,
+    pub windows: Arc<Windows>,
     /// What waits for a reviewer.
     pub holds: Arc<Holds>,
     /// What was acknowledged and is sent later.
-    pub(crate) waits: Waits,
+    pub(crate) waits: Arc<Waits>,
     /// Tells people what became of events.
-    pub(crate) teller: Teller,
+    pub(crate) teller: Arc<Teller>,
     /// One decision on what is held at a time.
     pub(crate) desk: tokio::sync::Mutex<()>,
     /// The homeservers' keys.
@@ -115,12 +115,12 @@ impl Gateway {
         Self {
             streams: Streams::beside(&active.config.state.journal),
             active: RwLock::new(Arc::new(active)),
-            audit,
+            audit: Arc::new(audit),
             journal,
-            windows,
+            windows: Arc::new(windows),
             holds: Arc::new(holds),
-            teller,
-            waits,
+            teller: Arc::new(teller),
+            waits: Arc::new(waits),
             desk: tokio::sync::Mutex::default(),
             keys: KeyStore::default(),
             joins: Joins::default(),
@@ -324,9 +324,8 @@ impl Gateway {
             origin: exchange.origin().to_owned(),
             destination: exchange.destination().to_owned(),
         };
-        if self.waits.is_full(&pair) {
-            let detail = "as much waits for this destination as may; the homeserver sends again";
-            return Err(Refusal::ourselves("gateway.hold_full", detail));
+        if self.waits.is_full(&pair, &exchange.link(Way::Request)) {
+            return Err(wait::full());
         }
         Ok(Some(self.waits.relayed_turn(&pair).await))
     }
@@ -382,13 +381,13 @@ impl Gateway {
         cleared
     }
 
-    fn durable(&self, active: &Active) -> Durable<'_> {
+    fn durable(&self, active: &Active) -> Durable {
         Durable {
-            audit: &self.audit,
-            windows: &self.windows,
-            holds: &self.holds,
-            teller: &self.teller,
-            waits: &self.waits,
+            audit: Arc::clone(&self.audit),
+            windows: Arc::clone(&self.windows),
+            holds: Arc::clone(&self.holds),
+            teller: Arc::clone(&self.teller),
+            waits: Arc::clone(&self.waits),
             held_until: active.config.hold.until(now_ms()),
         }
     }

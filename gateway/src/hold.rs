@@ -89,8 +89,13 @@ pub struct Candidate {
 pub struct Holds {
     vault: Vault,
     kept: Mutex<BTreeMap<String, Slot>>,
-    in_use: Arc<Mutex<BTreeSet<String>>>,
+    in_use: Arc<Mutex<InUse>>,
+    /// What could not be destroyed, and is tried again.
+    undestroyed: Mutex<BTreeSet<String>>,
 }
+
+/// Tickets in the hands of judgements: by item, the event that each is for and how many judge it now.
+type InUse = BTreeMap<String, (String, usize)>;
 
 /// Whose room an item takes.
 #[derive(Clone, Debug)]
@@ -98,19 +103,29 @@ struct Slot {
     link: String,
     sender: String,
     bytes: u64,
+    /// How many requests brought it: what one of them could not record another one may have.
+    brought: usize,
 }
 
-/// A ticket in the hands of one judgement: no other finds it until this is dropped.
+/// A ticket in the hands of the judgement of one event: until this is dropped, no other event finds it. The same event may be
+/// judged for several homeservers at once, and is one event.
 #[derive(Debug)]
 pub struct Presented {
     /// The ticket.
     pub ticket: Ticket,
-    in_use: Arc<Mutex<BTreeSet<String>>>,
+    in_use: Option<Arc<Mutex<InUse>>>,
 }
 
 impl Drop for Presented {
     fn drop(&mut self) {
-        lock(&self.in_use).remove(&self.ticket.item);
+        let Some(in_use) = &self.in_use else { return };
+        let mut in_use = lock(in_use);
+        if let Some((_, users)) = in_use.get_mut(&self.ticket.item) {
+            *users -= 1;
+            if *users == 0 {
+                in_use.remove(&self.ticket.item);
+            }
+        }
     }
 }
 
@@ -132,6 +147,7 @@ impl Holds {
                 link: item.link,
                 sender: item.sender,
                 bytes: item.bytes,
+                brought: 1,
             };
             (item.item, slot)
         });
@@ -139,6 +155,7 @@ impl Holds {
             vault,
             kept: Mutex::new(kept.collect()),
             in_use: Arc::default(),
+            undestroyed: Mutex::default(),
         })
     }
 
@@ -167,18 +184,20 @@ impl Holds {
             ..candidate.line
         };
         // The same event in two requests at once: one file, and the second line changes nothing.
-        if kept.contains_key(line.item.as_str()) {
+        if let Some(slot) = kept.get_mut(line.item.as_str()) {
+            slot.brought += 1;
             return Ok(line);
         }
         let slot = Slot {
             link: line.link.to_string(),
             sender: line.sender.to_string(),
             bytes: line.bytes,
+            brought: 1,
         };
         if !has_room(kept, &slot) {
             return Err(HOLD_FULL);
         }
-        if let Err(error) = self.vault.keep(&line.item, &candidate.content) {
+        if let Err(error) = self.seal(&line.item, &candidate.content) {
             tracing::error!(%error, "an event that should be reviewed could not be kept");
             return Err(HOLD_FAILED);
         }
@@ -186,14 +205,15 @@ impl Holds {
         Ok(line)
     }
 
-    /// Whether the content of an item is there.
-    pub(crate) fn has(&self, item: &str) -> bool {
-        self.vault.has(item)
-    }
-
-    /// Seals what waits to be sent. Blocks for the disk.
+    /// Seals content. Blocks for the disk.
     pub(crate) fn seal(&self, item: &str, content: &[u8]) -> std::io::Result<()> {
-        self.vault.keep(item, content)
+        // What could not be destroyed is replaced here, and what replaces it stays.
+        let was_left = lock(&self.undestroyed).remove(item);
+        let kept = self.vault.keep(item, content);
+        if kept.is_err() && was_left {
+            lock(&self.undestroyed).insert(item.to_owned());
+        }
+        kept
     }
 
     /// The content of an item; `None` where it is gone.
@@ -201,11 +221,49 @@ impl Holds {
         self.vault.read(item)
     }
 
+    /// A request could not record what it kept: destroys it where no other request has brought it too.
+    pub(crate) fn give_back(&self, item: &str) {
+        let mut kept = lock(&self.kept);
+        let Some(slot) = kept.get_mut(item) else {
+            return;
+        };
+        slot.brought -= 1;
+        if slot.brought == 0 {
+            kept.remove(item);
+            // Nobody brings it again before this is done.
+            let _later = self.end(item);
+        }
+    }
+
     /// Destroys the key of an item, and what is left of it.
-    pub(crate) fn destroy(&self, item: &str) {
+    ///
+    /// # Errors
+    /// The disk's: [`Holds::destroy_left`] tries it again.
+    pub(crate) fn destroy(&self, item: &str) -> std::io::Result<()> {
         lock(&self.kept).remove(item);
-        if let Err(error) = self.vault.destroy(item) {
-            tracing::error!(item, %error, "held content could not be destroyed; it is tried again at the next start");
+        self.end(item)
+    }
+
+    /// As [`Holds::destroy`], where nobody waits for it.
+    pub(crate) fn destroy_soon(&self, item: &str) {
+        // It is logged, and tried again.
+        let _later = self.destroy(item);
+    }
+
+    fn end(&self, item: &str) -> std::io::Result<()> {
+        let destroyed = self.vault.destroy(item);
+        if let Err(error) = &destroyed {
+            tracing::error!(item, %error, "held content could not be destroyed; it is tried again");
+            lock(&self.undestroyed).insert(item.to_owned());
+        }
+        destroyed
+    }
+
+    /// Tries again what could not be destroyed. Blocks for the disk; costs nothing where there is nothing.
+    pub(crate) fn destroy_left(&self) {
+        let left = std::mem::take(&mut *lock(&self.undestroyed));
+        for item in left {
+            self.destroy_soon(&item);
         }
     }
 
@@ -232,12 +290,17 @@ impl Holds {
                     item,
                     "held content without a line in the audit log is destroyed"
                 );
-                self.destroy(&item);
+                self.destroy_soon(&item);
             }
         }
-        let known = journal.held_after(0, usize::MAX).map_err(broken)?;
-        let lost = known.iter().filter(|item| !self.vault.has(&item.item));
-        Ok(lost.map(|item| acted(item, HoldAct::Lost)).collect())
+        let mut lost = Vec::new();
+        for item in journal.held_after(0, usize::MAX).map_err(broken)? {
+            let has = self.vault.has(&item.item);
+            if !has.map_err(|error| format!("the held content cannot be looked at: {error}"))? {
+                lost.push(acted(&item, HoldAct::Lost));
+            }
+        }
+        Ok(lost)
     }
 
     /// The ticket by which an event crossed before, else one that is open for it.
@@ -252,9 +315,11 @@ impl Holds {
         now_ms: i64,
     ) -> Result<Option<Presented>, JournalError> {
         if let Some(ticket) = journal.ticket_of(pdu.event_id(), link)? {
-            // The same event with a content that its hash vouches for: nothing need be compared.
-            let in_use = Arc::clone(&self.in_use);
-            return Ok(Some(Presented { ticket, in_use }));
+            // The same event with a content that its hash vouches for: nothing need be compared, and nobody kept from it.
+            return Ok(Some(Presented {
+                ticket,
+                in_use: None,
+            }));
         }
         let place = (link, pdu.room_id(), pdu.sender());
         let open = journal.open_tickets(place, now_ms)?;
@@ -266,28 +331,47 @@ impl Holds {
         };
         let fits = |ticket: &Ticket| ticket.likeness == like;
         for ticket in open.into_iter().filter(fits) {
-            if let Some(presented) = self.take(journal, place, ticket, now_ms)? {
+            if let Some(presented) = self.take(journal, place, pdu.event_id(), ticket, now_ms)? {
                 return Ok(Some(presented));
             }
         }
         Ok(None)
     }
 
-    /// A ticket that another judgement holds, or that was spent meanwhile, is none.
+    /// A ticket that the judgement of another event holds, or that was spent meanwhile, is none.
     fn take(
         &self,
         journal: &Journal,
         place: (&str, &str, &str),
+        event_id: &str,
         ticket: Ticket,
         now_ms: i64,
     ) -> Result<Option<Presented>, JournalError> {
-        let in_use = Arc::clone(&self.in_use);
-        if !lock(&self.in_use).insert(ticket.item.clone()) {
+        let mut in_use = lock(&self.in_use);
+        let user = in_use.entry(ticket.item.clone());
+        let (used_for, users) = user.or_insert_with(|| (event_id.to_owned(), 0));
+        if used_for != event_id {
             return Ok(None);
         }
-        let presented = Presented { ticket, in_use };
-        let open = journal.open_tickets(place, now_ms)?;
-        Ok(open.contains(&presented.ticket).then_some(presented))
+        *users += 1;
+        drop(in_use);
+        let presented = Presented {
+            ticket,
+            in_use: Some(Arc::clone(&self.in_use)),
+        };
+        if journal
+            .open_tickets(place, now_ms)?
+            .contains(&presented.ticket)
+        {
+            return Ok(Some(presented));
+        }
+        // Spent meanwhile: for this event, or for another one.
+        let spent = journal.ticket_of(event_id, place.0)?;
+        let ours = spent.filter(|spent| spent.item == presented.ticket.item);
+        Ok(ours.map(|ticket| Presented {
+            ticket,
+            in_use: None,
+        }))
     }
 
     /// The keyed hash of what an event says; `None` where nothing can be compared with it.

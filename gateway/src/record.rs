@@ -10,16 +10,14 @@ use ruma_common::CanonicalJsonObject;
 use sluice_policy::dlp::Part;
 
 use crate::audit::Audit;
-use crate::audit::entry::{
-    AnswerEntry, Counts, Entry, Face as AuditFace, HeldEntry, RequestEntry, WaitEntry,
-};
+use crate::audit::entry::{AnswerEntry, Counts, Entry, Face as AuditFace, HeldEntry, RequestEntry};
 use crate::exchange::{Exchange, Face, Way};
 use crate::hold::{Candidate, HOLD_FAILED, HOLD_REFUSED, Holds};
 use crate::judge::{Judged, Outcome};
 use crate::refusal::Refusal;
 use crate::route::UnitKind;
 use crate::tell::{Notice, Teller};
-use crate::wait::{Later, Waits};
+use crate::wait::Waits;
 use crate::window::{Speaker, Windows};
 
 /// A judged and durably recorded body.
@@ -64,18 +62,18 @@ pub struct Measures {
 }
 
 /// Where a judgement becomes durable.
-#[derive(Debug, Clone, Copy)]
-pub struct Durable<'a> {
+#[derive(Debug, Clone)]
+pub struct Durable {
     /// The audit log.
-    pub audit: &'a Audit,
+    pub audit: Arc<Audit>,
     /// What each sender said lately.
-    pub windows: &'a Windows,
+    pub windows: Arc<Windows>,
     /// What waits for a reviewer.
-    pub holds: &'a Arc<Holds>,
+    pub holds: Arc<Holds>,
     /// What is acknowledged and sent later.
-    pub waits: &'a Waits,
+    pub waits: Arc<Waits>,
     /// Tells people of it.
-    pub teller: &'a Teller,
+    pub teller: Arc<Teller>,
     /// Until when it waits, milliseconds since 1970.
     pub held_until: i64,
 }
@@ -86,7 +84,7 @@ pub struct Durable<'a> {
 /// The judgement's own refusal (its lines are durable then), or [`Refusal`] where audit log or windows cannot be
 /// written. What cannot be kept for a reviewer crosses in its redacted form all the same, and its line says why.
 pub async fn record(
-    durable: Durable<'_>,
+    durable: Durable,
     exchange: &Exchange,
     way: Way,
     judged: Judged,
@@ -109,72 +107,54 @@ pub async fn record(
 /// # Errors
 /// See [`record`].
 pub(crate) async fn record_part(
-    durable: Durable<'_>,
+    durable: Durable,
     judged: Judged,
     line: Option<Entry>,
 ) -> Result<Cleared, Refusal> {
-    let (fields, outcomes, mut entries, refusal, spoken, reviews) = judged.into_parts();
-    let (laters, waiting) = seal(durable, reviews.laters).await?;
-    entries.extend(laters);
-    let kept = keep_held(durable, &mut entries, reviews.candidates, refusal.is_some()).await;
-    if refusal.is_none() {
-        entries.extend(line);
-    }
-    let released = match refusal {
-        Some(_) => Vec::new(),
-        None => spoken.released,
-    };
-    let notices = Notice::of(&entries, crate::gateway::now_ms());
-    let written = tokio::try_join!(
-        write(durable.audit, entries),
-        keep(durable.windows, released)
-    );
-    if let Err(refusal) = written {
-        // No line says that it waits.
-        kept.iter().for_each(|item| durable.holds.destroy(item));
-        let sealed = waiting.iter().map(|line| &line.item);
-        sealed.for_each(|item| durable.holds.destroy(item));
-        return Err(refusal);
-    }
-    durable.teller.tell(notices);
-    durable.waits.push(waiting);
-    // From here on it is kept, and others need not see it as pending, or the ticket as open.
-    drop((spoken.visit, reviews.presented));
-    match refusal {
-        Some(refusal) => Err(refusal),
-        None => Ok(Cleared { fields, outcomes }),
-    }
+    // Whoever asked may go away at any moment. What is sealed must get its line or be destroyed, and a ticket stay in use until
+    // it is spent, so this ends whether somebody waits for it or not.
+    let recording = tokio::spawn(durable.all_of(judged, line));
+    recording.await.unwrap_or_else(|error| {
+        let detail = format!("what was judged could not be recorded: {error}");
+        Err(Refusal::ourselves("gateway.record", detail))
+    })
 }
 
-/// Seals what is sent later, and gives its lines. What cannot be kept cannot be acknowledged either.
-async fn seal(
-    durable: Durable<'_>,
-    laters: Vec<Later>,
-) -> Result<(Vec<Entry>, Vec<WaitEntry>), Refusal> {
-    if laters.is_empty() {
-        return Ok((Vec::new(), Vec::new()));
+impl Durable {
+    async fn all_of(self, judged: Judged, line: Option<Entry>) -> Result<Cleared, Refusal> {
+        let (fields, outcomes, mut entries, refusal, spoken, reviews) = judged.into_parts();
+        let taken = self.waits.take_over(&self.holds, reviews.laters).await?;
+        entries.extend(taken.entries());
+        let kept = keep_held(&self, &mut entries, reviews.candidates, refusal.is_some()).await;
+        if refusal.is_none() {
+            entries.extend(line);
+        }
+        let released = match refusal {
+            Some(_) => Vec::new(),
+            None => spoken.released,
+        };
+        let notices = Notice::of(&entries, crate::gateway::now_ms());
+        let written = tokio::try_join!(write(&self.audit, entries), keep(&self.windows, released));
+        if let Err(refusal) = written {
+            // No line says that it waits.
+            kept.iter().for_each(|item| self.holds.give_back(item));
+            taken.give_back(&self.holds);
+            return Err(refusal);
+        }
+        self.teller.tell(notices);
+        taken.queue();
+        // From here on it is kept, and others need not see it as pending, or the ticket as open.
+        drop((spoken.visit, reviews.presented));
+        match refusal {
+            Some(refusal) => Err(refusal),
+            None => Ok(Cleared { fields, outcomes }),
+        }
     }
-    let holds = Arc::clone(durable.holds);
-    let sealing = tokio::task::spawn_blocking(move || {
-        let sealed = laters.into_iter().map(|later| {
-            holds.seal(&later.line.item, &later.content)?;
-            Ok(later.line)
-        });
-        sealed.collect::<std::io::Result<Vec<WaitEntry>>>()
-    });
-    let sealed = sealing
-        .await
-        .unwrap_or_else(|error| Err(std::io::Error::other(error)));
-    let lines = sealed.map_err(|error| {
-        let detail = format!("an event that should wait cannot be kept: {error}");
-        Refusal::ourselves("gateway.hold", detail)
-    })?;
-    Ok((lines.iter().cloned().map(Entry::Wait).collect(), lines))
 }
 
 /// Keeps what should be reviewed and adds its lines; the line of an event that is not kept says why. The ids of what is.
 async fn keep_held(
-    durable: Durable<'_>,
+    durable: &Durable,
     entries: &mut Vec<Entry>,
     candidates: Vec<Candidate>,
     refused: bool,
@@ -186,7 +166,7 @@ async fn keep_held(
     let kept = if refused {
         none_kept(places, HOLD_REFUSED)
     } else {
-        let (holds, until) = (Arc::clone(durable.holds), durable.held_until);
+        let (holds, until) = (Arc::clone(&durable.holds), durable.held_until);
         let keeping = tokio::task::spawn_blocking(move || holds.keep(candidates, until));
         keeping
             .await

@@ -9,10 +9,12 @@
 //!                              no: its redacted form ──────────┘          in order, room by room
 //! ```
 //!
-//! Invariants: nothing of a room overtakes what waits in it, between the same two homeservers; own transactions and relayed
-//! ones of a pair take turns ([`Waits::turn`]); what was acknowledged is sent at least once, whole or redacted, also
-//! after a kill, because the audit log says what waits and the vault keeps it until it has arrived. A pull that meets an
-//! event without a verdict waits for that ([`Waits::settled`]).
+//! Invariants: nothing of a room overtakes what waits in it, between the same two homeservers; an event waits once for a
+//! pair, whatever transactions bring it ([`Waits::take_over`]); own transactions and relayed ones of a pair take turns
+//! ([`Waits::turn`]); what was acknowledged is sent at least once, whole or redacted, also after a kill, because the audit log
+//! says what waits and the vault keeps it until it has arrived, or a line says why it is given up. What was released crosses
+//! whole only under what it was judged under (`wait/fate.rs`). A pull that meets an event without a verdict waits for that
+//! ([`Waits::settled`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -28,17 +30,21 @@ use crate::gateway::now_ms;
 use crate::refusal::Refusal;
 
 mod check;
+mod fate;
 mod send;
+mod space;
+mod take;
 
+pub(crate) use fate::judged_under;
 pub(crate) use send::work;
+pub use space::{BYTES, LINK_BYTES, PAIR_BYTES, PAIR_ITEMS};
+pub(crate) use take::full;
 
-/// Events that one pair of homeservers may have waiting at most; with more its transactions are refused (503), and its
-/// homeserver keeps them.
-pub const PAIR_ITEMS: usize = 1000;
 /// How long an event is kept for a destination that takes nothing: 7 days.
 pub const KEEP_MS: i64 = 7 * 86_400_000;
-/// Events that checks are asked about at the same time; others wait, within their deadline.
-pub const ASKED_AT_ONCE: usize = 32;
+/// Events of one link that checks are asked about at the same time; others of this link wait, within their deadline. No link
+/// takes the places of another.
+pub const ASKED_AT_ONCE: usize = 16;
 /// How long a pull waits for a verdict beyond its deadline.
 const SETTLE_GRACE: Duration = Duration::from_secs(5);
 /// Longest wait of a pull.
@@ -73,9 +79,12 @@ pub struct Later {
 #[derive(Debug)]
 pub struct Waits {
     queues: Mutex<BTreeMap<Pair, Vec<WaitEntry>>>,
+    space: Mutex<space::Space>,
     turns: Mutex<BTreeMap<Pair, Arc<RwLock<()>>>>,
-    /// Places of those who ask checks.
-    asking: Semaphore,
+    /// Turns of those who take events over.
+    takings: Mutex<BTreeMap<Pair, Arc<tokio::sync::Mutex<()>>>>,
+    /// Places of those who ask checks, by link.
+    asking: Mutex<BTreeMap<String, Arc<Semaphore>>>,
     changed: Notify,
     inbox: mpsc::UnboundedSender<Vec<WaitEntry>>,
 }
@@ -90,12 +99,18 @@ impl Waits {
         let (inbox, work) = mpsc::unbounded_channel();
         let waits = Self {
             queues: Mutex::default(),
+            space: Mutex::default(),
             turns: Mutex::default(),
-            asking: Semaphore::new(ASKED_AT_ONCE),
+            takings: Mutex::default(),
+            asking: Mutex::default(),
             changed: Notify::new(),
             inbox,
         };
-        waits.push(waiting);
+        {
+            let mut space = lock(&waits.space);
+            waiting.iter().for_each(|line| space.add(line));
+        }
+        waits.enqueue(waiting);
         (waits, work)
     }
 
@@ -114,8 +129,15 @@ impl Waits {
         Arc::clone(lock(&self.turns).entry(pair.clone()).or_default())
     }
 
-    /// Adds recorded events at the end of their queues.
-    pub fn push(&self, lines: Vec<WaitEntry>) {
+    /// The places of those who ask checks about events of a link.
+    fn asking(&self, link: &str) -> Arc<Semaphore> {
+        let mut asking = lock(&self.asking);
+        let places = asking.entry(link.to_owned());
+        Arc::clone(places.or_insert_with(|| Arc::new(Semaphore::new(ASKED_AT_ONCE))))
+    }
+
+    /// Adds recorded events, for which there is room, at the end of their queues.
+    fn enqueue(&self, lines: Vec<WaitEntry>) {
         if lines.is_empty() {
             return;
         }
@@ -129,12 +151,10 @@ impl Waits {
         let _stopping = self.inbox.send(lines);
     }
 
-    /// Whether a pair may have nothing more waiting.
+    /// Whether a pair may have nothing more waiting on a link.
     #[must_use]
-    pub fn is_full(&self, pair: &Pair) -> bool {
-        lock(&self.queues)
-            .get(pair)
-            .is_some_and(|queue| queue.len() >= PAIR_ITEMS)
+    pub fn is_full(&self, pair: &Pair, link: &str) -> bool {
+        lock(&self.space).is_full(pair, link)
     }
 
     /// The rooms of a pair in which something waits, and the events that do.
@@ -175,12 +195,12 @@ impl Waits {
         lines.any(|line| line.verdict.is_none() && line.link == link && line.event_id == event_id)
     }
 
-    /// Notes the verdict on an item.
+    /// Notes the verdict on an item. The first one stands, but that redaction takes a release back.
     fn decide(&self, item: &WaitEntry, verdict: Verdict) {
         let mut queues = lock(&self.queues);
         let queue = queues.get_mut(&pair_of(item));
         let line = queue.and_then(|queue| queue.iter_mut().find(|line| line.item == item.item));
-        if let Some(line) = line {
+        if let Some(line) = line.filter(|line| line.verdict.is_none_or(|first| verdict > first)) {
             line.verdict = Some(verdict);
         }
         drop(queues);
@@ -204,13 +224,18 @@ impl Waits {
 
     fn remove(&self, pair: &Pair, items: &[WaitEntry]) {
         let mut queues = lock(&self.queues);
+        let mut gone = Vec::new();
         if let Some(queue) = queues.get_mut(pair) {
-            queue.retain(|line| !items.iter().any(|gone| gone.item == line.item));
+            let is_gone = |line: &WaitEntry| items.iter().any(|item| item.item == line.item);
+            gone.extend(queue.extract_if(.., |line| is_gone(line)));
             if queue.is_empty() {
                 queues.remove(pair);
             }
         }
         drop(queues);
+        let mut space = lock(&self.space);
+        gone.iter().for_each(|line| space.give_back(line));
+        drop(space);
         self.changed.notify_waiters();
     }
 
@@ -226,9 +251,10 @@ pub fn item_of(link: &str, event_id: &str, destination: &str) -> String {
     text_hex(&hash[..ITEM_BYTES])
 }
 
-/// The line of what became of an item.
-fn acted(line: &WaitEntry, act: HoldAct) -> Entry {
+/// The line of what became of an item, and why where that does not go without saying.
+fn acted(line: &WaitEntry, act: HoldAct, why: Option<&str>) -> Entry {
     Entry::Hold(HoldEntry {
+        reason: why.map(Into::into),
         item: line.item.clone(),
         act,
         link: Some(line.link.clone()),
@@ -256,6 +282,7 @@ fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failing test may panic")]
 mod tests {
     use super::*;
 
@@ -291,6 +318,130 @@ mod tests {
         assert_eq!(events(&waits.ready(&pair, 50)), ["$1", "$2", "$3", "$4"]);
         waits.remove(&pair, &waits.ready(&pair, 50));
         assert!(waits.is_empty(&pair));
+    }
+
+    #[test]
+    fn the_first_verdict_stands_and_redaction_alone_takes_a_release_back() {
+        let item = line("!a", "$1", None);
+        let pair = pair_of(&item);
+        let (waits, _work) = Waits::new(vec![item.clone()]);
+        let verdict = || waits.ready(&pair, 1)[0].verdict;
+        waits.decide(&item, Verdict::Release);
+        waits.decide(&item, Verdict::Redact);
+        assert_eq!(verdict(), Some(Verdict::Redact));
+        waits.decide(&item, Verdict::Release);
+        assert_eq!(verdict(), Some(Verdict::Redact));
+    }
+
+    #[test]
+    fn a_flood_on_one_link_takes_no_place_of_another() {
+        let (waits, _work) = Waits::new(Vec::new());
+        let (flooded, other) = (waits.asking("high->low"), waits.asking("high->eu"));
+        let places: Vec<_> = (0..ASKED_AT_ONCE).map(|_| flooded.try_acquire()).collect();
+        assert!(places.iter().all(Result::is_ok));
+        assert!(waits.asking("high->low").try_acquire().is_err());
+        assert!(other.try_acquire().is_ok());
+    }
+
+    #[test]
+    fn what_is_gone_leaves_its_room_to_others() {
+        let (waits, _work) = Waits::new(vec![WaitEntry {
+            bytes: PAIR_BYTES,
+            ..line("!a", "$1", Some(Verdict::Redact))
+        }]);
+        let pair = pair_of(&line("!a", "$1", None));
+        assert!(
+            waits.is_full(&pair, "high->low"),
+            "a start counts what waits"
+        );
+        waits.remove(&pair, &waits.ready(&pair, 50));
+        assert!(!waits.is_full(&pair, "high->low"));
+    }
+
+    struct Vault {
+        _folder: tempfile::TempDir,
+        holds: Arc<crate::hold::Holds>,
+    }
+
+    fn vault() -> Vault {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = crate::journal::Journal::open(&folder.path().join("journal.db")).unwrap();
+        let holds = crate::hold::Holds::open(&folder.path().join("held"), &journal).unwrap();
+        Vault {
+            _folder: folder,
+            holds: Arc::new(holds),
+        }
+    }
+
+    fn later(event: &str, bytes: u64) -> Later {
+        let line = line("!a", event, None);
+        Later {
+            line: WaitEntry {
+                item: item_of("high->low", event, "low.test").into(),
+                bytes,
+                ..line
+            },
+            content: Zeroizing::new(b"both forms".to_vec()),
+        }
+    }
+
+    #[tokio::test]
+    async fn one_event_is_taken_over_once_by_whatever_transactions_bring_it() {
+        let (vault, (waits, _work)) = (vault(), Waits::new(Vec::new()));
+        let waits = Arc::new(waits);
+        let taken = waits
+            .take_over(&vault.holds, vec![later("$1", 7), later("$1", 7)])
+            .await
+            .unwrap();
+        assert_eq!(taken.entries().len(), 1, "twice in one transaction");
+        let second = tokio::spawn({
+            let (waits, holds) = (Arc::clone(&waits), Arc::clone(&vault.holds));
+            async move {
+                waits
+                    .take_over(&holds, vec![later("$1", 7), later("$2", 7)])
+                    .await
+            }
+        });
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert!(!second.is_finished(), "the first is not recorded yet");
+        taken.queue();
+        let second = second.await.unwrap().unwrap();
+        assert_eq!(second.entries().len(), 1, "the other event alone");
+        second.give_back(&vault.holds);
+        let (rooms, events) = waits.queued(&pair_of(&line("!a", "$1", None)));
+        assert_eq!((rooms.len(), events.len()), (1, 1));
+        let sealed = |event| vault.holds.read(&item_of("high->low", event, "low.test"));
+        assert!(sealed("$1").unwrap().is_some() && sealed("$2").unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn what_the_first_transaction_could_not_record_the_second_takes_over() {
+        let (vault, (waits, _work)) = (vault(), Waits::new(Vec::new()));
+        let waits = Arc::new(waits);
+        let first = waits.take_over(&vault.holds, vec![later("$1", 7)]).await;
+        let second = tokio::spawn({
+            let (waits, holds) = (Arc::clone(&waits), Arc::clone(&vault.holds));
+            async move { waits.take_over(&holds, vec![later("$1", 7)]).await }
+        });
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        first.unwrap().give_back(&vault.holds);
+        let second = second.await.unwrap().unwrap();
+        assert_eq!(second.entries().len(), 1);
+        let item = item_of("high->low", "$1", "low.test");
+        assert!(vault.holds.read(&item).unwrap().is_some());
+    }
+
+    #[tokio::test]
+    async fn what_does_not_fit_is_not_sealed_and_the_homeserver_keeps_it() {
+        let (vault, (waits, _work)) = (vault(), Waits::new(Vec::new()));
+        let waits = Arc::new(waits);
+        let whole = vec![later("$1", 7), later("$2", PAIR_BYTES)];
+        let refused = waits.take_over(&vault.holds, whole).await.unwrap_err();
+        assert_eq!(refused.rule, "gateway.hold_full");
+        let item = item_of("high->low", "$1", "low.test");
+        assert!(vault.holds.read(&item).unwrap().is_none());
+        let fits = waits.take_over(&vault.holds, vec![later("$1", 7)]).await;
+        assert_eq!(fits.unwrap().entries().len(), 1);
     }
 
     #[tokio::test]

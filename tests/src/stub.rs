@@ -213,6 +213,18 @@ impl World {
         target: &str,
         body: Option<&[u8]>,
     ) -> Reply {
+        let bytes = self.for_the_hook(us, them, method, target, body);
+        self.gateway.hook(&bytes)
+    }
+
+    fn for_the_hook(
+        &self,
+        us: &StubHomeserver,
+        them: &str,
+        method: &str,
+        target: &str,
+        body: Option<&[u8]>,
+    ) -> Vec<u8> {
         let secret = format!(
             "Proxy-Authorization: Bearer {}",
             self.gateway.inside_secret()
@@ -222,13 +234,15 @@ impl World {
             x_matrix(&us.key, method, target, &us.name, them, body),
         ];
         let absolute = format!("matrix-federation://{them}{target}");
-        self.gateway.hook(&request_bytes(
-            method,
-            &absolute,
-            &format!("{them}:80"),
-            &fields,
-            body,
-        ))
+        request_bytes(method, &absolute, &format!("{them}:80"), &fields, body)
+    }
+
+    /// alice's homeserver sends events and hangs up after a while.
+    pub fn alice_sends_and_hangs_up(&self, events: &[Event], after: std::time::Duration) {
+        let body = transaction(&self.homeserver.name, events).to_string();
+        let (us, them) = (&self.homeserver, self.peer.server.as_str());
+        let bytes = self.for_the_hook(us, them, "PUT", &next_send(), Some(body.as_bytes()));
+        self.gateway.hook_and_hang_up(&bytes, after);
     }
 
     /// bob's homeserver sends events.

@@ -163,6 +163,16 @@ pub struct WaitEntry {
     /// When it came, milliseconds since 1970.
     #[serde(default)]
     pub came: i64,
+    /// Bytes of what is sealed.
+    #[serde(default)]
+    pub bytes: u64,
+    /// Fingerprint of what it was judged under: bundle, clearances, and whether its room is hidden. What was released crosses
+    /// whole only while this is so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub under: Option<Text>,
+    /// Whether its redacted form would do harm, to its room or to the homeserver that it came from: it crosses whole or not at all.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub never_redact: bool,
 }
 
 /// A value that a reviewer is shown.
@@ -196,7 +206,7 @@ pub struct HoldEntry {
     /// Its number, which the kernel vouches for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uid: Option<u32>,
-    /// What the operator gave as reason.
+    /// What the operator gave as reason; with `given_up` and `stopped`, why, where that is not what the checks said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Text>,
     /// With `released`: keyed hash of what may be sent again.
@@ -228,11 +238,11 @@ pub enum HoldAct {
     Spent,
     /// The checks let pass what waited for them.
     Passed,
-    /// They did not, or not in time: it crosses in its redacted form.
+    /// They did not, or not in time, or what it was judged under changed: it crosses in its redacted form.
     Stopped,
     /// What waited has arrived at its destination, in whichever form.
     Sent,
-    /// What waited is not sent any more: its room was closed, its content is gone, or the other side took nothing for days.
+    /// What waited is not sent any more; the reason says why.
     GivenUp,
 }
 

@@ -16,7 +16,6 @@ use crate::tell::Notice;
 
 /// Items in one answer to `list` at most.
 pub(super) const PAGE: usize = 200;
-/// Where the machine's users are named.
 /// Items that expire in one go.
 const EXPIRE_AT_ONCE: usize = 200;
 /// Longest reason that an operator may give, in bytes.
@@ -66,6 +65,11 @@ impl Gateway {
 
     /// Destroys what nobody decided on in time.
     pub(crate) async fn expire_held(&self) {
+        let holds = std::sync::Arc::clone(&self.holds);
+        // Only the runtime's end can keep it from running, and then the next start does it.
+        let _done = tokio::task::spawn_blocking(move || holds.destroy_left()).await;
+        // Nobody decides on it meanwhile.
+        let _alone = self.desk.lock().await;
         let over = match self.journal.held_over(now_ms(), EXPIRE_AT_ONCE) {
             Ok(over) => over,
             Err(error) => {
@@ -74,12 +78,9 @@ impl Gateway {
             }
         };
         for item in over {
-            if self
-                .end(&item, acted(&item, HoldAct::Expired))
-                .await
-                .is_err()
-            {
-                return;
+            let ended = self.end(&item, acted(&item, HoldAct::Expired)).await;
+            if let Err(error) = ended {
+                tracing::error!(error, "what nobody decided on in time");
             }
         }
     }
@@ -126,7 +127,7 @@ impl Gateway {
     ) -> Result<AdminAnswer, String> {
         let reason = short(reason)?;
         let _alone = self.desk.lock().await;
-        let found = self.held(item)?;
+        let found = in_time(self.held(item)?, now_ms())?;
         let settings = self.active().config.hold.clone();
         if let Some(wait) = second_needed(&settings, &found, operator) {
             wait?;
@@ -189,7 +190,7 @@ impl Gateway {
         found.ok_or_else(none)
     }
 
-    /// Records the end of an item, then destroys its content.
+    /// Records the end of an item, then destroys its content. An error says whether it is recorded.
     async fn end(&self, item: &HeldItem, line: Entry) -> Result<(), String> {
         let act = match &line {
             Entry::Hold(line) => line.act,
@@ -199,8 +200,15 @@ impl Gateway {
         let notice = Notice::of_act(item, act, now_ms());
         self.teller.tell(notice.into_iter().collect());
         let (holds, id) = (std::sync::Arc::clone(&self.holds), item.item.clone());
-        let destroying = tokio::task::spawn_blocking(move || holds.destroy(&id));
-        destroying.await.map_err(|error| error.to_string())
+        let destroying = tokio::task::spawn_blocking(move || holds.destroy(&id)).await;
+        let destroyed = destroying.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+        destroyed.map_err(|error| {
+            format!(
+                "{}: this is recorded, but the content could not be destroyed: {error}; it is tried again each second, look \
+                 after the folder state.held",
+                item.item
+            )
+        })
     }
 
     async fn note(&self, line: Entry) -> Result<(), String> {
@@ -227,6 +235,17 @@ fn second_needed(
         )),
         false => Ok(()),
     })
+}
+
+/// The item, where its time is not over.
+fn in_time(item: HeldItem, now_ms: i64) -> Result<HeldItem, String> {
+    match item.until > now_ms {
+        true => Ok(item),
+        false => Err(format!(
+            "{}: its time is over, its content is being destroyed",
+            item.item
+        )),
+    }
 }
 
 fn content(holds: &Holds, item: &str) -> Result<zeroize::Zeroizing<Vec<u8>>, String> {
@@ -283,6 +302,27 @@ pub(crate) fn names_user(names: &[String], operator: &Operator) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_over_cannot_be_released() {
+        let item = HeldItem {
+            item: "0f3a5c7e9b1d2468".to_owned(),
+            number: 1,
+            link: "high->low".to_owned(),
+            room_id: "!room".to_owned(),
+            sender: "@alice:high.test".to_owned(),
+            event_id: "$event".to_owned(),
+            event_type: "m.room.message".to_owned(),
+            waiver: sluice_policy::decide::Waiver::default(),
+            bytes: 7,
+            time: 0,
+            until: 1_000,
+            approved: Vec::new(),
+        };
+        assert!(in_time(item.clone(), 999).is_ok());
+        let refused = in_time(item, 1_000);
+        assert!(refused.is_err_and(|why| why.contains("its time is over")));
+    }
 
     #[test]
     fn a_reviewer_is_named_by_name_or_number() {

@@ -8,6 +8,7 @@ fn slot(link: &str, sender: &str, bytes: u64) -> Slot {
         link: link.to_owned(),
         sender: sender.to_owned(),
         bytes,
+        brought: 1,
     }
 }
 
@@ -74,4 +75,138 @@ fn an_items_id_is_of_link_and_event_and_can_be_part_of_a_path() {
     assert!(is_item(&item));
     assert_ne!(item, item_of("high->eu", "$a"));
     assert!(!is_item("../../etc/passwd") && !is_item("") && !is_item("AAAAAAAAAAAAAAAA"));
+}
+
+/// A folder, and a journal in it.
+fn place() -> (tempfile::TempDir, Journal) {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(&folder.path().join("journal.db")).unwrap();
+    (folder, journal)
+}
+
+fn candidate(event: &str) -> Candidate {
+    Candidate {
+        entry: 0,
+        line: HeldEntry {
+            item: item_of("high->low", event).into(),
+            link: "high->low".into(),
+            room_id: "!room".into(),
+            sender: "@alice:high.test".into(),
+            event_id: event.into(),
+            ..HeldEntry::default()
+        },
+        content: Zeroizing::new(b"content".to_vec()),
+    }
+}
+
+/// Writes down that something was held and released, or what became of it.
+fn note(journal: &Journal, entries: Vec<Entry>) {
+    for entry in entries {
+        let line = crate::audit::entry::Line {
+            seq: 1,
+            time: "2026-02-02T02:40:00.000Z".to_owned(),
+            prev: String::new(),
+            entry,
+        };
+        let head = crate::audit::Head::of(1, b"line");
+        journal.apply(&[line], &head).unwrap();
+    }
+}
+
+fn act(item: &str, act: HoldAct, event: Option<&str>) -> Entry {
+    Entry::Hold(HoldEntry {
+        item: item.into(),
+        act,
+        link: Some("high->low".into()),
+        event_id: event.map(Into::into),
+        likeness: Some("alike".into()),
+        until: Some(1_000),
+        ..HoldEntry::default()
+    })
+}
+
+const PLACE: (&str, &str, &str) = ("high->low", "!room", "@alice:high.test");
+
+#[test]
+fn one_released_event_passes_to_all_homeservers_of_the_zone_and_another_event_does_not() {
+    let (folder, journal) = place();
+    let holds = Holds::open(&folder.path().join("held"), &journal).unwrap();
+    let held = candidate("$first").line;
+    let item = held.item.to_string();
+    note(
+        &journal,
+        vec![Entry::Held(held), act(&item, HoldAct::Released, None)],
+    );
+    let ticket = journal.open_tickets(PLACE, 5).unwrap().pop().unwrap();
+    let take = |event| {
+        holds
+            .take(&journal, PLACE, event, ticket.clone(), 5)
+            .unwrap()
+    };
+    let (to_low, to_second) = (take("$again"), take("$again"));
+    assert!(to_low.is_some() && to_second.is_some(), "at the same time");
+    assert!(take("$another").is_none(), "one event alone");
+    drop(to_low);
+    assert!(
+        take("$another").is_none(),
+        "the second homeserver's is under way"
+    );
+    note(&journal, vec![act(&item, HoldAct::Spent, Some("$again"))]);
+    drop(to_second);
+    assert!(take("$another").is_none(), "it is spent");
+    let later = take("$again").unwrap();
+    assert_eq!(later.ticket.event_id.as_deref(), Some("$again"));
+}
+
+#[test]
+fn a_ticket_that_was_not_spent_is_there_for_the_next() {
+    let (folder, journal) = place();
+    let holds = Holds::open(&folder.path().join("held"), &journal).unwrap();
+    let held = candidate("$first").line;
+    let item = held.item.to_string();
+    note(
+        &journal,
+        vec![Entry::Held(held), act(&item, HoldAct::Released, None)],
+    );
+    let ticket = journal.open_tickets(PLACE, 5).unwrap().pop().unwrap();
+    let take = |event| {
+        holds
+            .take(&journal, PLACE, event, ticket.clone(), 5)
+            .unwrap()
+    };
+    drop(take("$again"));
+    assert!(take("$another").is_some());
+}
+
+#[test]
+fn what_one_request_could_not_record_stays_for_the_other_that_brought_it_too() {
+    let (folder, journal) = place();
+    let holds = Holds::open(&folder.path().join("held"), &journal).unwrap();
+    let item = item_of("high->low", "$first");
+    holds.keep(vec![candidate("$first")], 5);
+    holds.keep(vec![candidate("$first")], 5);
+    holds.give_back(&item);
+    assert!(holds.read(&item).unwrap().is_some());
+    holds.give_back(&item);
+    assert!(holds.read(&item).unwrap().is_none());
+    assert_eq!(holds.waiting(), 0);
+}
+
+#[test]
+fn what_cannot_be_destroyed_now_is_tried_again() {
+    let (folder, journal) = place();
+    let holds = Holds::open(&folder.path().join("held"), &journal).unwrap();
+    holds.keep(vec![candidate("$first")], 5);
+    let item = item_of("high->low", "$first");
+    let key = folder.path().join("held/keys").join(&item);
+    let bytes = std::fs::read(&key).unwrap();
+    std::fs::remove_file(&key).unwrap();
+    std::fs::create_dir(&key).unwrap();
+    assert!(holds.destroy(&item).is_err());
+    std::fs::remove_dir(&key).unwrap();
+    std::fs::write(&key, bytes).unwrap();
+    assert!(holds.read(&item).unwrap().is_some(), "it is there still");
+    holds.destroy_left();
+    assert!(holds.read(&item).unwrap().is_none());
+    assert!(holds.vault.items().unwrap().is_empty());
 }

@@ -86,9 +86,12 @@ impl Vault {
     }
 
     /// The content of an item; `None` where it, or its key, is not there or is not what was sealed.
+    ///
+    /// # Errors
+    /// The disk's: nobody knows what is there.
     pub(super) fn read(&self, item: &str) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
         let (Some(key), Some(sealed)) = (
-            found(read_key(&self.key_file(item)))?,
+            whole(found(read_key(&self.key_file(item))))?,
             found(read_bounded(&self.sealed_file(item)))?,
         ) else {
             return Ok(None);
@@ -107,8 +110,11 @@ impl Vault {
     }
 
     /// Whether both files of an item are there.
-    pub(super) fn has(&self, item: &str) -> bool {
-        self.key_file(item).is_file() && self.sealed_file(item).is_file()
+    ///
+    /// # Errors
+    /// The disk's: nobody knows what is there.
+    pub(super) fn has(&self, item: &str) -> io::Result<bool> {
+        Ok(self.key_file(item).try_exists()? && self.sealed_file(item).try_exists()?)
     }
 
     /// Overwrites the key, then deletes both files. Does nothing where there are none.
@@ -167,6 +173,14 @@ fn found<T>(tried: io::Result<T>) -> io::Result<Option<T>> {
     }
 }
 
+/// `None` for a file that is too short to be a key.
+fn whole(key: io::Result<Option<Key>>) -> io::Result<Option<Key>> {
+    match key {
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => Ok(None),
+        read => read,
+    }
+}
+
 fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new()
         .write(true)
@@ -179,12 +193,14 @@ fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 fn read_key(path: &Path) -> io::Result<Key> {
     let mut key = Key::default();
-    File::open(path)?
-        .read_exact(&mut key[..])
-        .map_err(|error| {
+    let read = File::open(path)?.read_exact(&mut key[..]);
+    read.map_err(|error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => {
             let message = format!("{} is damaged ({error}); delete it", path.display());
             io::Error::new(io::ErrorKind::InvalidData, message)
-        })?;
+        }
+        _ => error,
+    })?;
     Ok(key)
 }
 
@@ -249,6 +265,32 @@ mod tests {
         sealed[20] ^= 1;
         std::fs::write(vault.sealed_file(ITEM), sealed).unwrap();
         assert_eq!(vault.read(ITEM).unwrap(), None);
+    }
+
+    #[test]
+    fn a_damaged_item_is_told_from_a_disk_that_fails() {
+        let folder = tempfile::tempdir().unwrap();
+        let vault = Vault::open(folder.path()).unwrap();
+        for damage in [&b""[..], b"short"] {
+            vault.keep(ITEM, b"a secret of alice").unwrap();
+            std::fs::write(vault.key_file(ITEM), damage).unwrap();
+            assert_eq!(vault.read(ITEM).unwrap(), None);
+            vault.keep(ITEM, b"a secret of alice").unwrap();
+            std::fs::write(vault.sealed_file(ITEM), damage).unwrap();
+            assert_eq!(vault.read(ITEM).unwrap(), None);
+            assert!(vault.has(ITEM).unwrap());
+        }
+        vault.destroy(ITEM).unwrap();
+        assert!(!vault.has(ITEM).unwrap());
+        vault.keep(ITEM, b"a secret of alice").unwrap();
+        std::fs::remove_file(vault.sealed_file(ITEM)).unwrap();
+        std::fs::create_dir(vault.sealed_file(ITEM)).unwrap();
+        assert!(vault.read(ITEM).is_err(), "a folder cannot be read");
+        std::fs::remove_dir(vault.sealed_file(ITEM)).unwrap();
+        std::fs::remove_dir_all(folder.path()).unwrap();
+        std::fs::write(folder.path(), "a file where the folder should be").unwrap();
+        assert!(vault.has(ITEM).is_err() && vault.read(ITEM).is_err());
+        std::fs::remove_file(folder.path()).unwrap();
     }
 
     #[test]

@@ -9,7 +9,7 @@ impl Journal {
     /// Everything that is not yet sent, in the order in which it came.
     ///
     /// # Errors
-    /// [`JournalError::Database`].
+    /// [`JournalError::Database`]; [`JournalError::Damaged`] where a row cannot be read: what was acknowledged is not forgotten.
     pub fn waits(&self) -> Result<Vec<WaitEntry>, JournalError> {
         let sql = "SELECT line, verdict FROM waits ORDER BY number";
         let reader = self.reader();
@@ -21,12 +21,19 @@ impl Journal {
         });
         let rows = found.map_err(|error| self.failed(&error))?;
         let read = |(line, verdict): (String, Option<String>)| {
-            let line: WaitEntry = serde_json::from_str(&line).ok()?;
+            let line: WaitEntry = serde_json::from_str(&line).map_err(|error| self.torn(&error))?;
             let decided = verdict.as_deref().map(super::view::verdict);
             let verdict = decided.or(line.verdict);
-            Some(WaitEntry { verdict, ..line })
+            Ok(WaitEntry { verdict, ..line })
         };
-        Ok(rows.into_iter().filter_map(read).collect())
+        rows.into_iter().map(read).collect()
+    }
+
+    fn torn(&self, error: &serde_json::Error) -> JournalError {
+        JournalError::Damaged {
+            path: self.path.display().to_string(),
+            found: format!("an event that waits cannot be read: {error}"),
+        }
     }
 
     /// Whether an item is one of them.
@@ -63,10 +70,15 @@ pub(super) fn act(
     let item = entry.item.as_str();
     match entry.act {
         HoldAct::Passed => {
-            decided(transaction, item, Verdict::Release)?;
+            // The first word stands, but that redaction takes a release back.
+            let sql = "UPDATE waits SET verdict = ?2 WHERE item = ?1 AND verdict IS NULL";
+            decided(transaction, sql, item, Verdict::Release)?;
             ticket(transaction, item, time)
         }
-        HoldAct::Stopped => decided(transaction, item, Verdict::Redact),
+        HoldAct::Stopped => {
+            let sql = "UPDATE waits SET verdict = ?2 WHERE item = ?1";
+            decided(transaction, sql, item, Verdict::Redact)
+        }
         _ => {
             let sql = "DELETE FROM waits WHERE item = ?1";
             transaction.prepare_cached(sql)?.execute([item]).map(drop)
@@ -74,8 +86,12 @@ pub(super) fn act(
     }
 }
 
-fn decided(transaction: &Transaction<'_>, item: &str, verdict: Verdict) -> rusqlite::Result<()> {
-    let sql = "UPDATE waits SET verdict = ?2 WHERE item = ?1";
+fn decided(
+    transaction: &Transaction<'_>,
+    sql: &str,
+    item: &str,
+    verdict: Verdict,
+) -> rusqlite::Result<()> {
     transaction
         .prepare_cached(sql)?
         .execute(params![item, verdict.as_str()])

@@ -163,6 +163,14 @@ pub(super) fn later(
         ("redacted".to_owned(), Value::Object(pdu.redacted())),
         ("whole".to_owned(), Value::Object(whole)),
     ]);
+    let content = Zeroizing::new(json::write(&forms));
+    let sender = lines::shown(decision, "/event/sender", pdu.sender());
+    let under = wait::judged_under(
+        scene.active,
+        &exchange.peer,
+        &sender,
+        is_hidden(scene, case),
+    );
     let line = WaitEntry {
         item: wait::item_of(scene.link.name, pdu.event_id(), destination).into(),
         request: exchange.reference.as_str().into(),
@@ -173,18 +181,25 @@ pub(super) fn later(
         leaves: super::ruling::leaves_the_room(pdu),
         event_id: pdu.event_id().into(),
         event_type: lines::shown(decision, "/event/type", pdu.kind()),
-        sender: lines::shown(decision, "/event/sender", pdu.sender()),
+        sender,
         rule: ruling.rule.as_str().into(),
         findings: waiver.findings.into_iter().map(shown).collect(),
         checks: checks.into_iter().flatten().map(Into::into).collect(),
         verdict: (!ruling.waits).then_some(ruling.verdict),
         deadline: now.saturating_add(scene.wait_ms),
         came: now,
+        bytes: content.len() as u64,
+        under: under.map(Into::into),
+        // What comes back to its own zone is whole or not there.
+        never_redact: pdu.never_redact() || case.returned.is_some(),
     };
-    Later {
-        line,
-        content: Zeroizing::new(json::write(&forms)),
-    }
+    Later { line, content }
+}
+
+/// Whether its room's label, as far as it is known, is above what the link is cleared for.
+fn is_hidden(scene: &Scene<'_>, case: &PduCase) -> bool {
+    let label = case.room.as_ref().and_then(|room| room.label.as_ref());
+    label.is_some_and(|label| !decide::grants(scene.bundle, &scene.link, label, scene.at))
 }
 
 fn shown((detector, value): (String, String)) -> ShownFinding {

@@ -50,7 +50,7 @@ pub(super) async fn run(gateway: Arc<Gateway>, line: WaitEntry) {
         Ok(()) => (HoldAct::Passed, Verdict::Release),
         Err(_) => (HoldAct::Stopped, Verdict::Redact),
     };
-    let entries = || vec![event_line(&gateway, &line, said), acted(&line, act)];
+    let entries = || vec![event_line(&gateway, &line, said), acted(&line, act, None)];
     // Nothing of it is sent before the log has the verdict.
     while let Err(error) = gateway.audit.record(entries()).await {
         tracing::error!(%error, "the verdict on an event that waits could not be recorded");
@@ -64,7 +64,8 @@ pub(super) async fn run(gateway: Arc<Gateway>, line: WaitEntry) {
 
 async fn ask_all(gateway: &Gateway, line: &WaitEntry) -> Result<(), &'static str> {
     // Never closed, so that an error cannot be.
-    let _place = gateway.waits.asking.acquire().await.map_err(|_| FAILED)?;
+    let places = gateway.waits.asking(&line.link);
+    let _place = places.acquire().await.map_err(|_| FAILED)?;
     let active = gateway.active();
     let holds = Arc::clone(&gateway.holds);
     let item = line.item.to_string();
@@ -108,7 +109,11 @@ async fn ask(check: &Check, question: &Value) -> Result<(), &'static str> {
 }
 
 /// The line of the event with its verdict; a denial is remembered like every other.
-fn event_line(gateway: &Gateway, line: &WaitEntry, said: Result<(), &'static str>) -> Entry {
+pub(super) fn event_line(
+    gateway: &Gateway,
+    line: &WaitEntry,
+    said: Result<(), &'static str>,
+) -> Entry {
     let active = gateway.active();
     let bundle = active
         .bundle

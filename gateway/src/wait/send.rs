@@ -8,7 +8,8 @@ use ruma_common::{CanonicalJsonObject as Object, CanonicalJsonValue as Value};
 use sluice_policy::json::{self, Limits};
 use tokio::task::JoinSet;
 
-use super::{Inbox, KEEP_MS, Pair, acted, check};
+use super::fate::{EXPIRED, Fate, LOST, Now, fate, is_old, judged_under};
+use super::{Inbox, Pair, acted, check};
 use crate::accept::Shutdown;
 use crate::audit::entry::{
     Counts, Entry, Face as AuditFace, HoldAct, RequestEntry, Verdict, WaitEntry,
@@ -99,31 +100,13 @@ async fn send(gateway: &Arc<Gateway>, pair: &Pair) -> Result<(), Refusal> {
     let _turn = gateway.waits.turn(pair).await;
     let active = gateway.active();
     let lines = gateway.waits.ready(pair, BATCH);
-    let (lines, lost) = gateway.sort_out(lines)?;
-    if !lost.is_empty() {
-        gateway.end_waits(pair, &lost, HoldAct::GivenUp).await?;
-    }
-    if lines.is_empty() {
-        return Ok(());
-    }
+    let lines = gateway.without_old(pair, lines).await?;
     let exchange = gateway.own_transaction(&active, pair)?;
     gateway.may_cross(&active, &exchange)?;
-    // A server that stands in another peer's record by now is on another link, for which nothing was judged.
-    let link = exchange.link(Way::Request);
-    let (lines, elsewhere): (Vec<_>, Vec<_>) = lines
-        .into_iter()
-        .partition(|line| line.link.as_str() == link);
-    if !elsewhere.is_empty() {
-        gateway
-            .end_waits(pair, &elsewhere, HoldAct::GivenUp)
-            .await?;
-    }
+    let lines = gateway.sort_out(&active, &exchange, pair, lines).await?;
+    let (lines, events) = gateway.forms(pair, lines).await?;
     if lines.is_empty() {
         return Ok(());
-    }
-    let mut events = Vec::new();
-    for line in &lines {
-        events.push(Value::Object(gateway.form(line).await?));
     }
     gateway.transaction_line(&exchange, &lines).await?;
     let body = Object::from([
@@ -162,30 +145,122 @@ async fn send(gateway: &Arc<Gateway>, pair: &Pair) -> Result<(), Refusal> {
         let detail = format!("the other side answers {}", answer.status);
         return Err(Refusal::ourselves("gateway.relay", detail));
     }
-    gateway.end_waits(pair, &lines, HoldAct::Sent).await
+    gateway.end_waits(pair, &lines, HoldAct::Sent, None).await
 }
 
 impl Gateway {
-    /// What is to be sent, and what is not any more.
-    fn sort_out(&self, lines: Vec<WaitEntry>) -> Result<(Vec<WaitEntry>, Vec<WaitEntry>), Refusal> {
-        let oldest = now_ms().saturating_sub(KEEP_MS);
-        let mut sorted = (Vec::new(), Vec::new());
-        for mut line in lines {
-            let closed = self.journal.closed(&line.link, &line.room_id);
-            let closed = closed.map_err(crate::collect::broken_journal)?;
-            let locked = closed.is_some() && !line.leaves;
-            // The same event may wait for two homeservers of the peer, and what one check denied holds for both.
-            let denial = self.journal.denial(&line.event_id, &line.link);
-            if denial.map_err(crate::collect::broken_journal)?.is_some() {
-                line.verdict = Some(Verdict::Redact);
-            }
-            let gone = !self.holds.has(&line.item);
-            match line.came < oldest || locked || gone {
-                true => sorted.1.push(line),
-                false => sorted.0.push(line),
+    /// Gives up what nobody took for too long, whatever else may keep the others from being sent.
+    async fn without_old(
+        &self,
+        pair: &Pair,
+        lines: Vec<WaitEntry>,
+    ) -> Result<Vec<WaitEntry>, Refusal> {
+        let now = now_ms();
+        let (old, left): (Vec<_>, Vec<_>) = lines.into_iter().partition(|line| is_old(line, now));
+        for line in old {
+            self.give_up(pair, line, EXPIRED).await?;
+        }
+        Ok(left)
+    }
+
+    /// What is to be sent, each with the verdict that counts now. What is not any more is done with here.
+    async fn sort_out(
+        &self,
+        active: &Active,
+        exchange: &Exchange,
+        pair: &Pair,
+        lines: Vec<WaitEntry>,
+    ) -> Result<Vec<WaitEntry>, Refusal> {
+        let mut left = Vec::new();
+        for line in lines {
+            let now = self.looks_now(active, exchange, &line)?;
+            match fate(&line, &now) {
+                Fate::Whole => left.push(line),
+                Fate::Redacted => left.push(redacted(line)),
+                Fate::Withdrawn(why) => {
+                    self.withdraw(&line, why).await?;
+                    left.push(redacted(line));
+                }
+                Fate::GivenUp(why) => self.give_up(pair, line, why).await?,
             }
         }
-        Ok(sorted)
+        Ok(left)
+    }
+
+    /// What is known now of an event that waits.
+    fn looks_now(
+        &self,
+        active: &Active,
+        exchange: &Exchange,
+        line: &WaitEntry,
+    ) -> Result<Now, Refusal> {
+        let closed = self.journal.closed(&line.link, &line.room_id);
+        // The same event may wait for two homeservers of the peer, and what one check denied holds for both.
+        let denial = self.journal.denial(&line.event_id, &line.link);
+        let elsewhere = exchange.link(Way::Request) != line.link.as_str();
+        let hidden = self.is_hidden(active, exchange, &line.room_id)?;
+        Ok(Now {
+            closed: closed.map_err(crate::collect::broken_journal)?.is_some(),
+            elsewhere,
+            denied: denial.map_err(crate::collect::broken_journal)?.is_some(),
+            under: judged_under(active, &exchange.peer, &line.sender, hidden),
+        })
+    }
+
+    /// Whether the room's label, as far as it is known, is above what the link is cleared for.
+    fn is_hidden(
+        &self,
+        active: &Active,
+        exchange: &Exchange,
+        room_id: &str,
+    ) -> Result<bool, Refusal> {
+        match self.known_room(room_id)?.label {
+            Some(label) => Ok(!active.grants(exchange, Way::Request, &label)?),
+            None => Ok(false),
+        }
+    }
+
+    /// Takes a release back, in the log first; it is a denial like every other.
+    async fn withdraw(&self, line: &WaitEntry, why: &'static str) -> Result<(), Refusal> {
+        tracing::warn!(item = %line.item, event_id = %line.event_id, why, "what was released crosses redacted");
+        let entries = vec![
+            check::event_line(self, line, Err(why)),
+            acted(line, HoldAct::Stopped, Some(why)),
+        ];
+        self.recorded(entries).await?;
+        self.waits.decide(line, Verdict::Redact);
+        Ok(())
+    }
+
+    /// The forms in which events cross. One whose content is gone is given up, and costs the others nothing.
+    async fn forms(
+        &self,
+        pair: &Pair,
+        lines: Vec<WaitEntry>,
+    ) -> Result<(Vec<WaitEntry>, Vec<Value>), Refusal> {
+        let (mut there, mut events) = (Vec::new(), Vec::new());
+        for line in lines {
+            match self.form(&line).await? {
+                Some(event) => {
+                    events.push(Value::Object(event));
+                    there.push(line);
+                }
+                None => self.give_up(pair, line, LOST).await?,
+            }
+        }
+        Ok((there, events))
+    }
+
+    async fn give_up(
+        &self,
+        pair: &Pair,
+        line: WaitEntry,
+        why: &'static str,
+    ) -> Result<(), Refusal> {
+        tracing::error!(item = %line.item, event_id = %line.event_id, room_id = %line.room_id, why, "an event that was \
+            acknowledged is given up");
+        let act = HoldAct::GivenUp;
+        self.end_waits(pair, &[line], act, Some(why)).await
     }
 
     /// A transaction of our own, as the stages know one.
@@ -212,28 +287,21 @@ impl Gateway {
         })
     }
 
-    /// The form in which an event crosses, by its recorded verdict.
-    async fn form(&self, line: &WaitEntry) -> Result<Object, Refusal> {
+    /// The form in which an event crosses, by its verdict; `None` where what was sealed is gone or damaged. A disk that fails
+    /// now may not fail later.
+    async fn form(&self, line: &WaitEntry) -> Result<Option<Object>, Refusal> {
         let (holds, item) = (Arc::clone(&self.holds), line.item.to_string());
-        let read = tokio::task::spawn_blocking(move || holds.read(&item)).await;
-        let gone = || {
-            Refusal::ourselves(
-                "gateway.hold",
-                "an event that waits cannot be read; see state.held",
-            )
-        };
-        let content = read.ok().and_then(Result::ok).flatten().ok_or_else(gone)?;
-        let Ok(Value::Object(mut forms)) = json::parse(&content, &FORMS) else {
-            return Err(gone());
-        };
+        let reading = tokio::task::spawn_blocking(move || holds.read(&item)).await;
+        let read = reading.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+        let content = read.map_err(|error| {
+            let detail = format!("an event that waits cannot be read: {error}; see state.held");
+            Refusal::ourselves("gateway.hold", detail)
+        })?;
         let name = match line.verdict {
             Some(Verdict::Release) => "whole",
             _ => "redacted",
         };
-        match forms.remove(name) {
-            Some(Value::Object(event)) => Ok(event),
-            _ => Err(gone()),
-        }
+        Ok(content.and_then(|content| named(&content, name)))
     }
 
     async fn transaction_line(
@@ -260,14 +328,15 @@ impl Gateway {
         pair: &Pair,
         lines: &[WaitEntry],
         act: HoldAct,
+        why: Option<&str>,
     ) -> Result<(), Refusal> {
-        self.recorded(lines.iter().map(|line| acted(line, act)).collect())
+        self.recorded(lines.iter().map(|line| acted(line, act, why)).collect())
             .await?;
         self.waits.remove(pair, lines);
         let holds = Arc::clone(&self.holds);
         let items: Vec<String> = lines.iter().map(|line| line.item.to_string()).collect();
         let destroying = tokio::task::spawn_blocking(move || {
-            items.iter().for_each(|item| holds.destroy(item));
+            items.iter().for_each(|item| holds.destroy_soon(item));
         });
         destroying
             .await
@@ -282,6 +351,24 @@ impl Gateway {
                 format!("the audit log cannot be written: {error}"),
             )
         })
+    }
+}
+
+/// One of the two forms that stand in what was sealed.
+fn named(content: &[u8], name: &str) -> Option<Object> {
+    let Ok(Value::Object(mut forms)) = json::parse(content, &FORMS) else {
+        return None;
+    };
+    match forms.remove(name) {
+        Some(Value::Object(event)) => Some(event),
+        _ => None,
+    }
+}
+
+fn redacted(line: WaitEntry) -> WaitEntry {
+    WaitEntry {
+        verdict: Some(Verdict::Redact),
+        ..line
     }
 }
 

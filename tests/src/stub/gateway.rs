@@ -429,6 +429,19 @@ impl Gateway {
         read_reply(&mut stream).unwrap_or_else(|error| panic!("hook: {error}"))
     }
 
+    /// Sends bytes to the hook and hangs up after a while, whether an answer has come or not.
+    ///
+    /// # Panics
+    /// Where nobody listens.
+    pub fn hook_and_hang_up(&self, bytes: &[u8], after: Duration) {
+        let mut stream = UnixStream::connect(self.file("hook.sock"))
+            .unwrap_or_else(|error| panic!("hook: {error}"));
+        stream
+            .write_all(bytes)
+            .unwrap_or_else(|error| panic!("hook: {error}"));
+        std::thread::sleep(after);
+    }
+
     /// A page of the operations listener.
     ///
     /// # Panics

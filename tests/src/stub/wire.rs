@@ -2,12 +2,14 @@
 
 use std::io::{self, Read, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 /// Largest head that a stub reads.
 const MAX_HEAD: usize = 64 * 1024;
+/// Longest that an answer is kept back for a test that has ended.
+const SHUT_AT_MOST: Duration = Duration::from_secs(120);
 
 /// A request as a stub server received it.
 #[derive(Debug, Clone)]
@@ -106,6 +108,7 @@ struct State {
     slow: Vec<(String, Duration)>,
     raw_script: Vec<(String, Vec<u8>)>,
     trickle: Option<(String, Duration)>,
+    shut: Vec<String>,
 }
 
 impl Far {
@@ -136,6 +139,26 @@ impl Far {
     /// Answers requests whose `METHOD TARGET` begins with `what` only after a while from now on.
     pub fn slow(&self, what: &str, pause: Duration) {
         self.lock().slow.push((what.to_owned(), pause));
+    }
+
+    /// Answers no request whose `METHOD TARGET` begins with `what` until [`Far::open`]. It counts as received meanwhile.
+    pub fn shut(&self, what: &str) {
+        self.lock().shut.push(what.to_owned());
+    }
+
+    /// Answers what was kept back by [`Far::shut`], and all that follows.
+    pub fn open(&self, what: &str) {
+        self.lock().shut.retain(|shut| shut != what);
+    }
+
+    fn wait_until_open(&self, what: &str) {
+        let start = Instant::now();
+        while self.lock().shut.iter().any(|shut| what.starts_with(shut)) {
+            if start.elapsed() > SHUT_AT_MOST {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Every byte that was received since the last [`Far::forget`].
@@ -190,13 +213,15 @@ impl Far {
             let trickle =
                 trickle.filter(|(what, _)| format!("{method} {target}").starts_with(what));
             let raw = self.raw_answer(&format!("{method} {target}"));
-            std::thread::sleep(self.pause(&format!("{method} {target}")));
+            let what = format!("{method} {target}");
+            std::thread::sleep(self.pause(&what));
             self.lock().requests.push(Request {
                 method,
                 target,
                 head,
                 body,
             });
+            self.wait_until_open(&what);
             if let Some(bytes) = raw {
                 // Whether all of it is taken is the gateway's affair.
                 let _taken = stream.write_all(&bytes).and_then(|()| stream.flush());

@@ -387,3 +387,32 @@ fn what_nobody_decides_on_is_destroyed_when_its_time_is_over() {
     assert!(waiting(&world.gateway).is_empty());
     assert_eq!(acts(&world.gateway)[0]["act"], "expired");
 }
+
+#[test]
+fn what_could_not_be_destroyed_is_not_said_to_be_and_is_destroyed_later() {
+    let world = World::new();
+    let mut room = world.alices_room(RoomVersion::V12);
+    says(&world, &mut room, THREE);
+    let item = the_item(&world.gateway);
+    let key = world.gateway.file(&format!("state/held/keys/{item}"));
+    // A folder in place of the file, and later the file in place of that, each at one stroke.
+    let aside = world.gateway.file("state/aside");
+    std::fs::rename(&key, &aside).unwrap();
+    std::os::unix::fs::symlink(world.gateway.file("state"), &key).unwrap();
+    let said = refused(&world.gateway, &["reject", &item]);
+    assert!(said.contains("could not be destroyed"), "{said}");
+    assert_eq!(acts(&world.gateway)[0]["act"], "rejected");
+    assert!(waiting(&world.gateway).is_empty());
+    std::fs::rename(&aside, &key).unwrap();
+    let start = std::time::Instant::now();
+    while !key_files(&world.gateway).is_empty() {
+        assert!(start.elapsed().as_secs() < 20, "it is still there");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    assert!(
+        !world
+            .gateway
+            .file(&format!("state/held/{item}.sealed"))
+            .exists()
+    );
+}

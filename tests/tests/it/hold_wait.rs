@@ -11,11 +11,11 @@ use sluice_tests::stub::service::Service;
 use sluice_tests::stub::{World, answer_of, errors, pdus, policy};
 
 /// What the policy of these tests lets a check look at.
-const WORD: &str = "DE89 3704 0044 0532 0130 00";
+pub const WORD: &str = "DE89 3704 0044 0532 0130 00";
 const SEND: &str = "PUT /_matrix/federation/v1/send/";
-const CHECK: &str = "POST /check";
+pub const CHECK: &str = "POST /check";
 /// Time for what the gateway does by itself.
-const SOON: Duration = Duration::from_secs(40);
+pub const SOON: Duration = Duration::from_secs(40);
 
 /// The shipped policy, but that account numbers wait for these checks.
 fn waiting_for(checks: &[&str]) -> BundleParts {
@@ -36,9 +36,10 @@ fn waiting_for(checks: &[&str]) -> BundleParts {
     parts
 }
 
-/// A world with a check of the name `scanner`.
-fn world(check: &Service) -> World {
-    world_that_waits_for(check, &["scanner"], 5)
+/// A world with a check of the name `scanner`, which has as long as can be: a test that opens and shuts it should not be
+/// surprised by the deadline.
+pub fn world(check: &Service) -> World {
+    world_that_waits_for(check, &["scanner"], 20)
 }
 
 fn world_that_waits_for(check: &Service, checks: &[&str], seconds: u32) -> World {
@@ -54,7 +55,7 @@ fn world_that_waits_for(check: &Service, checks: &[&str], seconds: u32) -> World
     world
 }
 
-fn says(world: &World, room: &mut Room, text: &str) -> Event {
+pub fn says(world: &World, room: &mut Room, text: &str) -> Event {
     let event = room.message(&world.alice(), text);
     let reply = world.alice_sends(std::slice::from_ref(&event));
     assert_eq!((reply.status, errors(&reply)), (200, Vec::new()), "{text}");
@@ -62,7 +63,7 @@ fn says(world: &World, room: &mut Room, text: &str) -> Event {
 }
 
 /// The events that reached the peer, in order, as id and content; what came twice stands twice.
-fn arrived(world: &World) -> Vec<(String, Value)> {
+pub fn arrived(world: &World) -> Vec<(String, Value)> {
     let requests = world.peer.far.requests_of(SEND);
     let events = requests.iter().flat_map(|request| pdus(&request.json()));
     events
@@ -71,11 +72,11 @@ fn arrived(world: &World) -> Vec<(String, Value)> {
 }
 
 /// The content hash, which tells events apart here in either form.
-fn hash_of(event: &Value) -> String {
+pub fn hash_of(event: &Value) -> String {
     event["hashes"]["sha256"].as_str().unwrap().to_owned()
 }
 
-fn wait_for(world: &World, events: &[&Event]) -> Vec<(String, Value)> {
+pub fn wait_for(world: &World, events: &[&Event]) -> Vec<(String, Value)> {
     let start = Instant::now();
     loop {
         let there = arrived(world);
@@ -108,7 +109,7 @@ fn reasons(world: &World, event: &Event) -> Vec<Value> {
     of_event.map(|line| line["reason"].clone()).collect()
 }
 
-fn content_at_rest(world: &World) -> usize {
+pub fn content_at_rest(world: &World) -> usize {
     std::fs::read_dir(world.gateway.file("state/held/keys"))
         .unwrap()
         .count()
@@ -122,7 +123,7 @@ fn a_check_that_says_release_lets_the_event_and_those_behind_it_cross_in_order()
         200,
         &json!({"verdict": "release", "reason": "clean"}),
     );
-    check.far.slow(CHECK, Duration::from_secs(1));
+    check.far.shut(CHECK);
     let world = world(&check);
     let (mut room, mut other) = (
         world.alices_room(RoomVersion::V12),
@@ -134,6 +135,7 @@ fn a_check_that_says_release_lets_the_event_and_those_behind_it_cross_in_order()
     let at_once = arrived(&world);
     assert_eq!(at_once.len(), 1, "another room goes on: {at_once:?}");
     assert_eq!(at_once[0].0, hash_of(&elsewhere.json));
+    check.far.open(CHECK);
     let there = wait_for(&world, &[&first, &second]);
     assert!(order(&there, &[&first, &second]).is_sorted());
     assert_eq!(
@@ -160,7 +162,7 @@ fn a_check_that_says_release_lets_the_event_and_those_behind_it_cross_in_order()
 #[test]
 fn what_a_check_refuses_or_does_not_answer_crosses_redacted_and_the_room_lives_on() {
     let check = Service::start();
-    let world = world(&check);
+    let world = world_that_waits_for(&check, &["scanner"], 5);
     let mut room = world.alices_room(RoomVersion::V12);
     for (status, answer, pause, reason) in [
         (
@@ -209,11 +211,11 @@ fn a_check_that_nobody_declared_lets_nothing_pass() {
 #[test]
 fn a_pull_that_meets_a_waiting_event_waits_for_its_verdict() {
     let check = Service::start();
-    check.far.slow(CHECK, Duration::from_secs(2));
     let world = world(&check);
     let mut room = world.alices_room(RoomVersion::V12);
     for (verdict, whole) in [("release", true), ("redact", false)] {
         check.far.on(CHECK, 200, &json!({ "verdict": verdict }));
+        check.far.shut(CHECK);
         let event = says(&world, &mut room, WORD);
         world.homeserver.far.on(
             "GET /_matrix/federation/v1/event/",
@@ -224,17 +226,18 @@ fn a_pull_that_meets_a_waiting_event_waits_for_its_verdict() {
             "/_matrix/federation/v1/event/{}",
             event.id.replace('$', "%24")
         );
-        let start = Instant::now();
-        let reply = world.from_peer("GET", &target, None);
-        assert!(start.elapsed() > Duration::from_secs(1), "it waited");
-        assert_eq!((reply.status, reply.text().contains(WORD)), (200, whole));
+        let pulled = std::thread::scope(|scope| {
+            let pull = scope.spawn(|| world.from_peer("GET", &target, None));
+            std::thread::sleep(Duration::from_millis(500));
+            assert!(!pull.is_finished(), "it waits");
+            check.far.open(CHECK);
+            pull.join().unwrap()
+        });
         wait_for(&world, &[&event]);
-        let reply = world.from_peer("GET", &target, None);
-        assert_eq!(
-            (reply.status, reply.text().contains(WORD)),
-            (200, whole),
-            "and later"
-        );
+        let later = world.from_peer("GET", &target, None);
+        for reply in [pulled, later] {
+            assert_eq!((reply.status, reply.text().contains(WORD)), (200, whole));
+        }
     }
 }
 
@@ -242,7 +245,7 @@ fn a_pull_that_meets_a_waiting_event_waits_for_its_verdict() {
 fn what_enters_waits_too_and_a_homeserver_that_sends_again_changes_nothing() {
     let check = Service::start();
     check.far.on(CHECK, 200, &json!({"verdict": "release"}));
-    check.far.slow(CHECK, Duration::from_secs(2));
+    check.far.shut(CHECK);
     let world = world(&check);
     let mut room = world.bobs_room(RoomVersion::V12);
     let event = room.message(&world.bob(), WORD);
@@ -250,7 +253,9 @@ fn what_enters_waits_too_and_a_homeserver_that_sends_again_changes_nothing() {
         let reply = world.bob_sends(std::slice::from_ref(&event));
         assert_eq!((reply.status, errors(&reply)), (200, Vec::new()));
     }
+    let _asked = check.wait(1);
     assert!(!world.homeserver.far.saw(WORD));
+    check.far.open(CHECK);
     let start = Instant::now();
     while !world.homeserver.far.saw(WORD) {
         assert!(start.elapsed() < SOON, "{}", world.gateway.log());
@@ -293,8 +298,10 @@ fn a_gateway_that_is_killed_while_events_wait_sends_them_after_its_start() {
     });
     world.gateway.restart();
     // The deadline goes on while nobody runs.
+    check.far.shut(CHECK);
     let late = says(&world, &mut room, WORD);
     world.gateway.kill();
+    check.far.open(CHECK);
     std::thread::sleep(Duration::from_secs(6));
     world.gateway.start();
     let there = wait_for(&world, &[&late]);
@@ -306,7 +313,7 @@ fn a_gateway_that_is_killed_while_events_wait_sends_them_after_its_start() {
 }
 
 /// Nothing is left at rest once the last line says that it has arrived.
-fn settled(world: &World) {
+pub fn settled(world: &World) {
     let start = Instant::now();
     while content_at_rest(world) > 0 {
         assert!(start.elapsed() < SOON);
@@ -338,19 +345,37 @@ fn what_the_other_side_does_not_take_is_sent_again_until_it_does() {
 fn what_a_check_released_stays_while_an_operator_has_closed_the_link_and_crosses_when_it_is_open() {
     let check = Service::start();
     check.far.on(CHECK, 200, &json!({"verdict": "release"}));
-    check.far.slow(CHECK, Duration::from_secs(2));
+    check.far.shut(CHECK);
     let world = world(&check);
     let mut room = world.alices_room(RoomVersion::V12);
     let event = says(&world, &mut room, WORD);
     world.gateway.command(&["link", "close", "low"], "");
-    let start = Instant::now();
-    while check.far.requests_of(CHECK).is_empty() {
-        assert!(start.elapsed() < SOON, "{}", world.gateway.log());
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    check.far.open(CHECK);
+    acts(&world, &event, 1);
+    // What changes nothing for it does not call it back.
+    world.gateway.reload();
     std::thread::sleep(Duration::from_secs(2));
     assert!(arrived(&world).is_empty(), "nothing crosses a closed link");
     world.gateway.command(&["link", "open", "low"], "");
     let there = wait_for(&world, &[&event]);
     assert_eq!(there[0].1, event.json["content"]);
+    let acts: Vec<Value> = acts(&world, &event, 2);
+    assert_eq!(
+        (&acts[0]["act"], &acts[1]["act"]),
+        (&json!("passed"), &json!("sent"))
+    );
+}
+
+/// What became of an event that waits, in order; at least `number` lines of it.
+pub fn acts(world: &World, event: &Event, number: usize) -> Vec<Value> {
+    let start = Instant::now();
+    loop {
+        let mut lines = world.gateway.audit();
+        lines.retain(|line| line["kind"] == "hold" && line["event_id"] == event.id.as_str());
+        if lines.len() >= number {
+            return lines;
+        }
+        assert!(start.elapsed() < SOON, "{lines:?} {}", world.gateway.log());
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }

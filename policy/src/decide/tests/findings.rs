@@ -318,3 +318,32 @@ fn dl_3_a_value_split_over_two_messages_denies_the_one_that_completes_it() {
         "it was said before"
     );
 }
+
+#[test]
+fn a_persons_look_is_stricter_than_that_of_checks_whichever_link_asks_for_it() {
+    let by_checks = || {
+        let mut decision = UnitDecision::by_protocol(Decision {
+            checks: vec!["scanner".to_owned()],
+            ..Decision::new(Verdict::Hold, "dlp.network.url")
+        });
+        decision.notes.push(WAITS);
+        decision
+    };
+    let by_a_person = || UnitDecision::by_protocol(Decision::new(Verdict::Hold, "dlp.de.iban"));
+    for both in [
+        by_checks().stricter(by_a_person()),
+        by_a_person().stricter(by_checks()),
+    ] {
+        assert_eq!(both.decision.rule, "dlp.de.iban");
+        assert!(!both.notes.contains(&WAITS));
+    }
+    let redacted = || UnitDecision::by_protocol(Decision::new(Verdict::Redact, "label.missing"));
+    assert_eq!(
+        by_checks().stricter(redacted()).decision.rule,
+        "label.missing"
+    );
+    assert_eq!(
+        redacted().stricter(by_a_person()).decision.rule,
+        "label.missing"
+    );
+}
