@@ -185,8 +185,10 @@ impl Search<'_, '_> {
         let Some(context) = &self.detector.context else {
             return Ok(alone);
         };
-        // Both sides, in the view and in the original.
-        self.budget.searched(4 * context.within)?;
+        // Both sides, in the view and in the original, as far as they go.
+        let around = |text: &str| text.len().min(2 * context.within);
+        self.budget
+            .searched(around(&self.view.text) + around(self.original))?;
         let near = context.is_near(&self.view.text, value.0, value.1)
             || context.is_near(self.original, original.0, original.1);
         Ok(if near { context.strength } else { alone })
@@ -198,7 +200,8 @@ impl Search<'_, '_> {
         if detector.all_of.is_empty() {
             return Ok(true);
         }
-        self.budget.searched(2 * detector.within)?;
+        self.budget
+            .searched(view.text.len().min(2 * detector.within))?;
         let (low, high) = around(&view.text, start, end, detector.within);
         let required = match self.required.take() {
             Some(required) => required,
