@@ -22,6 +22,7 @@ pub mod import;
 mod index;
 mod load;
 mod pattern;
+mod phrases;
 mod prefilter;
 mod scan;
 mod self_test;

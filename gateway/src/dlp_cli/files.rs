@@ -28,7 +28,21 @@ impl Rules {
             indexes: self.indexes()?,
             ..LoadOptions::default()
         };
-        Detectors::parse_with(&self.files()?, &spifs, &options).map_err(Failure::usage)
+        let detectors =
+            Detectors::parse_with(&self.files()?, &spifs, &options).map_err(Failure::usage)?;
+        if detectors.ids().next().is_none() {
+            let paths: Vec<String> = self
+                .paths
+                .iter()
+                .map(|path| path.display().to_string())
+                .collect();
+            let message = format!(
+                "{}: no detector in it; write a [[detector]], or name another file",
+                paths.join(", ")
+            );
+            return Err(Failure::usage(vec![message]));
+        }
+        Ok(detectors)
     }
 
     /// The indexes by the names that they were made with.
@@ -55,6 +69,12 @@ impl Rules {
         }
         let mut files = Vec::new();
         for path in &self.paths {
+            if is_stdin(path) {
+                let message = "--rules -: rules are read from files, because texts may come from stdin; save them to a \
+                               file, or write --rules /dev/stdin"
+                    .to_owned();
+                return Err(Failure::usage(vec![message]));
+            }
             for file in rule_files(path)? {
                 files.push((file.display().to_string(), text(&file, MAX_FILE_BYTES)?));
             }

@@ -31,8 +31,8 @@ pub(super) fn run(args: &ImportArgs, streams: &mut Streams<'_>) -> Result<Exit, 
     }
     let (kept, refused) = (imported.kept.len(), imported.refused.len());
     let _ = writeln!(streams.err, "{kept} kept, {refused} refused");
-    Ok(match (kept, refused) {
-        (0, 1..) => Exit::No,
+    Ok(match kept {
+        0 => Exit::No,
         _ => Exit::Done,
     })
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -17,6 +17,10 @@ use crate::config::secret::read_private;
 const MAX_SPEC_BYTES: u64 = 64 * 1024;
 /// One document at most, in bytes.
 const MAX_DOCUMENT_BYTES: u64 = 64 * 1024 * 1024;
+/// Bytes of a table in which its separator is looked for.
+const SEPARATOR_BYTES: usize = 64 * 1024;
+/// Stands in a first line of its own, which some programs write: `sep=;`.
+const SEPARATOR_LINE: &[u8] = b"sep=";
 /// Bytes that tell an index from another file.
 const INDEX_START: u64 = 8;
 /// Folders inside folders at most.
@@ -30,8 +34,7 @@ pub struct IndexArgs {
     #[arg(
         long,
         value_name = "KEY",
-        conflicts_with_all = ["config", "key", "out", "documents", "name", "table"],
-        required_unless_present = "out"
+        conflicts_with_all = ["config", "key", "out", "documents", "name", "table"]
     )]
     pub new_key: Option<PathBuf>,
     /// Which columns of the table are taken, and how they are read.
@@ -46,7 +49,7 @@ pub struct IndexArgs {
     #[arg(long, value_name = "KEY", required_unless_present = "new_key")]
     pub key: Option<PathBuf>,
     /// Where the index goes; an index that is there is replaced.
-    #[arg(long, value_name = "FILE", requires = "key")]
+    #[arg(long, value_name = "FILE", required_unless_present = "new_key")]
     pub out: Option<PathBuf>,
     /// A folder of texts in UTF-8, with all folders in it, instead of a table.
     #[arg(long, value_name = "DIR", requires = "name", conflicts_with = "table")]
@@ -207,21 +210,31 @@ fn table(
     rows(&spec, &mut file, &name, key)
 }
 
-/// The first line says what separates: whatever of tab, semicolon and comma stands in it most.
+/// The first line says what separates: `sep=;` does, else whatever of tab, semicolon and comma stands in it most.
 fn rows(
     spec: &TableSpec,
     input: &mut dyn Read,
     name: &dyn std::fmt::Display,
     key: &IndexKey,
 ) -> Result<Built, Failure> {
-    let mut input = std::io::BufReader::new(input);
-    let start = std::io::BufRead::fill_buf(&mut input)
+    let mut start = Vec::new();
+    let mut input = BufReader::new(input);
+    input
+        .by_ref()
+        .take(SEPARATOR_BYTES as u64)
+        .read_until(b'\n', &mut start)
         .map_err(|error| could_not(format!("{name}: cannot be read: {error}")))?;
-    let separator = separator(start);
+    let (separator, skipped) = match named_separator(&start) {
+        Some(separator) => {
+            start.clear();
+            (separator, 1)
+        }
+        None => (separator(&start), 0),
+    };
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(separator)
-        .from_reader(input);
-    let wrong = |error: csv::Error| wrong_table(name, &error);
+        .from_reader(start.as_slice().chain(input));
+    let wrong = |error: csv::Error| wrong_table(name, &error, skipped);
     let headings = reader.headers().map_err(wrong)?.clone();
     let headings: Vec<&str> = headings
         .iter()
@@ -241,11 +254,20 @@ fn rows(
         .map_err(|error| usage(format!("{name}: {error}")))
 }
 
-fn separator(start: &[u8]) -> u8 {
-    let line = start
-        .split(|byte| *byte == b'\n')
-        .next()
-        .unwrap_or_default();
+/// The separator of a line that says nothing else.
+fn named_separator(line: &[u8]) -> Option<u8> {
+    let line = line.trim_ascii_end();
+    let line = line.strip_prefix("\u{feff}".as_bytes()).unwrap_or(line);
+    let (word, rest) = line.split_at_checked(SEPARATOR_LINE.len())?;
+    match rest {
+        [separator] if word.eq_ignore_ascii_case(SEPARATOR_LINE) => Some(*separator),
+        // The tab was taken for the end of the line.
+        [] if word.eq_ignore_ascii_case(SEPARATOR_LINE) => Some(b'\t'),
+        _ => None,
+    }
+}
+
+fn separator(line: &[u8]) -> u8 {
     let count = |sign: u8| line.iter().filter(|byte| **byte == sign).count();
     let mut best = b',';
     for sign in [b';', b'\t'] {
@@ -257,8 +279,8 @@ fn separator(start: &[u8]) -> u8 {
 }
 
 /// Without the library's own text, which may show a part of the table.
-fn wrong_table(name: &dyn std::fmt::Display, error: &csv::Error) -> Failure {
-    let line = error.position().map_or(1, csv::Position::line);
+fn wrong_table(name: &dyn std::fmt::Display, error: &csv::Error, skipped: u64) -> Failure {
+    let line = error.position().map_or(1, csv::Position::line) + skipped;
     match error.kind() {
         csv::ErrorKind::Io(error) => could_not(format!("{name}: cannot be read: {error}")),
         csv::ErrorKind::Utf8 { .. } => {

@@ -374,6 +374,31 @@ fn ru_1_a_file_that_does_not_load_names_every_mistake_with_its_line() {
     assert!(said.lines()[0]["errors"].as_array().unwrap().len() >= 2);
 }
 
+#[test]
+fn rules_without_a_detector_and_rules_from_stdin_are_refused() {
+    for text in ["", "# nothing\n", "[defaults]\nviews = [\"raw\"]\n"] {
+        let (_folder, file) = rules(text);
+        for command in ["test", "scan"] {
+            let said = dlp(&[command, "--rules", &file], "");
+            assert_eq!(said.exit, Exit::Usage, "{command} {text:?}");
+            assert!(
+                said.err.contains("own.toml: no detector in it"),
+                "{}",
+                said.err
+            );
+            assert!(said.out.is_empty(), "{}", said.out);
+        }
+        let (_other, staff) = rules(STAFF);
+        let both = dlp(&["test", "--rules", &file, "--rules", &staff], "");
+        assert_eq!(both.exit, Exit::Done, "{}", both.err);
+    }
+    let said = dlp(&["test", "--rules", "-"], STAFF);
+    assert_eq!(said.exit, Exit::Usage);
+    assert!(said.err.contains("/dev/stdin"), "{}", said.err);
+    let none = dlp(&["import", "-"], "title = \"none\"\n");
+    assert_eq!(none.exit, Exit::No, "nothing was kept");
+}
+
 /// Two rules as others write them; the second has a pattern that no linear engine runs.
 const FOREIGN: &str = r#"
 title = "rules"

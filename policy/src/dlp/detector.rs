@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use aho_corasick::AhoCorasick;
 use serde::Deserialize;
 
 use super::{
@@ -13,7 +12,7 @@ use super::{
     context::Context,
     index::Finder,
     pattern::{Group, Pattern},
-    prefilter::Word,
+    phrases::Phrases,
     validator::Validator,
     view::ViewName,
 };
@@ -70,14 +69,6 @@ pub(super) enum Source {
     },
     Check(Check),
     Index(Arc<dyn Finder>),
-}
-
-/// A dictionary.
-#[derive(Clone, Debug)]
-pub(super) struct Phrases {
-    pub(super) automaton: AhoCorasick,
-    /// For the search that all detectors share, which takes them.
-    pub(super) words: Vec<Word>,
 }
 
 /// A text that a rule holds against itself.

@@ -28,7 +28,7 @@ pub const SHINGLE_WORDS: usize = 5;
 pub const MIN_WORDS: usize = 12;
 /// Of so many shingles in a row one is kept at least: no passage longer than this and a shingle goes unseen.
 pub const WINDOW_SHINGLES: usize = 4;
-/// Fingerprints that a text must share with a document at least.
+/// Fingerprints that a text must share with a document at least; one that has fewer must share all.
 pub const MIN_SHARED: usize = 4;
 /// Fingerprints of a stretch, in which overlap is looked for on its own: some 150 words.
 pub const STRETCH: usize = 64;

@@ -12,6 +12,7 @@
 mod pattern;
 mod read;
 mod rule;
+mod shape;
 mod write;
 
 use thiserror::Error;

@@ -1,18 +1,19 @@
 //! From TOML to detectors, in two stages: as written, as meant. Every mistake is named with file, line and id, all at
 //! once, and nothing is skipped.
 
+mod file;
 mod meant;
 mod probe;
 mod written;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use serde::Deserialize;
-use toml::{Spanned, Table};
+use toml::Table;
 
 use self::{
+    file::File,
     meant::{Meaning, meant_allow, view_set},
-    written::{Written, WrittenAllow},
+    written::Written,
 };
 use super::{
     allow::Allow,
@@ -34,26 +35,6 @@ pub use self::probe::PROBE_BYTES;
 pub const MAX_FILE_BYTES: usize = 4 * 1024 * 1024;
 /// Detectors at most, over all files.
 pub const MAX_DETECTORS: usize = 10_000;
-
-/// A rule file.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    #[serde(default)]
-    defaults: Defaults,
-    /// Allow-lists of every detector of the file.
-    #[serde(default)]
-    allow: Vec<Spanned<WrittenAllow>>,
-    #[serde(default)]
-    detector: Vec<Spanned<Table>>,
-}
-
-/// What the file's detectors have where they say nothing.
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Defaults {
-    views: Option<Spanned<Vec<String>>>,
-}
 
 /// Reads all files.
 pub(super) fn detectors(
@@ -109,6 +90,12 @@ impl Loader<'_> {
 
     fn detectors(&mut self, name: &str, toml: &str, file: File) {
         let place = |byte| format!("{name}:{}", line_at(toml, byte));
+        for key in file.unknown {
+            let at = place(key.span().start);
+            let key = key.get_ref();
+            self.errors
+                .push(format!("{at}: unknown key {key:?}; correct or remove it"));
+        }
         let mut shared = Shared {
             allow: Vec::new(),
             views: ViewSet::ALL,

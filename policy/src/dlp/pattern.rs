@@ -168,7 +168,7 @@ impl Pattern {
         while at <= text.len() {
             let found = core.regex.get()?.find_at(text.as_bytes(), at);
             let end = found.map_or(text.len(), |found| found.end());
-            budget.searched(end - at + core.longest)?;
+            budget.searched(end - at + core.longest.min(text.len() - end))?;
             let Some(found) = found else { break };
             let start = text.floor_char_boundary(found.start());
             // The longest match and a character after it, which a border looks at.

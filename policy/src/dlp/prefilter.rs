@@ -7,7 +7,7 @@
 //!
 //! Invariant: what is left out here cannot match. Keywords are the author's word for it; everything else is read off
 //! the pattern, and holds for every text: letters that are ASCII letters where case is ignored are looked for as such, and
-//! where digits of other scripts may stand digits are not counted.
+//! digits of other scripts count as digits.
 
 mod columns;
 mod digits;
@@ -57,8 +57,6 @@ pub(super) struct Facts<'f> {
     text: &'f str,
     /// Numbers of the words in it, in order.
     words: Vec<u32>,
-    /// True where digits may stand in it that only Unicode takes for those of ASCII.
-    odd: bool,
     /// True where all of it is ordinary Western writing, see [`is_plain`].
     plain: bool,
     digits: Digits,
@@ -97,7 +95,7 @@ impl Needs {
     /// # Errors
     /// Over a limit.
     pub(super) fn allow(&self, facts: &Facts<'_>, budget: &mut Budget) -> Result<bool, ScanError> {
-        let digits = facts.odd || facts.digits.has(self.digits, self.longest);
+        let digits = facts.digits.has(self.digits, self.longest);
         let words = self.ids.is_empty() || self.ids.iter().any(|id| facts.has(*id));
         match &self.steps {
             Some(steps) if digits && words => {
@@ -203,9 +201,8 @@ impl Prefilter {
         let facts = Facts {
             text,
             words,
-            odd: !plain && has_high_byte(text),
             plain,
-            digits: Digits::of_text(text),
+            digits: Digits::of_text(text, !plain && has_high_byte(text)),
             columns: OnceCell::new(),
         };
         let called = self.called(&facts, original);

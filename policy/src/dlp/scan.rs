@@ -73,7 +73,7 @@ impl<'d> Scanner<'d> {
         &self.budget
     }
 
-    fn walk(&mut self, tree: &Tree, depth: usize) -> Result<(), ScanError> {
+    pub(super) fn walk(&mut self, tree: &Tree, depth: usize) -> Result<(), ScanError> {
         within(depth, MAX_DEPTH, "levels")?;
         match tree {
             Tree::Null | Tree::Bool(_) => Ok(()),

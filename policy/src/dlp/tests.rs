@@ -378,7 +378,17 @@ fn mistakes_in_rules_name_file_line_and_id() {
 #[test]
 fn mistakes_of_a_file_itself_have_its_line() {
     assert!(one("[[detector]\n").unwrap_err()[0].starts_with("rules.toml:1: "));
-    assert!(one("\n\npolicy = 1\n").unwrap_err()[0].starts_with("rules.toml:3: unknown field"));
+    assert!(one("\n\npolicy = 1\n").unwrap_err()[0].starts_with("rules.toml:3: unknown key"));
+}
+
+#[test]
+fn ru_1_an_unknown_key_of_a_file_hides_no_mistake_of_its_detectors() {
+    let broken = WORD.replace("[0-9]+'", "(?=x)'");
+    let errors = one(&format!("policy = 1\n{broken}\n[link]\nname = 'x'\n")).unwrap_err();
+    let said = |part: &str| errors.iter().any(|error| error.contains(part));
+    assert!(said("rules.toml:1: unknown key \"policy\""), "{errors:?}");
+    assert!(said("rules.toml:12: unknown key \"link\""), "{errors:?}");
+    assert!(said("test.word: regex: look-around"), "{errors:?}");
 }
 
 #[test]

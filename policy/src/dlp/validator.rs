@@ -143,12 +143,12 @@ impl Validator {
 
     /// True for a valid value of a form that numbers of other kinds often have too.
     pub(super) fn is_weak(self, value: &str) -> bool {
-        let signs = Signs::of(value, None);
-        match self.name {
-            "card" => card::is_weak(signs.all()),
-            "passport" | "personalausweis" => icao::is_weak(signs.all()),
-            _ => false,
-        }
+        let weak: fn(&[u8]) -> bool = match self.name {
+            "card" => card::is_weak,
+            "passport" | "personalausweis" => icao::is_weak,
+            _ => return false,
+        };
+        weak(Signs::of(value, None).all())
     }
 
     /// Length in bytes of the valid value at the start of `text`, which `next` follows; `None` where there is none.
@@ -167,7 +167,7 @@ impl Validator {
 }
 
 /// Where the first of these lengths ends that is valid.
-fn longest(signs: &Signs, lengths: &[usize], valid: fn(&[u8]) -> bool) -> Option<usize> {
+fn longest(signs: &Signs<'_>, lengths: &[usize], valid: fn(&[u8]) -> bool) -> Option<usize> {
     lengths.iter().find_map(|length| {
         let (value, end) = signs.first(*length)?;
         valid(value).then_some(end)

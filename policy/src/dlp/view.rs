@@ -25,6 +25,12 @@ use decode::Room;
 use map::{Made, Map};
 use signs::Signs;
 
+/// Between what was encoded, or joined, and text beside it: no letter, no space and no separator that a pattern would go
+/// over.
+const BORDER: char = '\u{1f}';
+/// Stands in decoded text for a border that was encoded there, so that borders are ours alone.
+const FOREIGN_BORDER: char = '\u{1e}';
+
 /// Which view, in the order in which they are looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum ViewName {
@@ -86,7 +92,7 @@ pub(super) fn views<'a>(text: &'a str, budget: &mut Budget) -> Result<Vec<View<'
         text: Cow::Borrowed(text),
         map: None,
     };
-    let signs = Signs::of(text);
+    let signs = Signs::of(text, Borders::Odd);
     if signs.nothing() {
         return Ok(vec![raw]);
     }
@@ -94,6 +100,7 @@ pub(super) fn views<'a>(text: &'a str, budget: &mut Budget) -> Result<Vec<View<'
         views: vec![raw],
         budget,
         room: Room::of(text),
+        borders: Borders::of(text),
     };
     gathered.see(text, None, signs, 0)?;
     let mut views = gathered.views;
@@ -118,7 +125,7 @@ pub(super) fn looks_latin(c: char) -> bool {
 
 /// A text in small letters, normalised, to compare words.
 pub(super) fn normal_words(text: &str) -> String {
-    normalise::normalise(text).text.to_lowercase()
+    normalise::normalise(text, Borders::Odd).text.to_lowercase()
 }
 
 /// The text of HTML as a reader sees it.
@@ -157,6 +164,27 @@ struct Gathered<'a, 'b> {
     views: Vec<View<'a>>,
     budget: &'b mut Budget,
     room: Room,
+    /// What they are in decoded text.
+    borders: Borders,
+}
+
+/// What a [`BORDER`] in a text is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Borders {
+    /// A control character that somebody sent, which no reader sees.
+    Odd,
+    /// Put there by us: a view without it would be the same text once more, with words glued together.
+    Ours,
+}
+
+impl Borders {
+    /// In what is decoded of a text. Where the text has some itself, theirs are not told from ours.
+    fn of(text: &str) -> Borders {
+        match text.contains(BORDER) {
+            true => Borders::Odd,
+            false => Borders::Ours,
+        }
+    }
 }
 
 impl Gathered<'_, '_> {
@@ -170,7 +198,8 @@ impl Gathered<'_, '_> {
     ) -> Result<(), ScanError> {
         if reversed::is_overridden(text) {
             let shown = reversed::reverse(text);
-            let plain = normalise::normalise(&shown.text).onto(Some(&shown.map));
+            let plain =
+                normalise::normalise(&shown.text, self.borders_in(layer)).onto(Some(&shown.map));
             self.normalised(plain.onto(map), layer)?;
         }
         let tags = signs.odd && decode::has_tag_characters(text);
@@ -179,7 +208,8 @@ impl Gathered<'_, '_> {
         }
         if signs.odd {
             // Invisible characters inside of what is encoded do not hide it.
-            self.normalised(normalise::normalise(text).onto(map), layer)
+            let plain = normalise::normalise(text, self.borders_in(layer));
+            self.normalised(plain.onto(map), layer)
         } else {
             self.settled(text, map, signs, layer)
         }
@@ -187,7 +217,7 @@ impl Gathered<'_, '_> {
 
     /// A normalised text, and what follows from it.
     fn normalised(&mut self, made: Made, layer: usize) -> Result<(), ScanError> {
-        let signs = Signs::of(&made.text);
+        let signs = Signs::of(&made.text, self.borders_in(layer));
         self.settled(&made.text, Some(&made.map), signs, layer)?;
         self.push(ViewName::Normalised, layer, made)
     }
@@ -207,7 +237,7 @@ impl Gathered<'_, '_> {
         };
         for made in joined {
             let made = made.onto(map);
-            if Signs::of(&made.text).look {
+            if Signs::of(&made.text, Borders::Odd).look {
                 self.skeleton(&made.text, Some(&made.map), layer)?;
             }
             self.push(ViewName::Joined, layer, made)?;
@@ -240,6 +270,13 @@ impl Gathered<'_, '_> {
             });
         }
         Ok(())
+    }
+
+    fn borders_in(&self, layer: usize) -> Borders {
+        match layer {
+            0 => Borders::Odd,
+            _ => self.borders,
+        }
     }
 
     fn is_known(&self, text: &str) -> bool {

@@ -99,6 +99,9 @@ fn a_table_of_each_form_becomes_an_index_that_finds_its_people() {
         "Vorname,Nachname,KVNR\nErika,Mustermann,A123456780\n",
         "\u{feff}Vorname;Nachname;KVNR\r\n\"Erika\";\"Muster\nmann\";A 123 456 780\r\nBob;;\r\n",
         "KVNR\tNachname\tVorname\nA123456780\tMustermann\tErika\n",
+        "sep=;\nVorname;Nachname;KVNR\nErika;Mustermann;A123456780\n",
+        "\u{feff}SEP=|\r\nVorname|Nachname|KVNR\r\nErika|Mustermann|A123456780\r\n",
+        "sep=\t\nVorname\tNachname\tKVNR\nErika\tMustermann\tA123456780\n",
     ] {
         let world = World::new(table);
         let said = world.says(&format!("{TABLE} --json"));
@@ -134,6 +137,8 @@ fn a_row_that_does_not_fit_the_headings_is_refused_with_its_line() {
         );
         assert!(!said.err.contains("Müller"), "{}", said.err);
     }
+    let said = World::new("sep=,\nVorname,Nachname,KVNR\nOtto,Müller\n").says(TABLE);
+    assert!(said.err.contains("table.csv:3: "), "{}", said.err);
 }
 
 #[test]
@@ -227,6 +232,23 @@ fn a_key_is_made_once_and_belongs_to_its_owner_alone() {
     fs::set_permissions(world.path("short.key"), fs::Permissions::from_mode(0o600)).unwrap();
     let said = world.says("--config INDEX.toml --key short.key --out p.idx table.csv");
     assert!(said.err.contains("64 hexadecimal digits"), "{}", said.err);
+}
+
+#[test]
+fn a_missing_argument_is_named_and_no_other_task() {
+    let said = |line: &str| {
+        Cli::try_parse_from(line.split(' '))
+            .unwrap_err()
+            .to_string()
+    };
+    let without_out = said("index --config c --key k t.csv");
+    assert!(without_out.contains("--out <FILE>"), "{without_out}");
+    let without_key = said("index --documents d --name n --out o");
+    assert!(without_key.contains("--key <KEY>"), "{without_key}");
+    for text in [without_out, without_key] {
+        let missing = text.split("Usage").next().unwrap_or_default();
+        assert!(!missing.contains("--new-key"), "{text}");
+    }
 }
 
 #[test]

@@ -162,7 +162,8 @@ impl Shelf {
         let mut prints: Vec<u64> = shared.iter().map(|shared| shared.print).collect();
         prints.sort_unstable();
         prints.dedup();
-        if prints.len() < MIN_SHARED {
+        // A short text that is nothing but a quote has few of them, and shares all.
+        if prints.len() < MIN_SHARED.min(all) {
             return None;
         }
         let stretch = all.min(STRETCH);

@@ -106,6 +106,20 @@ fn short_texts_say_too_little() {
 }
 
 #[test]
+fn a_short_quote_alone_is_found_wherever_it_begins() {
+    let plans = plans(0.3);
+    let document = prose(1, 2000);
+    for length in MIN_WORDS..20 {
+        for from in (0..1800).step_by(30) {
+            let quote = part(&document, from, from + length);
+            let found = plans.find(&quote).unwrap().unwrap();
+            assert_eq!(found.overlap, 1.0, "{length} words from {from}");
+        }
+        assert_eq!(plans.find(&prose(14, length)).unwrap(), None);
+    }
+}
+
+#[test]
 fn an_overlap_that_means_nothing_is_refused() {
     let spec: DocumentsSpec = toml::from_str("index = \"plans\"").unwrap();
     assert_eq!(spec.overlap, 0.3);

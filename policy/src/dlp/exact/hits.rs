@@ -8,12 +8,36 @@ use crate::dlp::index::{Dates, MAX_VALUE_BYTES, ValueKind, Words};
 
 /// Words of a name at most.
 const NAME_WORDS: usize = 8;
+/// Words of a name at most where headings stand between its parts, with these.
+const FORM_WORDS: usize = 2 * NAME_WORDS;
 /// Pieces of a number at most: digits one by one, and what stands around them.
 const NUMBER_WORDS: usize = 24;
 /// Letters in front of a number's first digit, as a word of their own, at most: `DE`, `A`.
 const NUMBER_PREFIX_BYTES: usize = 4;
 /// What may stand between two words of one value at most, in bytes: `, ` or `** **`.
 const GAP_BYTES: usize = 12;
+/// Headings that forms put between the parts of a name, folded: `Vorname: Erika`, next line `Nachname: Mustermann`.
+const HEADINGS: [&str; 19] = [
+    "familienname",
+    "family",
+    "first",
+    "firstname",
+    "forename",
+    "geburtsname",
+    "given",
+    "givenname",
+    "last",
+    "lastname",
+    "nachname",
+    "name",
+    "names",
+    "rufname",
+    "surname",
+    "vorname",
+    "vornamen",
+    "weitere",
+    "zuname",
+];
 
 /// A value of the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,10 +77,11 @@ impl Exact {
         for (at, word) in words.iter().enumerate() {
             let digit = word.as_bytes().iter().any(u8::is_ascii_digit);
             if !spoken.columns.is_empty() && self.table.may_begin(word) {
-                search.grow(at, NAME_WORDS, &spoken)?;
+                search.grow(at, NAME_WORDS, &spoken, false)?;
+                search.grow(at, FORM_WORDS, &spoken, true)?;
             }
             if !numbers.columns.is_empty() && (digit || search.leads(at, word)) {
-                search.grow(at, NUMBER_WORDS, &numbers)?;
+                search.grow(at, NUMBER_WORDS, &numbers, false)?;
             }
             if !dates.columns.is_empty() && (begins_with_digit(word) || search.is_led(at)) {
                 search.date(at, &dates)?;
@@ -87,19 +112,37 @@ struct Search<'s> {
 }
 
 impl Search<'_> {
-    /// Looks for values that begin with the word `at`, one word longer each time.
-    fn grow(&mut self, at: usize, most: usize, group: &Group) -> Result<(), ScanError> {
+    /// Looks for values that begin with the word `at`, one word longer each time; as in a form, for those with a heading
+    /// inside, which is no part of them.
+    fn grow(
+        &mut self,
+        at: usize,
+        most: usize,
+        group: &Group,
+        is_form: bool,
+    ) -> Result<(), ScanError> {
         self.value.clear();
         let longest = 63 - group.lengths.leading_zeros().min(63);
+        let mut heading = None;
         for number in at..at + most {
             let Some(word) = self.words.get(number) else {
                 break;
             };
-            self.value.push_str(self.words.folded(word));
-            if self.value.len() > longest as usize || (number > at && !self.follows(number)) {
+            if number > at && !self.follows(number) {
                 break;
             }
-            if group.lengths >> self.value.len() & 1 == 1 {
+            let word = self.words.folded(word);
+            // `Vorname(n)` is two words.
+            let plural = word == "n" && heading.is_some_and(|heading| heading + 1 == number);
+            if is_form && number > at && (plural || HEADINGS.contains(&word)) {
+                heading = Some(number);
+                continue;
+            }
+            self.value.push_str(word);
+            if self.value.len() > longest as usize {
+                break;
+            }
+            if heading.is_some() == is_form && group.lengths >> self.value.len() & 1 == 1 {
                 self.look(at, number, &group.columns)?;
             }
         }

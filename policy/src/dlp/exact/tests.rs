@@ -77,6 +77,28 @@ fn two_values_of_one_person_are_found_in_every_spelling() {
 }
 
 #[test]
+fn a_form_with_headings_between_the_values_shows_its_person() {
+    let exact = exact("columns = [\"name\", \"birth_date\", \"kvnr\"]");
+    for text in [
+        "Vorname: Erika\nNachname: Mustermann\nGeburtsdatum: 03.04.1975",
+        "Name\nMustermann\nVorname(n)\nErika Maria\nVersichertennummer\nA123456780",
+        "Name: von der Aue | Vorname: Karl-Heinz | geb.: 1.1.1950",
+        "First name: Bob\nLast name: Müller\nDate of birth: 1980-12-24",
+        "Vorname;Nachname;geboren\nErika;Mustermann;03.04.1975",
+        "Vorname   Nachname     KVNR\nErika     Mustermann   A123456780",
+    ] {
+        assert_eq!(found(&exact, text).len(), 1, "{text}");
+    }
+    for text in [
+        "Vorname: Erika\nNachname: Müller\nGeburtsdatum: 03.04.1975",
+        "Vorname: Erika\nGeburtsdatum: 03.04.1975",
+        "Vorname: Erika, weiterer Vorname von Mustermann, 03.04.1975",
+    ] {
+        assert_eq!(found(&exact, text), [""; 0], "{text}");
+    }
+}
+
+#[test]
 fn one_value_or_values_of_two_people_are_no_finding() {
     let exact = exact("columns = [\"name\", \"birth_date\", \"kvnr\"]");
     for text in [

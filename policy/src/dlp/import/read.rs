@@ -3,31 +3,17 @@
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use super::ImportError;
+use super::{ImportError, shape};
 
 /// Keys of the whole file that change no finding.
 const IDLE_KEYS: &[&str] = &["title", "description", "minversion"];
-/// Keys of a rule.
-const RULE_KEYS: &[&str] = &[
-    "id",
-    "description",
-    "path",
-    "regex",
-    "secretgroup",
-    "entropy",
-    "keywords",
-    "tags",
-    "allowlist",
-    "allowlists",
-    "required",
-    "skipreport",
-];
 
 /// The whole file.
 #[derive(Default)]
 pub(super) struct Source {
     pub(super) rules: Vec<Written>,
-    pub(super) allow: Vec<AllowList>,
+    /// Allow-lists of all rules, or why one is none.
+    pub(super) allow: Vec<Result<AllowList, String>>,
     /// Keys of the file that are not known, or that need other files.
     pub(super) foreign: Vec<String>,
 }
@@ -115,9 +101,7 @@ impl Source {
                 "rules" => source.rules = list(value, &key)?.into_iter().map(rule).collect(),
                 "allowlist" | "allowlists" => {
                     for value in list(value, &key)? {
-                        source
-                            .allow
-                            .push(value.try_into().map_err(|error| shape(&key, &error))?);
+                        source.allow.push(allow_list(value));
                     }
                 }
                 idle if IDLE_KEYS.contains(&idle) => {}
@@ -137,12 +121,7 @@ fn rule(value: Value) -> Written {
 }
 
 fn meant(value: Value) -> Result<Rule, String> {
-    if let Some(key) = value
-        .as_table()
-        .and_then(|table| table.keys().find(|key| !RULE_KEYS.contains(&key.as_str())))
-    {
-        return Err(foreign(key));
-    }
+    shape::rule(&value)?;
     let mut rule: Rule = value.try_into().map_err(|error: toml::de::Error| {
         format!("{}; correct the rule", error.message().trim())
     })?;
@@ -150,20 +129,11 @@ fn meant(value: Value) -> Result<Rule, String> {
     Ok(rule)
 }
 
-/// Why a key that is not of this format refuses its rule: it may say what the rule finds.
-fn foreign(key: &str) -> String {
-    let why = match key {
-        "filter" | "filters" | "prefilter" | "expr" => {
-            "filters by an expression, which is not run here"
-        }
-        "validate" | "validation" | "verify" => "checks over the network, which is not done here",
-        _ => {
-            return format!(
-                "has the key {key:?}, which is none of this format; write the detector by hand"
-            );
-        }
-    };
-    format!("{why}; write the detector by hand, without {key:?}")
+fn allow_list(value: Value) -> Result<AllowList, String> {
+    shape::allow_list(&value)?;
+    value
+        .try_into()
+        .map_err(|error: toml::de::Error| format!("{}; correct it", error.message().trim()))
 }
 
 /// All keys in lower case, at every depth.
@@ -191,13 +161,6 @@ fn list(value: Value, key: &str) -> Result<Vec<Value>, ImportError> {
             line: 1,
             reason: format!("{key} is neither a table nor a list of tables; correct it"),
         }),
-    }
-}
-
-fn shape(key: &str, error: &toml::de::Error) -> ImportError {
-    ImportError::Unreadable {
-        line: 1,
-        reason: format!("{key}: {}; correct it", error.message().trim()),
     }
 }
 

@@ -51,11 +51,21 @@ impl<'s> Converter<'s> {
             };
             self.refuse(&format!("[{key}]"), reason);
         }
-        let (targeted, global): (Vec<_>, Vec<_>) = self
+        for reason in self
             .source
             .allow
             .iter()
-            .partition(|allow| !allow.target_rules.is_empty());
+            .filter_map(|list| list.as_ref().err())
+        {
+            self.refuse("[allowlist]", reason);
+        }
+        let lists = self
+            .source
+            .allow
+            .iter()
+            .filter_map(|list| list.as_ref().ok());
+        let (targeted, global): (Vec<_>, Vec<_>) =
+            lists.partition(|allow| !allow.target_rules.is_empty());
         let allow = self.allow_lists("[allowlist]", global);
         let mut taken = BTreeSet::new();
         let rules = self.source.rules.iter();
@@ -212,7 +222,7 @@ impl<'s> Converter<'s> {
         }
         let words = list.stop_words.iter().filter(|word| !word.is_empty());
         let words: BTreeSet<String> = words.map(|word| word.to_lowercase()).collect();
-        let target = match list.regex_target.as_str() {
+        let target = match list.regex_target.to_lowercase().as_str() {
             "match" => "match",
             "line" => "line",
             _ => "value",

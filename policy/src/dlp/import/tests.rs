@@ -204,6 +204,69 @@ fn keys_have_no_case_and_old_names_of_lists_are_read() {
 }
 
 #[test]
+fn ru_3_a_key_with_something_else_than_it_should_have_refuses_its_rule_in_plain_words() {
+    for (line, reason) in [
+        ("keywords = 'k'", "keywords is not a list of texts"),
+        ("keywords = ['k', 3]", "keywords is not a list of texts"),
+        ("description = 5", "description is not a text"),
+        ("entropy = 'high'", "entropy is not a number"),
+        (
+            "secretGroup = -1",
+            "secretgroup is not a whole number from 0",
+        ),
+        ("skipReport = 'yes'", "skipreport is not true or false"),
+        ("allowlist = 5", "allowlist is no table"),
+        (
+            "allowlists = [{ regexes = 'x' }]",
+            "allowlists: regexes is not a list of texts",
+        ),
+        (
+            "allowlists = [{ regexes = ['x'], regexTarget = 'file' }]",
+            "allowlists: regextarget is none of secret, match, line",
+        ),
+        (
+            "allowlists = [{ regexes = ['x'], condition = 'XOR' }]",
+            "allowlists: condition is none of or, ||, and, &&",
+        ),
+        (
+            "allowlists = [{ regexes = ['x'], fileTypes = ['y'] }]",
+            "allowlists: \"filetypes\" is no key of this format",
+        ),
+        (
+            "required = [{ id = 'b', withinLines = 'x' }]",
+            "required: withinlines is not a whole number",
+        ),
+        ("colour = 1", "\"colour\" is no key of this format"),
+    ] {
+        let file = format!("[[rules]]\nid = 'a'\nregex = 'k=[a-z]{{4}}'\n{line}\n");
+        let imported = imported(&file);
+        assert!(imported.kept.is_empty(), "{line}");
+        let said = reasons(&imported.refused, "a");
+        assert!(said.contains(reason), "{line}: {said}");
+        assert!(
+            !said.contains("expected") && !said.contains("invalid type"),
+            "{said}"
+        );
+    }
+    let good = "allowlists = [{ regexes = ['k=test'], regexTarget = 'Match', condition = 'OR' }]";
+    let file = format!("[[rules]]\nid = 'a'\nregex = 'k=[a-z]{{4}}'\n{good}\n");
+    let detectors = detectors(&imported(&file));
+    assert_eq!(found(&detectors, "k=test"), [""; 0]);
+    assert_eq!(found(&detectors, "k=real").len(), 1);
+}
+
+#[test]
+fn ru_3_a_list_of_the_whole_file_that_is_none_is_named_and_more_is_found_without_it() {
+    let file = "[allowlist]\nregexTarget = 'file'\nregexes = ['test']\n\
+                [[rules]]\nid = 'a'\nregex = 'k=[a-z]{4}'\n";
+    let imported = imported(file);
+    assert_eq!(imported.kept, ["import.a"]);
+    let said = reasons(&imported.refused, "[allowlist]");
+    assert!(said.contains("regextarget is none of"), "{said}");
+    assert_eq!(found(&detectors(&imported), "k=test").len(), 1);
+}
+
+#[test]
 fn ru_1_what_is_no_rule_file_is_refused_with_its_line() {
     let error = |file: &str| {
         import(file, &ImportOptions::default())

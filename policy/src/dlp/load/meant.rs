@@ -2,8 +2,6 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use aho_corasick::AhoCorasick;
-
 use super::written::{Written, WrittenAllow, WrittenContext};
 use crate::{
     dlp::{
@@ -11,11 +9,11 @@ use crate::{
         allow::{Allow, Target},
         check::Check,
         context::Context,
-        detector::{Detector, Example, Marking, Phrases, Source, ViewSet},
+        detector::{Detector, Example, Marking, Source, ViewSet},
         detectors::LoadOptions,
         hash,
         pattern::{Dialect, Group, Pattern},
-        prefilter::Word,
+        phrases::Phrases,
         validator::Validator,
         view::ViewName,
     },
@@ -441,17 +439,5 @@ fn phrases(words: &[String], ignore_case: bool) -> Result<Phrases, String> {
             "phrases are more than {MAX_PHRASES}; make two detectors"
         ));
     }
-    let automaton = AhoCorasick::builder()
-        .ascii_case_insensitive(ignore_case)
-        .build(words)
-        .map_err(|_| "phrases are too many or too long; remove some".to_owned())?;
-    let word = |text: &String| match ignore_case {
-        true => Word::ignoring_case(text),
-        false => Word {
-            text: text.clone(),
-            exact: true,
-        },
-    };
-    let words = words.iter().map(word).collect();
-    Ok(Phrases { automaton, words })
+    Phrases::new(words, ignore_case)
 }

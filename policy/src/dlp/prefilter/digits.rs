@@ -17,8 +17,12 @@ const BLOCK: usize = 64;
 pub(super) struct Digits([usize; MAX_DIGITS + 1]);
 
 impl Digits {
-    pub(super) fn of_text(text: &str) -> Digits {
-        let places = places(text.as_bytes());
+    /// Of a text that may have digits of other scripts, `odd`, each of its characters is looked at.
+    pub(super) fn of_text(text: &str, odd: bool) -> Digits {
+        let places = match odd {
+            true => places_of_all(text),
+            false => places(text.as_bytes()),
+        };
         if places.len() > MAX_PLACES {
             return Digits([0; MAX_DIGITS + 1]);
         }
@@ -66,6 +70,14 @@ fn places(bytes: &[u8]) -> Vec<usize> {
         }
     }
     places
+}
+
+/// The same with digits of every script, each where it begins.
+fn places_of_all(text: &str) -> Vec<usize> {
+    let digits = text
+        .char_indices()
+        .filter(|(_, c)| ascii_digit(*c).is_some());
+    digits.map(|(at, _)| at).take(MAX_PLACES + 1).collect()
 }
 
 /// Digits that every match has.
@@ -116,8 +128,17 @@ mod tests {
             let hir = regex_syntax::Parser::new().parse(pattern).unwrap();
             assert_eq!(of_pattern(&hir), count, "{pattern}");
         }
-        let digits = Digits::of_text("am 12.3. um 4");
+        let digits = Digits::of_text("am 12.3. um 4", false);
         assert!(digits.has(3, Some(4)) && !digits.has(3, Some(3)));
         assert!(digits.has(4, None) && !digits.has(5, None));
+    }
+
+    #[test]
+    fn digits_of_other_scripts_count_where_a_text_may_have_them() {
+        let digits = Digits::of_text("\u{664}\u{661} und \u{ff11}2, \u{1d7d8}", true);
+        assert!(digits.has(5, None) && !digits.has(6, None));
+        assert!(digits.has(2, Some(4)) && !digits.has(2, Some(2)));
+        let letters = Digits::of_text("\u{4e00}\u{5b57} und \u{10348}", true);
+        assert!(!letters.has(1, None));
     }
 }

@@ -9,10 +9,11 @@ use crate::dlp::{
     budget::{Budget, MAX_FINDINGS, ScanError, within},
     check::{self, Check},
     context::around,
-    detector::{Detector, Phrases, Source},
+    detector::{Detector, Source},
     detectors::Detectors,
     hash::{HashKey, ValueHash},
     pattern::{Group, Pattern},
+    phrases::Phrases,
     prefilter::Facts,
     values::Values,
     view::{View, ViewName, views},
@@ -140,17 +141,8 @@ impl Search<'_, '_> {
     }
 
     fn phrases(&mut self, phrases: &Phrases) -> Result<(), ScanError> {
-        let view = self.view;
-        let text = view.text.as_ref();
-        self.budget.searched(text.len())?;
-        for found in phrases.automaton.find_overlapping_iter(text) {
-            self.budget.candidate()?;
-            let (start, end) = (found.start(), found.end());
-            if is_whole_word(text, start, end) {
-                self.take((start, end), (start, end))?;
-            }
-        }
-        Ok(())
+        let spans = phrases.find(&self.view.text, self.budget)?;
+        spans.into_iter().try_for_each(|span| self.take(span, span))
     }
 
     /// Keeps a value, unless something is missing beside it or it is allowed.
@@ -193,8 +185,10 @@ impl Search<'_, '_> {
         let Some(context) = &self.detector.context else {
             return Ok(alone);
         };
-        // Both sides, in the view and in the original.
-        self.budget.searched(4 * context.within)?;
+        // Both sides, in the view and in the original, as far as they go.
+        let around = |text: &str| text.len().min(2 * context.within);
+        self.budget
+            .searched(around(&self.view.text) + around(self.original))?;
         let near = context.is_near(&self.view.text, value.0, value.1)
             || context.is_near(self.original, original.0, original.1);
         Ok(if near { context.strength } else { alone })
@@ -206,7 +200,8 @@ impl Search<'_, '_> {
         if detector.all_of.is_empty() {
             return Ok(true);
         }
-        self.budget.searched(2 * detector.within)?;
+        self.budget
+            .searched(view.text.len().min(2 * detector.within))?;
         let (low, high) = around(&view.text, start, end, detector.within);
         let required = match self.required.take() {
             Some(required) => required,
@@ -262,14 +257,4 @@ fn hits(
         })
     };
     found.chunk_by(same).filter_map(hit).collect()
-}
-
-/// True where neither end stands inside a word.
-fn is_whole_word(text: &str, start: usize, end: usize) -> bool {
-    let joins = |outer: Option<char>, inner: Option<char>| {
-        outer.is_some_and(char::is_alphanumeric) && inner.is_some_and(char::is_alphanumeric)
-    };
-    let value = &text[start..end];
-    !joins(text[..start].chars().next_back(), value.chars().next())
-        && !joins(text[end..].chars().next(), value.chars().next_back())
 }

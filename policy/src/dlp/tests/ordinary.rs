@@ -44,3 +44,60 @@ fn dl_6_ordinary_long_messages_take_at_most_a_quarter_of_what_a_scan_may_do() {
         );
     }
 }
+
+/// Messages of each kind.
+const MESSAGES: usize = 1000;
+
+/// Letters, digits, `-` and `_` as ids have them, from bytes of which none follows from the one before.
+fn id(state: &mut u64, length: usize) -> String {
+    const SIGNS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let sign = |_| {
+        *state ^= *state << 13;
+        *state ^= *state >> 7;
+        *state ^= *state << 17;
+        char::from(SIGNS[usize::from(state.to_le_bytes()[3] & 63)])
+    };
+    (0..length).map(sign).collect()
+}
+
+/// Rooms and answers have ids that decode to something by chance; so may a word in every tenth message.
+#[test]
+fn dl_6_ordinary_messages_with_ids_stay_within_three_quarters_of_what_a_scan_may_do() {
+    let packs = packs();
+    let mut state = 0x9e37_79b9_7f4a_7c15;
+    let mut most = [0.0_f64; 6];
+    for number in 0..MESSAGES {
+        let said: Vec<String> = (0..10)
+            .map(|at| {
+                let word = id(&mut state, if at == number % 10 { 22 } else { 9 });
+                format!(
+                    "The convoy reached the depot before noon; the second group follows ({word})"
+                )
+            })
+            .collect();
+        let event = id(&mut state, 43);
+        let whole = json!({ "type": "m.room.message", "sender": "@alice:high.test",
+            "room_id": format!("!{}", id(&mut state, 43)),
+            "content": { "body": said[9], "msgtype": "m.text",
+                "m.relates_to": { "m.in_reply_to": { "event_id": format!("${event}") } },
+                "org.sluice.confidentiality": { "PolicyIdentifier": { "uri": "urn:oid:2.25.999001" },
+                    "Category": [], "CreationDateTime": "2026-03-01T12:00:00Z" } } });
+        let whole = CanonicalJsonValue::try_from(whole).unwrap();
+        let content = whole.as_object().unwrap()["content"].as_object().unwrap();
+        let texts = super::super::said("m.room.message", content, "/content");
+        let around = Around {
+            before: said[..9].iter().map(String::as_str).collect(),
+            ..Around::default()
+        };
+        let mut scanner = Scanner::new(&packs, Scan::default(), "");
+        scanner.walk(&whole, 0).unwrap();
+        scanner.window(&around, &texts).unwrap();
+        for (most, (used, limit)) in most.iter_mut().zip(scanner.budget().spent()) {
+            let part =
+                f64::from(u32::try_from(used).unwrap()) / f64::from(u32::try_from(limit).unwrap());
+            *most = most.max(part);
+        }
+    }
+    println!("views, candidates, searched, tried, decoded, searched in decoded: {most:.2?}");
+    assert!(most.iter().all(|part| *part <= 0.75), "{most:.2?}");
+}

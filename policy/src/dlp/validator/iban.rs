@@ -9,13 +9,14 @@ pub(super) const LENGTHS: &[usize] = &[
 
 /// Country, its length, two check digits, remainder 1 modulo 97.
 pub(super) fn iban(value: &[u8]) -> bool {
-    let Some((head, body)) = value.split_at_checked(4) else {
+    let (Some(code), Some((head, body))) = (value.get(..2), value.split_at_checked(4)) else {
         return false;
     };
-    let known = COUNTRIES
-        .iter()
-        .any(|(code, length)| head.starts_with(code.as_bytes()) && *length == value.len());
-    known && digits(&head[2..]).is_some() && mod_97(body.iter().chain(head).copied()) == Some(1)
+    let known = COUNTRIES.binary_search_by(|(known, _)| known.as_bytes().cmp(code));
+    let known = known.ok().and_then(|at| COUNTRIES.get(at));
+    known.is_some_and(|(_, length)| *length == value.len())
+        && digits(&head[2..]).is_some()
+        && mod_97(body.iter().chain(head).copied()) == Some(1)
 }
 
 /// An IBAN of a country other than Germany.

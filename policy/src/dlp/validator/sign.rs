@@ -3,33 +3,44 @@
 //! A value may end only where the text has a border, so that no part of a longer number is taken for a value.
 
 /// Letters and digits of a text, ASCII ones in upper case.
-pub(super) struct Signs {
+pub(super) struct Signs<'t> {
     /// One byte each; what is not ASCII is zero, which no validator accepts.
     values: Vec<u8>,
-    /// Byte of the text after each, where a value may end there.
-    ends: Vec<Option<usize>>,
+    /// Byte of the text after each.
+    ends: Vec<usize>,
+    text: &'t str,
+    /// What follows the text.
+    next: Option<char>,
+    /// Whether a value may end before this.
+    may_end: fn(&str, Option<char>) -> bool,
 }
 
-impl Signs {
+impl<'t> Signs<'t> {
     /// Reads `text`, which `next` follows.
-    pub(super) fn of(text: &str, next: Option<char>) -> Signs {
+    pub(super) fn of(text: &'t str, next: Option<char>) -> Signs<'t> {
         Signs::ending(text, next, may_end)
     }
 
     /// The same for a kind whose length and check tell its end: it may stand before a dash, dot or slash and more digits.
-    pub(super) fn of_sure_end(text: &str, next: Option<char>) -> Signs {
+    pub(super) fn of_sure_end(text: &'t str, next: Option<char>) -> Signs<'t> {
         Signs::ending(text, next, is_border)
     }
 
-    fn ending(text: &str, next: Option<char>, ends: fn(&str, Option<char>) -> bool) -> Signs {
+    fn ending(
+        text: &'t str,
+        next: Option<char>,
+        may_end: fn(&str, Option<char>) -> bool,
+    ) -> Signs<'t> {
         let mut signs = Signs {
-            values: Vec::new(),
-            ends: Vec::new(),
+            values: Vec::with_capacity(text.len()),
+            ends: Vec::with_capacity(text.len()),
+            text,
+            next,
+            may_end,
         };
         for (at, c) in text.char_indices().filter(|(_, c)| c.is_alphanumeric()) {
-            let end = at + c.len_utf8();
             signs.values.push(plain(c));
-            signs.ends.push(ends(&text[end..], next).then_some(end));
+            signs.ends.push(at + c.len_utf8());
         }
         signs
     }
@@ -40,8 +51,9 @@ impl Signs {
 
     /// The first `count` of them and the byte after the last, where a value can end there.
     pub(super) fn first(&self, count: usize) -> Option<(&[u8], usize)> {
-        let end = (*self.ends.get(count.checked_sub(1)?)?)?;
-        Some((self.values.get(..count)?, end))
+        let end = *self.ends.get(count.checked_sub(1)?)?;
+        let value = self.values.get(..count)?;
+        (self.may_end)(&self.text[end..], self.next).then_some((value, end))
     }
 }
 

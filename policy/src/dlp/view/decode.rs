@@ -13,9 +13,14 @@ mod bytes;
 mod escape;
 mod tag;
 
+use std::{
+    collections::BTreeSet,
+    hash::{BuildHasher, Hash, Hasher, RandomState},
+};
+
 use super::{
     super::budget::{Budget, ScanError, within},
-    Gathered, ViewName,
+    BORDER, Borders, FOREIGN_BORDER, Gathered, ViewName,
     map::{Made, Map},
     signs::Signs,
 };
@@ -28,16 +33,42 @@ pub const MAX_EXPANSION: usize = 8;
 /// Unpacked text that every text may have, however short, in bytes.
 pub const FREE_EXPANSION_BYTES: usize = 16 * 1024;
 
+/// A character that was encoded, as it stands in decoded text.
+fn encoded(c: char) -> char {
+    if c == BORDER { FOREIGN_BORDER } else { c }
+}
+
 /// What may still be unpacked.
 pub(super) struct Room {
     left: usize,
     limit: usize,
+    failed: Failed,
+}
+
+/// What was no text when it was read as encoded: several views of a text hold the same words.
+#[derive(Default)]
+struct Failed {
+    /// Under keys that nobody knows, so that no word can be made to stand for another.
+    keys: RandomState,
+    seen: BTreeSet<u64>,
 }
 
 impl Room {
     pub(super) fn of(text: &str) -> Room {
         let limit = (text.len() * MAX_EXPANSION).max(FREE_EXPANSION_BYTES);
-        Room { left: limit, limit }
+        Room {
+            left: limit,
+            limit,
+            failed: Failed::default(),
+        }
+    }
+
+    /// What these digits, in words of these lengths, are known by.
+    fn name_of(&self, written: &[u8], lengths: impl Iterator<Item = usize>) -> u64 {
+        let mut hasher = self.failed.keys.build_hasher();
+        written.hash(&mut hasher);
+        lengths.for_each(|length| length.hash(&mut hasher));
+        hasher.finish()
     }
 
     /// Takes `bytes` of it.
@@ -75,7 +106,7 @@ impl Gathered<'_, '_> {
 
     fn child(&mut self, made: Made, layer: usize) -> Result<(), ScanError> {
         self.push(ViewName::Decoded, layer, made.clone())?;
-        let signs = Signs::of(&made.text);
+        let signs = Signs::of(&made.text, self.borders);
         self.see(&made.text, Some(&made.map), signs, layer)
     }
 }
@@ -95,7 +126,12 @@ fn children(
         let kept = hidden.then(|| escape::decode(text, true).0).flatten();
         for made in [bare, kept].into_iter().flatten() {
             budget.view(made.text.len())?;
-            let inner = blobs(&made.text, Signs::of(&made.text), room, budget)?;
+            let inner = blobs(
+                &made.text,
+                Signs::of(&made.text, Borders::Odd),
+                room,
+                budget,
+            )?;
             children.extend(inner.map(|inner| inner.onto(Some(&made.map))));
             children.push(made);
         }

@@ -14,12 +14,9 @@ mod group;
 mod number;
 mod spelled;
 
-use super::map::Made;
+use super::{BORDER, map::Made};
 use group::Group;
 use spelled::Gaps;
-
-/// Stands before, between and behind joined numbers: no letter, no space, no separator that a pattern would go over.
-const BORDER: char = '\u{1f}';
 
 /// Makes the view of a text, and where words can be read in a second way, the view of that; none where nothing is joined.
 pub(super) fn join(text: &str) -> Vec<Made> {

@@ -6,15 +6,18 @@ use unicode_normalization::{
     is_nfkc_quick,
 };
 
-use super::map::Made;
+use super::{BORDER, Borders, map::Made};
 use crate::unicode::{ascii_digit, is_dash, is_ignorable, is_line_end, is_space};
 
 /// Below this stand Latin, Greek and Cyrillic, whose letters need no mark that they do not compose with.
 const NO_LOOSE_MARKS_BELOW: char = '\u{530}';
 
-/// Makes the view of a text.
-pub(super) fn normalise(text: &str) -> Made {
-    let mut builder = Builder::default();
+/// Makes the view of a text, in which borders may be ours and stay.
+pub(super) fn normalise(text: &str, borders: Borders) -> Made {
+    let mut builder = Builder {
+        our_borders: borders == Borders::Ours,
+        ..Builder::default()
+    };
     let mut at = 0;
     while let Some(c) = text[at..].chars().next() {
         let run = plain_run(&text.as_bytes()[at..]);
@@ -64,11 +67,12 @@ struct Builder {
     end: usize,
     /// True where marks that do not compose are left out.
     bare: bool,
+    our_borders: bool,
 }
 
 impl Builder {
     fn character(&mut self, c: char, at: usize) {
-        if is_hidden(c) {
+        if is_hidden(c) && !(self.our_borders && c == BORDER) {
             return;
         }
         if !continues(c) {
@@ -185,13 +189,13 @@ mod tests {
             ("\u{2777}\u{24f5}\u{2460}", "211"),
             ("й é ε\u{301}", "й é έ"),
         ] {
-            assert_eq!(normalise(written).text, seen, "{written:?}");
+            assert_eq!(normalise(written, Borders::Odd).text, seen, "{written:?}");
         }
     }
 
     #[test]
     fn one_character_that_becomes_several_maps_to_itself() {
-        let made = normalise("a\u{fb03}b"); // the ligature ffi
+        let made = normalise("a\u{fb03}b", Borders::Odd); // the ligature ffi
         assert_eq!(made.text, "affib");
         assert_eq!(made.map.original(1, 2), (1, 4));
         assert_eq!(made.map.original(3, 5), (1, 5));

@@ -5,7 +5,7 @@
 
 mod class;
 
-use super::skeleton;
+use super::{BORDER, Borders, skeleton};
 use class::{CLASS, DIGIT, ESCAPE, GLUE, LOWER, ODD, UPPER, WIDE, WORD, is_escape, is_odd, word};
 
 /// Letters and digits of a number at least, with all its groups.
@@ -37,8 +37,11 @@ pub(super) struct Signs {
 }
 
 impl Signs {
-    pub(super) fn of(text: &str) -> Signs {
-        let mut pass = Pass::default();
+    pub(super) fn of(text: &str, borders: Borders) -> Signs {
+        let mut pass = Pass {
+            our_borders: borders == Borders::Ours,
+            ..Pass::default()
+        };
         let bytes = text.as_bytes();
         let mut at = 0;
         while let Some(&byte) = bytes.get(at) {
@@ -74,6 +77,8 @@ impl Signs {
 #[derive(Default)]
 struct Pass {
     signs: Signs,
+    /// A border is no control character, but parts what stands around it.
+    our_borders: bool,
     run: Run,
     /// Base64 characters up to here without a gap.
     glued: Chunk,
@@ -204,6 +209,7 @@ impl Pass {
                 }
                 self.glued.chars += 1;
             }
+            ODD if self.our_borders && char::from(byte) == BORDER => self.end_chunk(byte, at),
             ODD => self.signs.odd = true,
             ESCAPE => {
                 self.signs.escapes |= is_escape(byte, &bytes[at + 1..]);

@@ -138,14 +138,22 @@ fn look_up(c: char) -> Option<char> {
         return None;
     }
     enclosed(c)
-        .or_else(|| {
-            OWN.iter()
-                .find(|(like, _)| like.contains(c))
-                .map(|(_, seen)| *seen)
-        })
+        .or_else(|| own(c))
         .or_else(|| unaccented(c))
         .or_else(|| prototype(c))
 }
+
+fn own(c: char) -> Option<char> {
+    // None of them stands elsewhere, and most characters that are looked up do.
+    if u32::from(c) >= TABLE_CHARS && !OWN_ABOVE_TABLE.contains(&c) {
+        return None;
+    }
+    let found = OWN.iter().find(|(like, _)| like.contains(c));
+    found.map(|(_, seen)| *seen)
+}
+
+/// Where those of [`OWN`] stand that are not in the table.
+const OWN_ABOVE_TABLE: std::ops::RangeInclusive<char> = '\u{a700}'..='\u{a7ff}';
 
 /// Letters in circles, squares and flags.
 fn enclosed(c: char) -> Option<char> {
@@ -283,6 +291,16 @@ mod tests {
             ("A000500015 USB2 H1N1", "A000500015 USB2 H1N1"),
         ] {
             assert_eq!(seen(written), read, "{written:?}");
+        }
+    }
+
+    #[test]
+    fn own_look_alikes_stand_where_they_are_looked_for() {
+        let all = OWN
+            .iter()
+            .flat_map(|(like, seen)| like.chars().map(|c| (c, *seen)));
+        for (c, seen) in all {
+            assert_eq!(own(c), Some(seen), "{c:?}");
         }
     }
 

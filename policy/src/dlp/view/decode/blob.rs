@@ -8,11 +8,12 @@ use super::{
         map::Made,
         signs::{MIN_BLOB_CHARS, MIN_CHUNK_CHARS},
     },
-    Room,
+    BORDER, Room,
     bytes::{self, Sign},
+    encoded,
 };
 use crate::dlp::budget::{Budget, ScanError};
-use digits::{Digit, digits, from_base64, from_hex, hex_digits, placed};
+use digits::{Digit, digits, from_base64, from_hex, hex_digits, may_be_hex, placed};
 use word::{Word, are_chunks, are_lines, parts, words};
 
 /// The text with its blobs read, `None` where it has none. They stand in the bytes `from..to`.
@@ -86,7 +87,10 @@ const END_SIGNS: usize = 8;
 
 impl Held {
     /// Characters with the places of the digits that hold them, each digit of `bits` bits.
-    fn new(signs: Vec<Sign>, digits: &[Digit], bits: usize) -> Held {
+    fn new(mut signs: Vec<Sign>, digits: &[Digit], bits: usize) -> Held {
+        for sign in &mut signs {
+            sign.c = encoded(sign.c);
+        }
         Held {
             spoilt: signs.iter().rev().take(END_SIGNS).any(Sign::is_rubbish),
             signs: placed(signs, digits, bits),
@@ -208,25 +212,51 @@ impl Reader<'_, '_> {
             return Ok(None);
         }
         self.budget.tried(length)?;
-        let base64 = digits(self.text, words, |word| (0, word));
+        let written = written(self.text, words, length);
         // One digit again and again is a line or a number.
-        if base64.windows(2).all(|pair| pair[0].0 == pair[1].0) {
+        if written.windows(2).all(|pair| pair[0] == pair[1]) {
             return Ok(None);
         }
-        let mut hex = digits(self.text, words, hex_digits);
-        hex.retain(|(digit, _)| !matches!(digit, b'-' | b'_'));
-        if let Some(bytes) = from_hex(&hex)
-            && let Some(signs) = bytes::text(&bytes, self.room)?
-        {
-            return Ok(Some(Held::new(signs, &hex, 4)));
+        let name = self.room.name_of(&written, words.iter().map(Word::length));
+        if self.room.failed.seen.contains(&name) {
+            return Ok(None);
         }
-        match from_base64(&base64) {
-            Some(bytes) => {
-                Ok(bytes::text(&bytes, self.room)?.map(|signs| Held::new(signs, &base64, 6)))
-            }
-            None => Ok(None),
+        let held = self.read_as(words, &written)?;
+        if held.is_none() {
+            self.room.failed.seen.insert(name);
         }
+        Ok(held)
     }
+
+    /// As hex, else as base64. Where each digit stands is asked only of what is text.
+    fn read_as(&mut self, words: &[Word], written: &[u8]) -> Result<Option<Held>, ScanError> {
+        if may_be_hex(written) {
+            let mut hex = digits(self.text, words, hex_digits);
+            hex.retain(|(digit, _)| !matches!(digit, b'-' | b'_'));
+            if let Some(bytes) = from_hex(&hex)
+                && let Some(signs) = bytes::text(&bytes, self.room)?
+            {
+                return Ok(Some(Held::new(signs, &hex, 4)));
+            }
+        }
+        let Some(bytes) = from_base64(written) else {
+            return Ok(None);
+        };
+        let signs = bytes::text(&bytes, self.room)?;
+        Ok(signs.map(|signs| {
+            let base64 = digits(self.text, words, |word| (0, word));
+            Held::new(signs, &base64, 6)
+        }))
+    }
+}
+
+/// The digits of some words, `length` at most.
+fn written(text: &str, words: &[Word], length: usize) -> Vec<u8> {
+    let mut written = Vec::with_capacity(length);
+    for word in words {
+        written.extend_from_slice(&text.as_bytes()[word.start..word.end]);
+    }
+    written
 }
 
 /// Appends the text of a blob, with a border to letters beside it.
@@ -241,6 +271,3 @@ fn put(blob: &Blob, text: &str, made: &mut Made) {
         made.put(BORDER, blob.start, blob.end);
     }
 }
-
-/// Between text that was encoded and text beside it: no letter and no separator.
-const BORDER: char = '\u{1f}';

@@ -1,6 +1,6 @@
 //! Escapes: signs that stand for a character each, and tags that stand for nothing.
 
-use super::{super::map::Made, bytes, tag};
+use super::{super::map::Made, BORDER, Borders, Signs, bytes, encoded, tag};
 use crate::entity;
 
 /// The first two bytes of every tag character (U+E0000..U+E007F).
@@ -106,7 +106,7 @@ impl<'t> Pass<'t> {
     fn replace(&mut self, at: usize, length: usize, with: &[char]) {
         self.made.copy(self.text, self.copied, at);
         for c in with {
-            self.made.put(*c, at, at + length);
+            self.made.put(encoded(*c), at, at + length);
         }
         self.copied = at + length;
     }
@@ -126,7 +126,7 @@ impl<'t> Pass<'t> {
         }
         let tag = tag::at(rest)?;
         let inside = &rest[1..tag.length];
-        self.hidden |= super::Signs::of(inside).encoded();
+        self.hidden |= Signs::of(inside, Borders::Odd).encoded();
         self.replace(at, tag.length, tag.shown.as_slice());
         Some(tag.length)
     }
@@ -228,9 +228,6 @@ impl<'t> Pass<'t> {
         Some(end - at)
     }
 }
-
-/// Between tag characters and the text around them: no letter and no separator.
-const BORDER: char = '\u{1f}';
 
 /// The byte of a variation selector, in their order.
 fn selector(c: char) -> Option<u8> {

@@ -317,3 +317,52 @@ fn a_word_behind_a_blob_does_not_hide_where_its_text_ends() {
         }
     }
 }
+
+/// A letter in front of base64 is none of it: the two stand beside each other, with a border between them.
+#[test]
+fn a_border_beside_what_was_encoded_makes_no_view_of_its_own() {
+    let text = format!(
+        "X{} ja",
+        BASE64_STANDARD_NO_PAD.encode("STRENG GEHEIM bis Montag")
+    );
+    let texts = decoded(&text);
+    assert!(
+        texts
+            .iter()
+            .any(|seen| seen.contains("X\u{1f}STRENG GEHEIM")),
+        "{texts:?}"
+    );
+    assert!(
+        !texts.iter().any(|seen| seen.contains("XSTRENG")),
+        "{texts:?}"
+    );
+}
+
+#[test]
+fn a_border_that_somebody_sends_hides_nothing() {
+    let packed = BASE64_STANDARD.encode("VS STRENG G\u{1f}EHEI\u{1f}M bis Montag");
+    for text in [
+        packed.clone(),
+        format!("X{packed}"),
+        format!("a\u{1f}b {packed}"),
+        format!("{packed} STRENG G\u{1f}EHEI\u{1f}M"),
+        "STRENG G&#31;EHEI&#x1f;M".to_owned(),
+    ] {
+        let views = all(&text).unwrap();
+        let seen = views.iter().any(|view| view.text.contains("STRENG GEHEIM"));
+        assert!(seen, "{text:?}: {views:?}");
+    }
+}
+
+/// The same digits in other words may be text.
+#[test]
+fn what_is_no_text_in_one_piece_is_tried_again_in_others() {
+    let digits = hex(b"STRENG GEHEIM");
+    let (head, tail) = digits.split_at(12);
+    let text = format!("0x{head}0x{tail}, dann\n0x{head}\n0x{tail}\n");
+    let texts = decoded(&text);
+    assert!(
+        texts.iter().any(|seen| seen.contains("STRENG GEHEIM")),
+        "{texts:?}"
+    );
+}

@@ -10,14 +10,14 @@ fn ordinary_text_has_no_signs() {
         "we'll meet at 7 pm, ok? \u{201e}ja\u{201c} \u{1f600}",
         "R2D2, 5 % off, if a < b = c & more",
     ] {
-        assert_eq!(Signs::of(text), Signs::default(), "{text:?}");
+        assert_eq!(Signs::of(text, Borders::Odd), Signs::default(), "{text:?}");
     }
 }
 
 #[test]
 fn each_oddity_has_its_sign() {
     let sign = |text: &str| {
-        let signs = Signs::of(text);
+        let signs = Signs::of(text, Borders::Odd);
         (signs.odd, signs.join, signs.look, signs.encoded())
     };
     for text in ["a\u{a0}b", "a\tb", "G\u{200b}E", "٤", "a\u{336}", "a\0"] {

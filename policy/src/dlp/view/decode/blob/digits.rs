@@ -38,6 +38,12 @@ pub(super) fn hex_digits(word: &str) -> (usize, &str) {
     }
 }
 
+/// False where something else than hex stands in it.
+pub(super) fn may_be_hex(written: &[u8]) -> bool {
+    let may = |byte: &u8| byte.is_ascii_hexdigit() || matches!(byte, b'x' | b'X' | b'-' | b'_');
+    written.iter().all(may)
+}
+
 pub(super) fn from_hex(digits: &[Digit]) -> Option<Vec<u8>> {
     let mut values = Vec::with_capacity(digits.len());
     for (digit, _) in digits {
@@ -53,8 +59,8 @@ pub(super) fn from_hex(digits: &[Digit]) -> Option<Vec<u8>> {
         .collect()
 }
 
-pub(super) fn from_base64(digits: &[Digit]) -> Option<Vec<u8>> {
-    let standard = |(digit, _): &Digit| match digit {
+pub(super) fn from_base64(digits: &[u8]) -> Option<Vec<u8>> {
+    let standard = |digit: &u8| match digit {
         b'-' => b'+',
         b'_' => b'/',
         digit => *digit,
