@@ -324,7 +324,7 @@ impl Gateway {
             origin: exchange.origin().to_owned(),
             destination: exchange.destination().to_owned(),
         };
-        if self.waits.is_full(&pair, &exchange.link(Way::Request)) {
+        if self.waits.is_full(&pair) {
             return Err(wait::full());
         }
         Ok(Some(self.waits.relayed_turn(&pair).await))

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
+use zeroize::Zeroizing;
 
+use super::fate::LOST;
 use super::{acted, left};
 use crate::audit::entry::{Entry, EventEntry, HoldAct, Verdict, WaitEntry};
 use crate::config::Check;
@@ -20,8 +22,12 @@ const FAILED: &str = "check_failed";
 const UNKNOWN: &str = "check_unknown";
 /// No answer before the deadline.
 const LATE: &str = "check_late";
+/// The disk did not give the content before the deadline. A fault of ours is no lasting denial.
+const UNREADABLE: &str = "content_unreadable";
 /// Note of an event that checks let pass.
 const BY_CHECK: &str = "hold.check";
+/// Pause before content that could not be read is read again.
+const READ_AGAIN: Duration = Duration::from_millis(500);
 /// Pause before a verdict that could not be recorded is recorded again.
 const RECORD_AGAIN: Duration = Duration::from_secs(1);
 
@@ -44,8 +50,14 @@ enum Word {
 
 /// Waits for the checks of an item, at most until its deadline, and records what they say.
 pub(super) async fn run(gateway: Arc<Gateway>, line: WaitEntry) {
-    let asked = tokio::time::timeout(left(line.deadline), ask_all(&gateway, &line)).await;
-    let said = asked.unwrap_or(Err(LATE));
+    let said = match content(&gateway, &line).await {
+        // What the disk lost is lost before the deadline and after it.
+        Ok(None) => Err(LOST),
+        _ => {
+            let asked = tokio::time::timeout(left(line.deadline), ask_all(&gateway, &line)).await;
+            asked.unwrap_or(Err(LATE))
+        }
+    };
     let (act, verdict) = match said {
         Ok(()) => (HoldAct::Passed, Verdict::Release),
         Err(_) => (HoldAct::Stopped, Verdict::Redact),
@@ -67,10 +79,13 @@ async fn ask_all(gateway: &Gateway, line: &WaitEntry) -> Result<(), &'static str
     let places = gateway.waits.asking(&line.link);
     let _place = places.acquire().await.map_err(|_| FAILED)?;
     let active = gateway.active();
-    let holds = Arc::clone(&gateway.holds);
-    let item = line.item.to_string();
-    let read = tokio::task::spawn_blocking(move || holds.read(&item)).await;
-    let content = read.ok().and_then(Result::ok).flatten().ok_or(FAILED)?;
+    let content = loop {
+        match content(gateway, line).await {
+            Ok(content) => break content.ok_or(LOST)?,
+            Err(_) if left(line.deadline) <= READ_AGAIN => return Err(UNREADABLE),
+            Err(_) => tokio::time::sleep(READ_AGAIN).await,
+        }
+    };
     let forms: Value = serde_json::from_slice(&content).map_err(|_| FAILED)?;
     let findings: Vec<Value> = line
         .findings
@@ -93,6 +108,15 @@ async fn ask_all(gateway: &Gateway, line: &WaitEntry) -> Result<(), &'static str
     Ok(())
 }
 
+/// Both forms of an event, if the disk still has them.
+async fn content(gateway: &Gateway, line: &WaitEntry) -> Result<Option<Zeroizing<Vec<u8>>>, ()> {
+    let holds = Arc::clone(&gateway.holds);
+    let item = line.item.to_string();
+    let read = tokio::task::spawn_blocking(move || holds.read(&item)).await;
+    let read = read.map_err(|error| tracing::error!(%error, "reading what waits broke off"))?;
+    read.map_err(|error| tracing::warn!(item = %line.item, %error, "what waits cannot be read"))
+}
+
 async fn ask(check: &Check, question: &Value) -> Result<(), &'static str> {
     let patience = Duration::from_secs(check.timeout_seconds);
     let (address, path) = (&check.endpoint.address, &check.endpoint.path);
@@ -108,7 +132,7 @@ async fn ask(check: &Check, question: &Value) -> Result<(), &'static str> {
     }
 }
 
-/// The line of the event with its verdict; a denial is remembered like every other.
+/// The line of the event with its verdict. A denial is remembered like every other, but where nobody looked at the content.
 pub(super) fn event_line(
     gateway: &Gateway,
     line: &WaitEntry,
@@ -133,7 +157,7 @@ pub(super) fn event_line(
         rule: line.rule.clone(),
         reason: said.err().map(Into::into),
         notes: said.ok().map(|()| BY_CHECK.into()).into_iter().collect(),
-        remember: said.is_err(),
+        remember: said.is_err_and(|why| ![LOST, UNREADABLE].contains(&why)),
         bundle: bundle.into(),
         ..EventEntry::default()
     })

@@ -24,9 +24,10 @@ pub(super) struct Space {
 }
 
 impl Space {
-    /// Whether nothing more of a pair may wait on this link.
-    pub(super) fn is_full(&self, pair: &Pair, link: &str) -> bool {
-        !self.fits(pair, link, 1, 1)
+    /// Whether nothing more of a pair may wait, whatever others have.
+    pub(super) fn is_full(&self, pair: &Pair) -> bool {
+        let (items, bytes) = self.pairs.get(pair).copied().unwrap_or_default();
+        items >= PAIR_ITEMS || bytes >= PAIR_BYTES
     }
 
     /// Takes room for events of one pair and link, or none of it.
@@ -99,7 +100,7 @@ mod tests {
         let full = line("high.test", "high->low", PAIR_BYTES);
         let one = |origin, link| line(origin, link, 1);
         assert!(takes(&mut space, &full));
-        assert!(space.is_full(&pair_of(&full), "high->low"));
+        assert!(space.is_full(&pair_of(&full)));
         assert!(!takes(&mut space, &one("high.test", "high->low")));
         assert!(
             takes(&mut space, &one("second.test", "high->low")),
@@ -115,6 +116,10 @@ mod tests {
         assert!(
             !takes(&mut space, &one("last.test", "high->low")),
             "the link"
+        );
+        assert!(
+            !space.is_full(&pair_of(&one("last.test", "high->low"))),
+            "what need not wait crosses"
         );
         assert!(
             takes(&mut space, &one("last.test", "eu->low")),
@@ -149,9 +154,9 @@ mod tests {
         let most = vec![one.clone(); PAIR_ITEMS - 1];
         assert!(space.take(&pair, "high->low", &most));
         assert!(!space.take(&pair, "high->low", &[one.clone(), one.clone()]));
-        assert!(!space.is_full(&pair, "high->low"));
+        assert!(!space.is_full(&pair));
         assert!(takes(&mut space, &one));
-        assert!(space.is_full(&pair, "high->low"));
+        assert!(space.is_full(&pair));
         assert!(space.take(&pair, "high->low", &[]), "nothing needs no room");
     }
 }

@@ -7,7 +7,7 @@ use sluice_policy::bundle::BundleParts;
 use sluice_policy::link::Opening;
 use sluice_policy::pdu::RoomVersion;
 use sluice_tests::stub::room::{Actor, Event, Room, transaction};
-use sluice_tests::stub::{TAX_ID, World, errors, policy};
+use sluice_tests::stub::{SEND, TAX_ID, World, errors, policy};
 
 /// Which half of an exchange carries the event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -192,6 +192,11 @@ fn play(world: &World, cell: &Cell) -> (u16, String) {
         _ => &world.homeserver.far,
     };
     let path = target.split('?').next().unwrap_or_default();
+    let path = match cell.endpoint.op {
+        // The far side is given an id of the gateway's.
+        Op::Send => SEND,
+        _ => path,
+    };
     let method = cell.endpoint.method;
     far.on(&format!("{method} {path}"), 200, &answer(cell, &about));
     let bytes = body.map(|body| body.to_string().into_bytes());
