@@ -14,6 +14,7 @@
 //! cannot drive traffic.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -138,6 +139,8 @@ enum State {
 #[derive(Debug, Default)]
 pub struct KeyStore {
     entries: Mutex<HashMap<String, Entry>>,
+    /// How often the records behind the keys changed; it changes while `entries` is locked.
+    era: AtomicU64,
     fetching: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
 }
 
@@ -161,9 +164,14 @@ impl KeyStore {
     {
         match (self.state(server, key_id, now_ms, need), need) {
             (State::Good(known), _) => Ok(known),
+            (State::Due(old), Need::Other(Duration::ZERO)) => Ok(old),
             (State::Due(old), _) => {
+                let wait = match need {
+                    Need::End => RENEW_WAIT,
+                    Need::Other(wait) => wait.min(RENEW_WAIT),
+                };
                 let asking = self.renewed(server, now_ms, fetch);
-                let renewed = tokio::time::timeout(RENEW_WAIT, asking).await;
+                let renewed = tokio::time::timeout(wait, asking).await;
                 if renewed.is_err() {
                     self.note_failure(server, now_ms);
                 }
@@ -193,7 +201,8 @@ impl KeyStore {
         if let State::Good(known) = self.state(server, None, now_ms, Need::End) {
             return Some(known);
         }
-        let fetched = self.keep(server, now_ms, fetch().await);
+        let era = self.era();
+        let fetched = self.keep(server, now_ms, era, fetch().await);
         if let Err(Refusal { rule, detail, .. }) = &fetched
             && rule != LINK_CLOSED
         {
@@ -223,7 +232,10 @@ impl KeyStore {
         match self.state(server, key_id, now_ms, need) {
             State::Good(known) | State::Due(known) => Ok(known),
             State::Away => Err(away(server)),
-            State::Missing => self.keep(server, now_ms, fetch().await),
+            State::Missing => {
+                let era = self.era();
+                self.keep(server, now_ms, era, fetch().await)
+            }
         }
     }
 
@@ -231,6 +243,7 @@ impl KeyStore {
         &self,
         server: &str,
         now_ms: i64,
+        era: u64,
         fetched: Result<Known, Refusal>,
     ) -> Result<Arc<Known>, Refusal> {
         let known = match fetched {
@@ -246,8 +259,21 @@ impl KeyStore {
             known: Some(Arc::clone(&known)),
             ..Entry::default()
         };
-        self.lock().insert(server.to_owned(), entry);
+        let mut entries = self.lock();
+        if self.era() != era {
+            return Err(Refusal::ourselves(
+                KEYS_FAILED,
+                format!(
+                    "the records changed while {server} was asked for its keys; it is asked again"
+                ),
+            ));
+        }
+        entries.insert(server.to_owned(), entry);
         Ok(known)
+    }
+
+    fn era(&self) -> u64 {
+        self.era.load(Ordering::SeqCst)
     }
 
     fn note_failure(&self, server: &str, now_ms: i64) {
@@ -270,6 +296,8 @@ impl KeyStore {
     /// anew, which count meanwhile.
     pub fn review(&self, same_source: impl Fn(&str) -> bool) {
         let mut entries = self.lock();
+        // What is on its way was asked of the gateways from before.
+        self.era.fetch_add(1, Ordering::SeqCst);
         entries.retain(|server, entry| {
             *entry = Entry {
                 known: entry.known.take(),

@@ -244,12 +244,18 @@ impl Traffic {
     ) -> Result<(Place, Duration), Refusal> {
         let lane = lane(exchange);
         let full = |full| overloaded(exchange, full);
+        let token = self.spend(limits, lane.clone(), Kind::Send, now).err();
+        let token = token.unwrap_or_default().min(LONGEST_WAIT);
+        if token.is_zero()
+            && let Ok(place) = self.budget.take(limits, &lane, bytes, Shed::Last)
+        {
+            return Ok((place, Duration::ZERO));
+        }
+        // Others' waiting keeps nobody out who need not wait.
         let _waits = self
             .queue
             .take(&QUEUE, &lane, 0, Shed::Last)
             .map_err(full)?;
-        let token = self.spend(limits, lane.clone(), Kind::Send, now).err();
-        let token = token.unwrap_or_default().min(LONGEST_WAIT);
         if token > Duration::ZERO {
             tokio::time::sleep(token).await;
         }

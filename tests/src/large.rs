@@ -175,14 +175,26 @@ fn member(draft: &Value, bob: &Actor, number: usize, words: usize) -> Event {
     seal(RoomVersion::V12, fields, &bob.key, bob.server())
 }
 
-/// Sentences that differ from member to member.
+/// What people might say, in an order that differs from member to member.
+const SENTENCES: [&str; 7] = [
+    "Ich helfe im Referat bei der Planung mit. ",
+    "Die Besprechung wurde auf den Nachmittag verlegt, der Raum bleibt derselbe. ",
+    "Bitte die Unterlagen vorher lesen und Anmerkungen gesammelt schicken. ",
+    "Wer verhindert ist, sagt bitte der Leitung Bescheid. ",
+    "The agenda follows as soon as everybody has answered. ",
+    "Es geht um den Entwurf vom letzten Mal und um offene Fragen der Kollegen. ",
+    "Danach ist Zeit für ein Gespräch bei Kaffee. ",
+];
+
+/// At least so many bytes of them.
 fn reason(number: usize, bytes: usize) -> String {
-    let mut reason = String::with_capacity(bytes + 64);
-    while reason.len() < bytes {
-        let place = reason.len() % 97 + number % 89;
-        reason.push_str(&format!(
-            "Ich helfe im Referat {place} bei der Planung mit. "
-        ));
+    let mut reason = String::with_capacity(bytes + 100);
+    for step in 0.. {
+        if reason.len() >= bytes {
+            break;
+        }
+        let place = (number + step * (1 + number % 5)) % SENTENCES.len();
+        reason.push_str(SENTENCES.get(place).copied().unwrap_or_default());
     }
     reason
 }

@@ -72,7 +72,8 @@ impl Active {
         }
     }
 
-    /// Whether the keys of a homeserver still come from where they came `before`.
+    /// Whether the gateway that vouches for the keys of a homeserver is the one that did `before`: its name, the key of its
+    /// certificate, and its signing key.
     #[must_use]
     pub fn has_same_keys_from(&self, before: &Self, server: &str) -> bool {
         if let (Some(now), Some(then)) =
@@ -82,8 +83,8 @@ impl Active {
         }
         let source = |active: &Self| {
             let peer = active.peers.by_server(server)?;
-            let target = active.targets.get(peer.zone())?;
-            Some((peer.zone().to_owned(), target.version.clone()))
+            let pin = peer.record.key_sha256.to_ascii_lowercase();
+            Some((peer.record.gateway.clone(), pin, peer.signing_key))
         };
         source(self).is_some_and(|now| source(before) == Some(now))
     }

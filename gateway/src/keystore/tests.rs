@@ -205,3 +205,34 @@ async fn a_changed_record_forgets_its_servers_keys_and_asks_for_all_others_anew(
     carols.store.review(|_| false);
     assert!(carols.ask(KEY, NOW + 2, OTHER, dead()).await.is_err());
 }
+
+#[tokio::test]
+async fn who_has_no_patience_left_uses_the_old_keys_at_once() {
+    let store = Store::default();
+    let old = store.ask(KEY, NOW, Need::End, Ok(document(NOW))).await;
+    assert!(old.is_ok() && store.asked() == 1);
+    let late = NOW + HOUR + 1;
+    let spent = Need::Other(Duration::ZERO);
+    assert!(store.ask(KEY, late, spent, dead()).await.is_ok());
+    assert_eq!(store.asked(), 0);
+    let fetch = async || hangs().await;
+    let short = Need::Other(Duration::from_millis(20));
+    let asked = store.store.ensure(CAROLS, Some(KEY), late, short, fetch);
+    let asked = tokio::time::timeout(SECOND, asked).await;
+    assert!(matches!(asked, Ok(Ok(_))), "no longer than it may");
+}
+
+#[tokio::test]
+async fn what_a_gateway_answers_after_its_record_was_changed_counts_no_more() {
+    let store = Store::default();
+    let fetch = async || {
+        store.store.review(|_| false);
+        Ok(document(NOW))
+    };
+    let late = store.store.ensure(CAROLS, Some(KEY), NOW, Need::End, fetch);
+    assert_eq!(late.await.map(drop).unwrap_err().rule, KEYS_FAILED);
+    let view = store.store.view(&BTreeSet::from([CAROLS.to_owned()]));
+    assert!(view.0.is_empty());
+    let new = store.ask(KEY, NOW, Need::End, Ok(document(NOW))).await;
+    assert!(new.is_ok() && store.asked() == 1);
+}
