@@ -21,7 +21,7 @@ fn a_room_of_a_thousand_state_events_is_joined_through_both_gateways() {
 
 /// `cargo test --workspace --test it -- --ignored five_thousand`; its result stands in docs/performance.md.
 #[test]
-#[ignore = "takes a minute; its result stands in docs/performance.md"]
+#[ignore = "takes four minutes; its result stands in docs/performance.md"]
 fn a_room_of_five_thousand_state_events_is_joined_through_both_gateways() {
     joined(world(Way::Hook), 5000);
 }
