@@ -13,7 +13,7 @@ use toml::Table;
 use self::{
     file::File,
     meant::{Meaning, meant_allow, view_set},
-    written::Written,
+    written::{Written, WrittenAllow},
 };
 use super::{
     allow::Allow,
@@ -78,7 +78,7 @@ impl Loader<'_> {
             ));
             return;
         }
-        match toml::from_str::<File>(toml) {
+        match File::read(toml) {
             Ok(file) => self.detectors(name, toml, file),
             Err(error) => {
                 let line = error.span().map_or(1, |span| line_at(toml, span.start));
@@ -90,29 +90,26 @@ impl Loader<'_> {
 
     fn detectors(&mut self, name: &str, toml: &str, file: File) {
         let place = |byte| format!("{name}:{}", line_at(toml, byte));
-        for key in file.unknown {
-            let at = place(key.span().start);
-            let key = key.get_ref();
-            self.errors
-                .push(format!("{at}: unknown key {key:?}; correct or remove it"));
+        for (byte, mistake) in file.mistakes {
+            self.errors.push(format!("{}: {mistake}", place(byte)));
         }
         let mut shared = Shared {
             allow: Vec::new(),
             views: ViewSet::ALL,
         };
-        for written in file.allow {
-            let at = place(written.span().start);
-            let allow = meant_allow(written.into_inner(), self.options);
-            shared.allow.extend(self.note(&at, allow).map(Arc::new));
+        for (byte, table) in file.allow {
+            let mut mistakes = Vec::new();
+            let written = WrittenAllow::read(table, &mut mistakes);
+            let allow = meant_allow(written, self.options, &mut mistakes);
+            shared.allow.extend(allow.map(Arc::new));
+            self.note_all(&place(byte), mistakes);
         }
-        if let Some(views) = file.defaults.views {
-            let at = place(views.span().start);
-            let views = self.note(&at, view_set(views.get_ref()));
+        if let Some((byte, views)) = file.views {
+            let views = self.note(&place(byte), view_set(&views));
             shared.views = views.unwrap_or(ViewSet::ALL);
         }
-        for written in file.detector {
-            let origin = place(written.span().start);
-            self.detector(&origin, written.into_inner(), &shared);
+        for (byte, table) in file.detector {
+            self.detector(&place(byte), table, &shared);
         }
     }
 
@@ -141,10 +138,14 @@ impl Loader<'_> {
             meaning.mistakes.push(mistake);
             detector = None;
         }
-        let mistakes = meaning.mistakes.into_iter();
+        self.note_all(&at, meaning.mistakes);
+        self.list.extend(detector);
+    }
+
+    fn note_all(&mut self, at: &str, mistakes: Vec<String>) {
+        let mistakes = mistakes.into_iter();
         self.errors
             .extend(mistakes.map(|mistake| format!("{at}: {mistake}")));
-        self.list.extend(detector);
     }
 
     /// Keeps a mistake, and gives what there is without one.

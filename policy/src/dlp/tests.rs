@@ -8,6 +8,7 @@ use crate::label::{Spif, Spifs};
 
 mod laws;
 mod limits;
+mod mistakes;
 mod ordinary;
 mod unpacked;
 
@@ -524,7 +525,7 @@ fn ru_1_every_mistake_of_shape_or_meaning_has_its_own_words() {
         ),
         (
             low("regex = 'x'\nallow = { wrds = ['a'] }"),
-            "allow: unknown field",
+            "allow: unknown key",
         ),
         (low("regex = 'x'\nallow = 3"), "allow: "),
         (

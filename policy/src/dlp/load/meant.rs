@@ -297,35 +297,39 @@ impl Meaning<'_> {
     fn allows(&mut self, written: Vec<WrittenAllow>) -> Vec<Arc<Allow>> {
         let mut all = self.shared.to_vec();
         for allow in written {
-            let meant = meant_allow(allow, self.options);
-            all.extend(self.note(meant).map(Arc::new));
+            let meant = meant_allow(allow, self.options, &mut self.mistakes);
+            all.extend(meant.map(Arc::new));
         }
         all
     }
 }
 
-/// The allow-list that is meant.
-pub(super) fn meant_allow(written: WrittenAllow, options: &LoadOptions) -> Result<Allow, String> {
-    let empty = written.values.is_empty() && written.words.is_empty() && written.regexes.is_empty();
-    if empty || has_empty(&written.values) || has_empty(&written.words) {
-        return Err(
-            "allow: nothing in it, or an empty text; name values, words or regexes".to_owned(),
-        );
+/// The allow-list that is meant; what is wrong with it goes to `mistakes`.
+pub(super) fn meant_allow(
+    written: WrittenAllow,
+    options: &LoadOptions,
+    mistakes: &mut Vec<String>,
+) -> Option<Allow> {
+    let mut note = |mistake: String| mistakes.push(format!("allow: {mistake}"));
+    if !written.has_content || has_empty(&written.values) || has_empty(&written.words) {
+        note("nothing in it, or an empty text; name values, words or regexes".to_owned());
     }
-    let dialect = dialect(written.dialect.as_deref())?;
+    let dialect = dialect(written.dialect.as_deref()).map_err(&mut note).ok();
     let target = match written.target.as_deref() {
         None | Some("value") => Target::Value,
         Some("match") => Target::Match,
         Some("line") => Target::Line,
-        Some(_) => return Err("allow: target is not value, match or line; correct it".to_owned()),
+        Some(_) => {
+            note("target is not value, match or line; correct it".to_owned());
+            Target::Value
+        }
     };
-    let compile = |pattern: &String| compiled(pattern, dialect, options);
-    let regexes = written
-        .regexes
-        .iter()
-        .map(compile)
-        .collect::<Result<_, _>>();
-    Ok(Allow {
+    let compile = |pattern: &String| {
+        compiled(pattern, dialect.unwrap_or(Dialect::Rust), options).map_err(&mut note)
+    };
+    let regexes = written.regexes.iter().map(compile);
+    let regexes: Vec<_> = regexes.filter_map(Result::ok).collect();
+    (regexes.len() == written.regexes.len()).then(|| Allow {
         values: written
             .values
             .iter()
@@ -336,7 +340,7 @@ pub(super) fn meant_allow(written: WrittenAllow, options: &LoadOptions) -> Resul
             .iter()
             .map(|word| word.to_lowercase())
             .collect(),
-        regexes: regexes.map_err(|mistake| format!("allow: {mistake}"))?,
+        regexes,
         target,
         all: written.all,
     })

@@ -41,25 +41,19 @@ pub(super) struct Written {
     pub(super) negative_examples: Vec<Example>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(super) struct WrittenContext {
     pub(super) words: Vec<String>,
     pub(super) within: usize,
     pub(super) strength: Option<Strength>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(super) struct WrittenAllow {
-    #[serde(default)]
+    /// Whether something stands in it, be it of the wrong shape.
+    pub(super) has_content: bool,
     pub(super) values: Vec<String>,
-    #[serde(default)]
     pub(super) regexes: Vec<String>,
-    #[serde(default)]
     pub(super) words: Vec<String>,
     pub(super) target: Option<String>,
-    #[serde(default)]
     pub(super) all: bool,
     pub(super) dialect: Option<String>,
 }
@@ -97,11 +91,9 @@ impl Written {
             validator: keys.take("validator"),
             entropy: keys.take("entropy"),
             strength: keys.required("strength"),
-            context: keys.take("context"),
+            context: keys.context(),
             min_distinct: keys.take("min_distinct"),
-            allow: keys
-                .take("allow")
-                .map_or_else(Vec::new, |Several(list)| list),
+            allow: keys.allow(),
             views: keys.take("views"),
             links: keys.take("links"),
             rooms: keys.take("rooms"),
@@ -116,7 +108,66 @@ impl Written {
     }
 }
 
+impl WrittenContext {
+    /// Takes every key; `None` where one is missing or what is wrong with its shape went to `mistakes`.
+    fn read(table: Table, mistakes: &mut Vec<String>) -> Option<Self> {
+        let mut keys = Keys { table, mistakes };
+        let words = keys.required("words");
+        let within = keys.required("within");
+        let strength = keys.take("strength");
+        keys.finish();
+        Some(Self {
+            words: words?,
+            within: within?,
+            strength,
+        })
+    }
+}
+
+impl WrittenAllow {
+    /// Takes every key; what is wrong with its shape goes to `mistakes`.
+    pub(super) fn read(table: Table, mistakes: &mut Vec<String>) -> Self {
+        let has_content = ["values", "regexes", "words"].iter().any(|key| {
+            let value = table.get(*key);
+            value.is_some_and(|value| value.as_array().is_none_or(|list| !list.is_empty()))
+        });
+        let mut own = Vec::new();
+        let mut keys = Keys {
+            table,
+            mistakes: &mut own,
+        };
+        let written = Self {
+            has_content,
+            values: keys.or_default("values"),
+            regexes: keys.or_default("regexes"),
+            words: keys.or_default("words"),
+            target: keys.take("target"),
+            all: keys.or_default("all"),
+            dialect: keys.take("dialect"),
+        };
+        keys.finish();
+        mistakes.extend(own.into_iter().map(|mistake| format!("allow: {mistake}")));
+        written
+    }
+}
+
 impl Keys<'_> {
+    fn context(&mut self) -> Option<WrittenContext> {
+        let table = self.take("context")?;
+        let mut own = Vec::new();
+        let context = WrittenContext::read(table, &mut own);
+        let own = own.into_iter().map(|mistake| format!("context: {mistake}"));
+        self.mistakes.extend(own);
+        context
+    }
+
+    fn allow(&mut self) -> Vec<WrittenAllow> {
+        let tables = self.take("allow");
+        let tables = tables.map_or_else(Vec::new, |Several(tables)| tables);
+        let read = |table| WrittenAllow::read(table, self.mistakes);
+        tables.into_iter().map(read).collect()
+    }
+
     fn take<T: DeserializeOwned>(&mut self, key: &str) -> Option<T> {
         match self.table.remove(key)?.try_into() {
             Ok(value) => Some(value),
