@@ -83,6 +83,7 @@ fn shelf() -> Documents {
         &DocumentsSpec {
             index,
             overlap: 0.3,
+            quote: None,
         },
         &shelf,
     )

@@ -40,8 +40,8 @@ pub use budget::{
 pub use detector::Marking;
 pub use detectors::{DEFAULT_SIZE_LIMIT, Detectors, LoadOptions, Scan};
 pub use documents::{
-    Documents, DocumentsSpec, MIN_SHARED, MIN_WORDS, Overlap, SHINGLE_WORDS, STRETCH,
-    WINDOW_SHINGLES,
+    Documents, DocumentsSpec, MAX_QUOTE_WORDS, MIN_QUOTE_WORDS, MIN_SHARED, MIN_WORDS, Overlap,
+    QUOTE_SLACK_WORDS, SHINGLE_WORDS, STRETCH, WINDOW_SHINGLES,
 };
 pub use exact::{Exact, ExactSpec, UseError};
 pub use hash::{HASH_KEY_BYTES, HashKey, VALUE_HASH_BYTES, ValueHash};

@@ -6,7 +6,8 @@
 //!
 //! The same choice is made in documents and messages, so that a passage they share gives the same fingerprints. The overlap
 //! is the greatest of: the part of the text that stands in one document; the same for each stretch of the text, so that
-//! words added around a passage hide nothing; the part of a document that stands in the text.
+//! words added around a passage hide little; the part of a document that stands in the text. A detector that also asks for a
+//! `quote` of N words finds each passage of N words or more, whatever stands around it.
 
 mod print;
 mod shelf;
@@ -18,6 +19,8 @@ use serde::Deserialize;
 use super::budget::{Budget, ScanError};
 use super::exact::UseError;
 use super::index::{Finder, Index, Kind, Words};
+
+use shelf::Wanted;
 
 pub(super) use print::Print;
 pub(super) use shelf::{Shelf, write};
@@ -33,6 +36,14 @@ pub const MIN_SHARED: usize = 4;
 /// Fingerprints of a stretch, in which overlap is looked for on its own: some 150 words.
 pub const STRETCH: usize = 64;
 
+/// Words of a quote that a detector may ask for at least.
+pub const MIN_QUOTE_WORDS: usize = 12;
+/// And at most.
+pub const MAX_QUOTE_WORDS: usize = 1000;
+/// Of a quote so many words may be without a fingerprint, at both ends together: there the windows reach into what stands
+/// around it, which is not the same in the document.
+pub const QUOTE_SLACK_WORDS: usize = 2 * (WINDOW_SHINGLES - 1);
+
 /// Overlap that a detector may ask for at least.
 const MIN_OVERLAP: f64 = 0.05;
 
@@ -45,16 +56,18 @@ pub struct DocumentsSpec {
     /// The least part that counts.
     #[serde(default = "overlap")]
     pub overlap: f64,
+    /// Words in a row that count by themselves, whatever stands around them.
+    pub quote: Option<usize>,
 }
 
 /// A detector's comparison with documents.
 #[derive(Clone, Debug)]
 pub struct Documents {
     shelf: Arc<Shelf>,
-    overlap: f64,
+    wanted: Wanted,
 }
 
-/// What a text shares with the document that it shares most with.
+/// What a text shares with the document that it shares most with, or what it quotes from it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Overlap {
     /// First byte of what is shared.
@@ -77,9 +90,16 @@ impl Documents {
         if !(MIN_OVERLAP..=1.0).contains(&spec.overlap) {
             return Err(UseError::Overlap);
         }
+        let words = MIN_QUOTE_WORDS..=MAX_QUOTE_WORDS;
+        if spec.quote.is_some_and(|quote| !words.contains(&quote)) {
+            return Err(UseError::Quote);
+        }
         Ok(Self {
             shelf: Arc::clone(shelf),
-            overlap: spec.overlap,
+            wanted: Wanted {
+                overlap: spec.overlap,
+                quote: spec.quote,
+            },
         })
     }
 
@@ -92,8 +112,7 @@ impl Documents {
     }
 
     fn within(&self, text: &str, budget: &mut Budget) -> Result<Option<Overlap>, ScanError> {
-        let best = self.shelf.best(&Words::of(text), budget)?;
-        Ok(best.filter(|best| best.overlap >= self.overlap))
+        self.shelf.find(&Words::of(text), self.wanted, budget)
     }
 }
 

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::budget::{Budget, ScanError};
+use super::documents::{MAX_QUOTE_WORDS, MIN_QUOTE_WORDS};
 use super::index::{Finder, Index, Kind, Table, Words};
 use super::load::MAX_WITHIN_CHARS;
 
@@ -66,6 +67,11 @@ pub enum UseError {
     /// No part of a text.
     #[error("overlap is not within 0.05 and 1; 0.3 is thirty percent")]
     Overlap,
+    /// So few that ordinary phrases are quotes, or so many that nothing is one.
+    #[error(
+        "quote is not within {MIN_QUOTE_WORDS} and {MAX_QUOTE_WORDS} words; 20 is a good beginning"
+    )]
+    Quote,
 }
 
 impl Exact {

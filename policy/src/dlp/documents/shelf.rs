@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{MIN_SHARED, Overlap, Print, SHINGLE_WORDS, STRETCH};
+use super::print::Printed;
+use super::{MIN_SHARED, Overlap, Print, QUOTE_SLACK_WORDS, SHINGLE_WORDS, STRETCH};
 use crate::dlp::budget::{Budget, ScanError};
 use crate::dlp::index::{Filter, IndexError, IndexKey, Words, bytes, lower_bound};
 
@@ -35,6 +36,15 @@ struct Shared {
     /// Number of the fingerprint in the text.
     number: usize,
     print: u64,
+}
+
+/// What is enough to be found.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted {
+    /// The least overlap.
+    pub(super) overlap: f64,
+    /// Or so many words in a row.
+    pub(super) quote: Option<usize>,
 }
 
 /// Header and body of a file.
@@ -89,10 +99,11 @@ impl Shelf {
         &self.name
     }
 
-    /// What `words` share with the document that they share most with.
-    pub(super) fn best(
+    /// What `words` share with the document that they share most with, where it is enough.
+    pub(super) fn find(
         &self,
         words: &Words,
+        wanted: Wanted,
         budget: &mut Budget,
     ) -> Result<Option<Overlap>, ScanError> {
         let prints = self.print.of(words);
@@ -109,17 +120,19 @@ impl Shelf {
             let Some(overlap) = self.overlap(of_one, prints.len()) else {
                 continue;
             };
+            let run = match overlap >= wanted.overlap && is_enough(of_one, prints.len()) {
+                true => of_one,
+                false => match quoted(of_one, &prints, wanted.quote) {
+                    Some(run) => run,
+                    None => continue,
+                },
+            };
             if best.is_none_or(|best| overlap > best.overlap) {
-                let word = |shared: Option<&Shared>, further| {
-                    words.get(prints.get(shared?.number)?.1 + further)
-                };
-                best = word(of_one.first(), 0)
-                    .zip(word(of_one.last(), SHINGLE_WORDS - 1))
-                    .map(|(first, last)| Overlap {
-                        start: first.start,
-                        end: last.end,
-                        overlap,
-                    });
+                best = span(run, &prints, words).map(|(start, end)| Overlap {
+                    start,
+                    end,
+                    overlap,
+                });
             }
         }
         Ok(best)
@@ -156,22 +169,56 @@ impl Shelf {
         (print, document)
     }
 
-    /// The overlap with one document, of which these are shared, in their order; `None` where that is too little to say.
+    /// The overlap with one document, of which these are shared, in their order.
     #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
     fn overlap(&self, shared: &[Shared], all: usize) -> Option<f64> {
-        let mut prints: Vec<u64> = shared.iter().map(|shared| shared.print).collect();
-        prints.sort_unstable();
-        prints.dedup();
-        // A short text that is nothing but a quote has few of them, and shares all.
-        if prints.len() < MIN_SHARED.min(all) {
-            return None;
-        }
         let stretch = all.min(STRETCH);
         let of_text = densest(shared, stretch) as f64 / stretch.max(1) as f64;
         let document = *self.counts.get(shared.first()?.document as usize)?;
-        let of_document = prints.len() as f64 / f64::from(document.max(1));
+        let of_document = different(shared) as f64 / f64::from(document.max(1));
         Some(of_text.max(of_document))
     }
+}
+
+/// Whether these are enough to say what part of a text they are. A short text that is nothing but a quote has few of them,
+/// and shares all.
+fn is_enough(shared: &[Shared], all: usize) -> bool {
+    different(shared) >= MIN_SHARED.min(all)
+}
+
+fn different(shared: &[Shared]) -> usize {
+    let mut prints: Vec<u64> = shared.iter().map(|shared| shared.print).collect();
+    prints.sort_unstable();
+    prints.dedup();
+    prints.len()
+}
+
+/// The first run of shared fingerprints, with none of the text's own between them, that a quote of so many words may leave.
+///
+/// A quote leaves one at least: between the first window that lies wholly in it and the last, text and document choose the
+/// same, and a fingerprint of a window that reaches out of the quote cannot stand between those. The first of them begins
+/// within [`WINDOW_SHINGLES`](super::WINDOW_SHINGLES) - 1 words of the quote's beginning, the last ends as near its end.
+fn quoted<'s>(
+    shared: &'s [Shared],
+    prints: &[Printed],
+    quote: Option<usize>,
+) -> Option<&'s [Shared]> {
+    let least = quote?.saturating_sub(QUOTE_SLACK_WORDS);
+    let place = |shared: &Shared| prints.get(shared.number).map_or(0, |print| print.1);
+    shared
+        .chunk_by(|left, right| left.number + 1 == right.number)
+        .find(|run| {
+            let words = run.first().zip(run.last());
+            words.is_some_and(|(first, last)| place(last) + SHINGLE_WORDS - place(first) >= least)
+        })
+}
+
+/// The bytes from the first of these to the last.
+fn span(shared: &[Shared], prints: &[Printed], words: &Words) -> Option<(usize, usize)> {
+    let word = |shared: &Shared, further| words.get(prints.get(shared.number)?.1 + further);
+    let first = word(shared.first()?, 0)?;
+    let last = word(shared.last()?, SHINGLE_WORDS - 1)?;
+    Some((first.start, last.end))
 }
 
 /// How many of these lie within one stretch of the text, at most.

@@ -31,7 +31,13 @@ fn plans(overlap: f64) -> Documents {
     let built = build_documents("plans", texts.iter().map(String::as_str), &key()).unwrap();
     assert!(built.bytes.len() < 16 * 2400, "{} bytes", built.bytes.len());
     let (index, plans) = Index::read(&built.bytes, &key()).unwrap();
-    Documents::new(&DocumentsSpec { index, overlap }, &plans).unwrap()
+    let quote = None;
+    let spec = DocumentsSpec {
+        index,
+        overlap,
+        quote,
+    };
+    Documents::new(&spec, &plans).unwrap()
 }
 
 /// The words `from..to` of a document.
@@ -127,7 +133,95 @@ fn an_overlap_that_means_nothing_is_refused() {
     let (name, plans) = Index::read(&built.bytes, &key()).unwrap();
     for overlap in [0.0, 0.01, 1.5, f64::NAN] {
         let index = name.clone();
-        let error = Documents::new(&DocumentsSpec { index, overlap }, &plans);
+        let quote = None;
+        let spec = DocumentsSpec {
+            index,
+            overlap,
+            quote,
+        };
+        let error = Documents::new(&spec, &plans);
         assert_eq!(error.err(), Some(UseError::Overlap));
+    }
+}
+
+fn index_of(document: &str) -> Index {
+    let built = build_documents("plans", [document], &key()).unwrap();
+    Index::read(&built.bytes, &key()).unwrap().1
+}
+
+/// A detector that asks for a quote alone: no overlap short of the whole is enough.
+fn quoting(plans: &Index, quote: usize) -> Documents {
+    let spec = format!("index = \"plans\"\noverlap = 1.0\nquote = {quote}");
+    let spec: DocumentsSpec = toml::from_str(&spec).unwrap();
+    Documents::new(&spec, plans).unwrap()
+}
+
+/// A text of `words` words out of `vocabulary` different ones.
+fn chatter(seed: u64, words: usize, vocabulary: u64) -> String {
+    let all = prose(seed, words);
+    let of_few = |word: &str| (word.bytes().map(u64::from).sum::<u64>() % vocabulary).to_string();
+    let words = all.split_whitespace().map(of_few);
+    words.collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn a_quote_as_long_as_asked_for_is_found_whatever_stands_around_it() {
+    for seed in 1..150_u64 {
+        // Words that hardly repeat, that do as in prose, and that repeat all the time.
+        let text = |seed: u64, words: usize| match seed % 3 {
+            0 => prose(seed, words),
+            1 => chatter(seed, words, 300),
+            _ => chatter(seed, words, 3),
+        };
+        let random = |salt: u64, below: u64| {
+            let mixed = (seed * 31 + salt).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            usize::try_from((mixed >> 33) % below).unwrap()
+        };
+        let document = text(seed, 600);
+        let plans = index_of(&document);
+        for length in (MIN_QUOTE_WORDS..20).chain([25, 40, 90]) {
+            let salt = length as u64;
+            let quote = part(&document, random(salt, 500), 500 + length);
+            let quote = part(&quote, 0, length);
+            let (before, behind) = (random(salt + 1, 400), random(salt + 2, 400));
+            let hidden = format!(
+                "{} {quote} {}",
+                text(seed + 3000, before),
+                text(seed + 6000, behind)
+            );
+            let found = quoting(&plans, length).find(&hidden).unwrap();
+            assert!(found.is_some(), "{length} words, seed {seed}");
+        }
+    }
+}
+
+#[test]
+fn a_passage_much_shorter_than_the_quote_is_not_one_and_a_finding_covers_the_quote() {
+    let document = prose(1, 2000);
+    let index = index_of(&document);
+    for from in (0..1900).step_by(7) {
+        let asked = 20 + from % 15;
+        let plans = quoting(&index, asked);
+        let around = |seed| prose(seed + from as u64, 100);
+        let little = part(&document, from, from + asked - QUOTE_SLACK_WORDS - 1);
+        let text = format!("{} {little} {}", around(5000), around(9000));
+        assert_eq!(plans.find(&text).unwrap(), None, "{asked} from {from}");
+        let quote = part(&document, from, from + asked);
+        let text = format!("{} {quote} {}", around(5000), around(9000));
+        let found = plans.find(&text).unwrap().unwrap();
+        assert!(quote.contains(&text[found.start..found.end]));
+        let covered = text[found.start..found.end].split(' ').count();
+        assert!(covered + QUOTE_SLACK_WORDS >= asked, "{covered} of {asked}");
+    }
+}
+
+#[test]
+fn a_quote_that_nobody_can_find_or_everybody_writes_is_refused() {
+    let plans = index_of(&prose(1, 100));
+    for quote in [0, MIN_QUOTE_WORDS - 1, MAX_QUOTE_WORDS + 1] {
+        let spec: DocumentsSpec =
+            toml::from_str(&format!("index = \"plans\"\nquote = {quote}")).unwrap();
+        let error = Documents::new(&spec, &plans).err();
+        assert_eq!(error, Some(UseError::Quote), "{quote}");
     }
 }
