@@ -277,6 +277,30 @@ mod tests {
         assert!(streams.turn(&low, true).await.unwrap().is_some());
     }
 
+    #[tokio::test]
+    async fn a_turn_is_waited_for_so_long_and_whoever_stops_waiting_has_taken_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut streams = Streams::beside(&folder.path().join("journal.db"));
+        assert_eq!(streams.patience, TURN_DEADLINE);
+        streams.patience = Duration::from_millis(50);
+        let shares = ["low", "third", "mid"].map(|zone| streams.share(zone));
+        // As many as there are turns; mid, which has none yet, waits in vain.
+        let low = streams.turn(&shares[0], true).await.unwrap();
+        let third = streams.turn(&shares[1], true).await.unwrap();
+        let start = Instant::now();
+        let late = streams.turn(&shares[2], true).await;
+        assert_eq!(late.map(drop).unwrap_err().rule, TOO_MANY_ANSWERS);
+        assert!(start.elapsed() >= streams.patience);
+        // Its own turn was not lost by that, nor by asker after asker who goes away.
+        for _ in 0..3 {
+            let gone =
+                tokio::time::timeout(Duration::from_millis(1), streams.turn(&shares[2], true));
+            assert!(gone.await.is_err());
+        }
+        drop((low, third));
+        assert!(streams.turn(&shares[2], true).await.unwrap().is_some());
+    }
+
     #[test]
     fn a_judgement_ends_when_nobody_waits_for_it() {
         assert_eq!(in_time(JUDGE_DEADLINE), Ok(()));

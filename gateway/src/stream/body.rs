@@ -122,11 +122,90 @@ impl Body for Spooled {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a failing test may panic")]
 
+    use std::os::unix::fs::FileExt as _;
+
     use http_body_util::BodyExt as _;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     use super::super::spool::Spools;
     use super::*;
     use crate::links::Links;
+
+    /// A body of four MiB of carol's, most of it on a disk that somebody spoils under way.
+    fn spoiled_under_way(spoil: fn(&std::fs::File)) -> Spooled {
+        let folder = tempfile::tempdir().unwrap();
+        let mut spool = Spools::new(folder.path().to_owned()).open();
+        spool
+            .write(&vec![b'x'; 4 * super::super::spool::MEMORY_BYTES])
+            .unwrap();
+        let reader = spool.finish();
+        spoil(reader.file().unwrap());
+        let parts = [Part::Text(b"[".to_vec()), Part::Spool(reader)];
+        Spooled::new(VecDeque::from(parts))
+    }
+
+    /// What comes of an announced length over a connection.
+    async fn sent(body: Spooled) -> (usize, usize) {
+        let (near, mut far) = tokio::io::duplex(1024 * 1024);
+        let announced = usize::try_from(body.size_hint().exact().unwrap()).unwrap();
+        let body = std::sync::Mutex::new(Some(body));
+        let service = hyper::service::service_fn(move |_| {
+            let body = body.lock().unwrap().take().unwrap();
+            async { Ok::<_, std::convert::Infallible>(hyper::Response::new(body)) }
+        });
+        let serve = hyper::server::conn::http1::Builder::new()
+            .serve_connection(hyper_util::rt::TokioIo::new(near), service);
+        let ask = async {
+            far.write_all(b"GET / HTTP/1.1\r\nhost: carol.test\r\n\r\n")
+                .await
+                .unwrap();
+            let mut got = Vec::new();
+            far.read_to_end(&mut got).await.unwrap();
+            got
+        };
+        let (_broken, got) = tokio::join!(serve, ask);
+        let head = got.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
+        let length = format!("content-length: {announced}\r\n");
+        assert!(String::from_utf8_lossy(&got[..head + 2]).contains(&length));
+        (got.len() - head - 4, announced)
+    }
+
+    #[tokio::test]
+    async fn what_the_disk_cut_or_changed_under_way_ends_the_connection_before_the_announced_length()
+     {
+        const HALF: u64 = 2 * super::super::spool::MEMORY_BYTES as u64;
+        for spoil in [
+            |file: &std::fs::File| file.set_len(HALF).unwrap(),
+            |file: &std::fs::File| file.write_all_at(b"carol", HALF).unwrap(),
+        ] {
+            let mut body = spoiled_under_way(spoil);
+            let broken = loop {
+                match body.frame().await.unwrap() {
+                    Ok(_) => {}
+                    Err(broken) => break broken,
+                }
+            };
+            assert!(matches!(broken, BodyBroken::Spool(_)), "{broken:?}");
+            assert!(!body.is_end_stream());
+
+            let (got, announced) = sent(spoiled_under_way(spoil)).await;
+            assert!(got > 0 && got < announced, "{got} of {announced}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_asker_who_takes_longer_than_a_whole_body_may_last_gets_no_more() {
+        let parts = [Part::Text(b"[".to_vec()), Part::Text(b"]".to_vec())];
+        let mut body = Spooled::new(VecDeque::from(parts));
+        assert!(body.frame().await.unwrap().unwrap().is_data());
+        let until = body.until.unwrap();
+        let left = until.duration_since(Instant::now());
+        assert!(left <= WRITE_DEADLINE && left + Duration::from_secs(60) > WRITE_DEADLINE);
+        body.until = Some(Instant::now() - Duration::from_millis(1));
+        let broken = body.frame().await.unwrap();
+        assert!(matches!(broken, Err(BodyBroken::Slow)), "{broken:?}");
+        assert!(!body.is_end_stream());
+    }
 
     #[tokio::test]
     async fn a_body_ends_where_it_is_when_its_link_closes_and_goes_on_when_another_does() {

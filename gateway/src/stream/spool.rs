@@ -342,6 +342,12 @@ impl Reader {
     pub fn is_large(&self) -> bool {
         self.sealed.is_some()
     }
+
+    /// The file, for tests that spoil it.
+    #[cfg(test)]
+    pub(super) fn file(&self) -> Option<&File> {
+        self.sealed.as_ref().map(|sealed| &sealed.file)
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,9 @@
 #![expect(clippy::unwrap_used, reason = "a failing test may panic")]
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use super::super::{JUDGE_DEADLINE, in_time, targets};
 use super::*;
 use crate::route::{ENDPOINTS, Op};
 
@@ -211,4 +215,22 @@ fn of_all_members_each_server_that_is_asked_for_is_kept_once() {
         let bare = rooms::member_of(server);
         assert_eq!(rooms::member_server(&bare).as_deref(), Some(server));
     }
+}
+
+#[test]
+fn a_search_for_targets_ends_where_it_is_when_its_time_is_over() {
+    let state: Vec<String> = (0..3 * BATCH_EVENTS).map(event).collect();
+    let body = format!(r#"{{"pdus":[{}],"auth_chain":[]}}"#, state.join(","));
+    let mut taken = taken(Op::State, &[body.as_bytes()]).unwrap();
+    let looks = AtomicUsize::new(0);
+    let go_on = || match looks.fetch_add(1, Ordering::Relaxed) {
+        0 => Ok(()),
+        _ => in_time(JUDGE_DEADLINE + Duration::from_millis(1)),
+    };
+    let late = targets(&mut taken, RoomVersion::V12, &go_on);
+    assert_eq!(late.map(drop).unwrap_err().rule, "protocol.answer_deadline");
+    assert_eq!(looks.load(Ordering::Relaxed), 2);
+    assert!(!taken.is_empty(), "the rest is not read");
+    taken.rewind();
+    assert!(targets(&mut taken, RoomVersion::V12, &|| Ok(())).is_ok());
 }
