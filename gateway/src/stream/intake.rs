@@ -399,7 +399,7 @@ fn malformed(fault: &BodyFault) -> Refusal {
 /// homeserver must not think that the destination is gone.
 pub(super) fn broken_spool(error: &SpoolError) -> Refusal {
     match error {
-        SpoolError::Full | SpoolError::FullForPeer => {
+        SpoolError::Full | SpoolError::FullForPeer | SpoolError::Reserve { .. } => {
             Refusal::new(TOO_MANY_ANSWERS, Blame::TooMany, error.to_string())
         }
         SpoolError::Disk { .. } | SpoolError::Changed | SpoolError::Sealing => {

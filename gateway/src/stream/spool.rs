@@ -27,6 +27,9 @@ const FRAME_BYTES: usize = 64 * 1024;
 pub const SPOOLED_BYTES: u64 = 2 * 1024 * 1024 * 1024;
 /// Bytes of them that are for one peer: the other half stays for all others.
 pub const SPOOLED_BYTES_OF_A_PEER: u64 = SPOOLED_BYTES / 2;
+/// Bytes that spools leave free on their disk: audit log, journal, windows and what waits write there too, and without these
+/// nothing at all crosses.
+pub const RESERVE_BYTES: u64 = 512 * 1024 * 1024;
 /// Bytes of AES-GCM's tag.
 const TAG_BYTES: usize = 16;
 
@@ -51,6 +54,14 @@ pub enum SpoolError {
         "large answers of this peer that are under way fill its half of all spools; the homeserver asks again later"
     )]
     FullForPeer,
+    /// No more than [`RESERVE_BYTES`] are free.
+    #[error(
+        "fewer than {RESERVE_BYTES} bytes are free for others than spools in {folder}; make room, the homeserver asks again later"
+    )]
+    Reserve {
+        /// Folder of the spools.
+        folder: String,
+    },
     /// A frame is not what was written.
     #[error("a spool was changed on the disk; look after the disk")]
     Changed,
@@ -59,10 +70,14 @@ pub enum SpoolError {
     Sealing,
 }
 
+/// Bytes that are free on the disk of a file.
+type Free = fn(&File) -> std::io::Result<u64>;
+
 /// Where spools are made, and how much they hold together.
 #[derive(Debug, Clone)]
 pub struct Spools {
     folder: PathBuf,
+    free: Free,
     all: Budget,
     /// Of one peer, where they are one's.
     peers: Option<Budget>,
@@ -102,6 +117,7 @@ impl Spools {
     fn with_most(folder: PathBuf, most: u64) -> Self {
         Self {
             folder,
+            free,
             all: Budget::of(most),
             peers: None,
         }
@@ -134,6 +150,23 @@ impl Spools {
             error: error.to_string(),
         }
     }
+
+    /// Whether the disk of `file` has so many bytes beside the reserve.
+    fn leaves_reserve(&self, file: &File, bytes: u64) -> Result<(), SpoolError> {
+        let free = (self.free)(file).map_err(|error| self.disk(&error))?;
+        match free.saturating_sub(bytes) >= RESERVE_BYTES {
+            true => Ok(()),
+            false => Err(SpoolError::Reserve {
+                folder: self.folder.display().to_string(),
+            }),
+        }
+    }
+}
+
+/// What the system says, of the blocks that this user may take.
+fn free(file: &File) -> std::io::Result<u64> {
+    let disk = rustix::fs::fstatvfs(file)?;
+    Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
 /// A spool that is being filled.
@@ -249,6 +282,8 @@ impl Sealed {
             (true, false) => return Err(SpoolError::Full),
             (true, true) => {}
         }
+        // Before each frame: it costs a thousandth of what sealing the frame does, and others fill the disk too.
+        self.spools.leaves_reserve(&self.file, size)?;
         let mut bytes = Vec::with_capacity(frame.len() + TAG_BYTES);
         bytes.extend_from_slice(frame);
         self.key

@@ -2,7 +2,9 @@
 
 use std::os::unix::fs::MetadataExt as _;
 
+use super::super::{TOO_MANY_ANSWERS, intake::broken_spool};
 use super::*;
+use crate::refusal::Blame;
 
 fn words(count: usize) -> Vec<u8> {
     (0..count)
@@ -117,4 +119,54 @@ fn one_peer_fills_its_half_and_leaves_the_other_to_others() {
     lows.open().write(&vec![1; 3 * MIB]).unwrap();
     assert_eq!(all(theirs.finish()).unwrap().len(), 2 * MIB);
     assert_eq!(spools.all.used.load(Ordering::Relaxed), 0);
+}
+
+#[test]
+fn a_spool_leaves_the_reserve_of_its_disk_free_and_that_is_load_and_no_fault() {
+    const MIB: usize = 1024 * 1024;
+    let folder = tempfile::tempdir().unwrap();
+    let on_a_disk = |free: Free| Spools {
+        free,
+        ..Spools::new(folder.path().to_owned())
+    };
+    // A disk that has three MiB beside its reserve.
+    let nearly_full = on_a_disk(|file| {
+        let used = file.metadata()?.len();
+        Ok((RESERVE_BYTES + 3 * MIB as u64).saturating_sub(used))
+    });
+    let mut spool = nearly_full.open();
+    spool.write(&vec![1; 2 * MIB]).unwrap();
+    let error = spool.write(&vec![1; 2 * MIB]).unwrap_err();
+    assert!(matches!(error, SpoolError::Reserve { .. }), "{error}");
+    let used = spool
+        .sealed
+        .as_ref()
+        .unwrap()
+        .file
+        .metadata()
+        .unwrap()
+        .len();
+    assert!((2 * MIB as u64..=3 * MIB as u64).contains(&used), "{used}");
+    let refusal = broken_spool(&error);
+    assert_eq!(refusal.rule, TOO_MANY_ANSWERS);
+    assert_eq!(refusal.blame, Blame::TooMany);
+    drop(spool);
+    assert_eq!(nearly_full.all.used.load(Ordering::Relaxed), 0);
+
+    // What stays in memory needs no disk.
+    let full = on_a_disk(|_| Ok(RESERVE_BYTES));
+    full.open().write(&vec![1; MEMORY_BYTES]).unwrap();
+    let error = full.open().write(&vec![1; 2 * MIB]).unwrap_err();
+    assert!(matches!(error, SpoolError::Reserve { .. }), "{error}");
+
+    // A disk that does not say how much is free is a fault, as one that takes nothing.
+    let silent = on_a_disk(|_| Err(std::io::Error::other("no such device")));
+    let error = silent.open().write(&vec![1; 2 * MIB]).unwrap_err();
+    assert_eq!(broken_spool(&error).rule, "gateway.spool");
+}
+
+#[test]
+fn the_system_says_how_much_is_free() {
+    let file = tempfile::tempfile().unwrap();
+    assert!(free(&file).unwrap() > 0);
 }
