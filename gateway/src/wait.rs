@@ -34,11 +34,12 @@ mod fate;
 mod send;
 mod space;
 mod take;
+mod tasks;
 
 pub(crate) use fate::judged_under;
-pub(crate) use send::work;
 pub use space::{BYTES, LINK_BYTES, PAIR_BYTES, PAIR_ITEMS};
 pub(crate) use take::full;
+pub(crate) use tasks::work;
 
 /// How long an event is kept for a destination that takes nothing: 7 days.
 pub const KEEP_MS: i64 = 7 * 86_400_000;

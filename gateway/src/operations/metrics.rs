@@ -119,6 +119,7 @@ struct Series {
     in_flight: Family<FaceLabels, Gauge>,
     bundle: Family<BundleLabels, Gauge>,
     notices: Family<NoticeLabels, Counter>,
+    broken: Family<TaskLabels, Counter>,
     rules: Bounded,
     links: Bounded,
 }
@@ -162,6 +163,11 @@ struct NoticeLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TaskLabels {
+    task: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct BundleLabels {
     id: String,
 }
@@ -187,6 +193,7 @@ impl Metrics {
             in_flight: Family::default(),
             bundle: Family::default(),
             notices: Family::default(),
+            broken: Family::default(),
             rules: Bounded::new(MAX_RULES),
             links: Bounded::new(MAX_LINKS),
         };
@@ -277,6 +284,11 @@ impl Metrics {
         self.0.notices.get_or_create(&labels).inc();
     }
 
+    /// A task on what waits broke off by a defect, and is begun again: `send` or `check`.
+    pub fn broken(&self, task: &'static str) {
+        self.0.broken.get_or_create(&TaskLabels { task }).inc();
+    }
+
     /// The OpenMetrics text.
     pub fn encode(&self) -> Result<String, fmt::Error> {
         let mut text = String::new();
@@ -344,6 +356,11 @@ impl Series {
             "notices",
             "Notices by way and outcome",
             self.notices.clone(),
+        );
+        all.register(
+            "broken",
+            "Tasks on what waits that broke off by a defect",
+            self.broken.clone(),
         );
         all.register(
             "bundle",

@@ -49,29 +49,39 @@ enum Word {
 }
 
 /// Waits for the checks of an item, at most until its deadline, and records what they say.
-pub(super) async fn run(gateway: Arc<Gateway>, line: WaitEntry) {
-    let said = match content(&gateway, &line).await {
+pub(super) async fn ask(gateway: &Gateway, line: &WaitEntry) {
+    let said = match content(gateway, line).await {
         // What the disk lost is lost before the deadline and after it.
         Ok(None) => Err(LOST),
         _ => {
-            let asked = tokio::time::timeout(left(line.deadline), ask_all(&gateway, &line)).await;
+            let asked = tokio::time::timeout(left(line.deadline), ask_all(gateway, line)).await;
             asked.unwrap_or(Err(LATE))
         }
     };
+    conclude(gateway, line, said).await;
+}
+
+/// Ends an item whose checks broke off by a defect of ours.
+pub(super) async fn fail(gateway: &Gateway, line: &WaitEntry) {
+    conclude(gateway, line, Err(FAILED)).await;
+}
+
+/// Records a verdict, and what it is by.
+async fn conclude(gateway: &Gateway, line: &WaitEntry, said: Result<(), &'static str>) {
     let (act, verdict) = match said {
         Ok(()) => (HoldAct::Passed, Verdict::Release),
         Err(_) => (HoldAct::Stopped, Verdict::Redact),
     };
-    let entries = || vec![event_line(&gateway, &line, said), acted(&line, act, None)];
+    let entries = || vec![event_line(gateway, line, said), acted(line, act, None)];
     // Nothing of it is sent before the log has the verdict.
     while let Err(error) = gateway.audit.record(entries()).await {
         tracing::error!(%error, "the verdict on an event that waits could not be recorded");
         tokio::time::sleep(RECORD_AGAIN).await;
     }
     if verdict == Verdict::Redact {
-        gateway.teller.tell(vec![notice(&line)]);
+        gateway.teller.tell(vec![notice(line)]);
     }
-    gateway.waits.decide(&line, verdict);
+    gateway.waits.decide(line, verdict);
 }
 
 async fn ask_all(gateway: &Gateway, line: &WaitEntry) -> Result<(), &'static str> {
@@ -100,7 +110,7 @@ async fn ask_all(gateway: &Gateway, line: &WaitEntry) -> Result<(), &'static str
     for name in &line.checks {
         let check = active.config.checks.get(name.as_str()).ok_or(UNKNOWN)?;
         let (check, question) = (check.clone(), question.clone());
-        asked.spawn(async move { ask(&check, &question).await });
+        asked.spawn(async move { ask_one(&check, &question).await });
     }
     while let Some(answer) = asked.join_next().await {
         answer.unwrap_or(Err(FAILED))?;
@@ -117,7 +127,7 @@ async fn content(gateway: &Gateway, line: &WaitEntry) -> Result<Option<Zeroizing
     read.map_err(|error| tracing::warn!(item = %line.item, %error, "what waits cannot be read"))
 }
 
-async fn ask(check: &Check, question: &Value) -> Result<(), &'static str> {
+async fn ask_one(check: &Check, question: &Value) -> Result<(), &'static str> {
     let patience = Duration::from_secs(check.timeout_seconds);
     let (address, path) = (&check.endpoint.address, &check.endpoint.path);
     let answer = tell::send(address, path, None, question, patience).await;

@@ -1,16 +1,13 @@
 //! Sends what has waited, in own transactions: in order, one at a time between two homeservers, until it has arrived.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ruma_common::{CanonicalJsonObject as Object, CanonicalJsonValue as Value};
 use sluice_policy::json::{self, Limits};
-use tokio::task::JoinSet;
 
 use super::fate::{EXPIRED, Fate, LOST, Now, fate, is_old, judged_under};
-use super::{Inbox, Pair, acted, check};
-use crate::accept::Shutdown;
+use super::{Pair, acted, check};
 use crate::audit::entry::{
     Counts, Entry, Face as AuditFace, HoldAct, RequestEntry, Verdict, WaitEntry,
 };
@@ -36,49 +33,16 @@ const FORMS: Limits = Limits {
     nodes: 200_000,
 };
 
-/// Works on the queues until the gateway stops. What is under way then is at the next start.
-pub(crate) async fn work(gateway: Arc<Gateway>, mut inbox: Inbox, mut shutdown: Shutdown) {
-    let mut tasks: JoinSet<Option<Pair>> = JoinSet::new();
-    let mut sending: BTreeSet<Pair> = BTreeSet::new();
-    loop {
-        tokio::select! {
-            () = shutdown.fired() => return,
-            lines = inbox.recv() => {
-                let Some(lines) = lines else { return };
-                for line in lines {
-                    let pair = super::pair_of(&line);
-                    if sending.insert(pair.clone()) {
-                        tasks.spawn(drain(Arc::clone(&gateway), pair));
-                    }
-                    if line.verdict.is_none() {
-                        let gateway = Arc::clone(&gateway);
-                        tasks.spawn(async move { check::run(gateway, line).await; None });
-                    }
-                }
-            }
-            Some(done) = tasks.join_next() => {
-                // What came while it ended has a queue that nobody works on.
-                if let Ok(Some(pair)) = done {
-                    sending.remove(&pair);
-                    if !gateway.waits.is_empty(&pair) && sending.insert(pair.clone()) {
-                        tasks.spawn(drain(Arc::clone(&gateway), pair));
-                    }
-                }
-            }
-        }
-    }
-}
-
 /// Sends until nothing of the pair waits.
-async fn drain(gateway: Arc<Gateway>, pair: Pair) -> Option<Pair> {
+pub(super) async fn drain(gateway: &Arc<Gateway>, pair: &Pair) {
     let mut pause = PAUSE;
-    while !gateway.waits.is_empty(&pair) {
+    while !gateway.waits.is_empty(pair) {
         let changed = gateway.waits.changed.notified();
-        if gateway.waits.ready(&pair, BATCH).is_empty() {
+        if gateway.waits.ready(pair, BATCH).is_empty() {
             changed.await;
             continue;
         }
-        match send(&gateway, &pair).await {
+        match send(gateway, pair).await {
             Ok(()) => pause = PAUSE,
             Err(refusal) => {
                 tracing::warn!(
@@ -92,7 +56,6 @@ async fn drain(gateway: Arc<Gateway>, pair: Pair) -> Option<Pair> {
             }
         }
     }
-    Some(pair)
 }
 
 /// One transaction, and the line that says it has arrived.
