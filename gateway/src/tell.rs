@@ -26,13 +26,14 @@ use sluice_policy::ids;
 use tokio::sync::mpsc;
 
 use crate::accept::Shutdown;
-use crate::audit::entry::{Entry, HoldAct};
+use crate::audit::entry::{Entry, HoldAct, WaitEntry};
 use crate::config::{Connector, Endpoint, HsAddress};
 use crate::gateway::{Active, Gateway};
 use crate::http::Outgoing;
 use crate::journal::HeldItem;
 use crate::operations::Metrics;
 use crate::relay::{Deadlines, Homeserver, HomeserverAddress};
+use crate::wait;
 
 /// Notices that wait for one way at most.
 pub const QUEUE: usize = 1000;
@@ -63,6 +64,10 @@ pub enum Happened {
     Expired,
     /// A check did not let it pass, or did not answer; it crossed in its redacted form.
     Stopped,
+    /// Checks had let it pass, and it crossed in its redacted form all the same: the world changed before it was sent.
+    CalledBack,
+    /// It had been taken over, and is not sent.
+    GivenUp,
     /// A room was closed on a link.
     RoomClosed,
 }
@@ -86,6 +91,9 @@ pub struct Notice {
     pub sender: Option<String>,
     /// The rule that decided.
     pub rule: String,
+    /// Why, of what had waited to be sent; one of a closed set of words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'static str>,
     /// Id of what is held.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub item: Option<String>,
@@ -112,6 +120,7 @@ impl Notice {
                 event_id: Some(held.event_id.to_string()),
                 sender: Some(held.sender.to_string()),
                 rule: held.rule.to_string(),
+                reason: None,
                 item: Some(held.item.to_string()),
             }),
             Entry::Closed(closed) if !closed.open => {
@@ -129,6 +138,7 @@ impl Notice {
                     event_id: by.and_then(|event| event.event_id.as_ref().map(ToString::to_string)),
                     sender: by.and_then(|event| event.sender.as_ref().map(ToString::to_string)),
                     rule: closed.rule.to_string(),
+                    reason: None,
                     item: None,
                 })
             }
@@ -153,8 +163,25 @@ impl Notice {
             event_id: Some(item.event_id.clone()),
             sender: Some(item.sender.clone()),
             rule: item.waiver.rule.clone(),
+            reason: None,
             item: Some(item.item.clone()),
         })
+    }
+
+    /// What became of an event that had waited to be sent, and does not cross whole.
+    #[must_use]
+    pub fn of_wait(line: &WaitEntry, what: Happened, reason: &'static str, time: i64) -> Self {
+        Self {
+            what,
+            time,
+            link: line.link.to_string(),
+            room_id: line.room_id.to_string(),
+            event_id: Some(line.event_id.to_string()),
+            sender: Some(line.sender.to_string()),
+            rule: line.rule.to_string(),
+            reason: Some(reason),
+            item: None,
+        }
     }
 
     /// For the sender, in one message. `title` says in words what the rule is about.
@@ -164,6 +191,11 @@ impl Notice {
             Some(event_id) => format!("Message {event_id} in room {}", self.room_id),
             None => format!("Room {}", self.room_id),
         };
+        let why = wait::in_words(self.reason.unwrap_or_default());
+        let called_back = format!(
+            "was called back before it was sent, because {why}: the others see an empty message, and it may be sent again"
+        );
+        let given_up = format!("was not sent, because {why}");
         let happened = match self.what {
             Happened::Held => {
                 "was held back at the border and waits for a reviewer; the others see an empty message"
@@ -176,6 +208,8 @@ impl Notice {
             Happened::Stopped => {
                 "did not pass a check and stays behind; the others see an empty message"
             }
+            Happened::CalledBack => called_back.as_str(),
+            Happened::GivenUp => given_up.as_str(),
             Happened::RoomClosed => {
                 "closed its room for the other side: nothing more of it crosses"
             }
@@ -509,6 +543,7 @@ mod tests {
             event_id: Some("$e".to_owned()),
             sender: Some("@alice:high.test".to_owned()),
             rule: "dlp.de.iban".to_owned(),
+            reason: None,
             item: Some("00".to_owned()),
         };
         let text = notice.text(Some("German account number"));
@@ -519,6 +554,27 @@ mod tests {
             "high->low",
         ] {
             assert!(text.contains(part), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_had_waited_is_told_with_its_reason_in_words() {
+        let line = WaitEntry {
+            event_id: "$e".into(),
+            room_id: "!r".into(),
+            sender: "@alice:high.test".into(),
+            rule: "label.granted".into(),
+            ..WaitEntry::default()
+        };
+        for (what, reason, words) in [
+            (Happened::GivenUp, "expired", "for seven days"),
+            (Happened::GivenUp, "room_closed", "room was closed"),
+            (Happened::CalledBack, "judged_before", "changed"),
+        ] {
+            let notice = Notice::of_wait(&line, what, reason, 1);
+            let text = notice.text(None);
+            assert!(text.contains(words) && text.contains("$e"), "{text}");
+            assert_eq!(json!(notice)["reason"], reason);
         }
     }
 }

@@ -36,7 +36,7 @@ mod space;
 mod take;
 mod tasks;
 
-pub(crate) use fate::judged_under;
+pub(crate) use fate::{in_words, judged_under};
 pub use space::{BYTES, LINK_BYTES, PAIR_BYTES, PAIR_ITEMS};
 pub(crate) use take::full;
 pub(crate) use tasks::work;

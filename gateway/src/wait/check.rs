@@ -78,8 +78,9 @@ async fn conclude(gateway: &Gateway, line: &WaitEntry, said: Result<(), &'static
         tracing::error!(%error, "the verdict on an event that waits could not be recorded");
         tokio::time::sleep(RECORD_AGAIN).await;
     }
-    if verdict == Verdict::Redact {
-        gateway.teller.tell(vec![notice(line)]);
+    if let Err(why) = said {
+        let notice = Notice::of_wait(line, Happened::Stopped, why, now_ms());
+        gateway.teller.tell(vec![notice]);
     }
     gateway.waits.decide(line, verdict);
 }
@@ -171,17 +172,4 @@ pub(super) fn event_line(
         bundle: bundle.into(),
         ..EventEntry::default()
     })
-}
-
-fn notice(line: &WaitEntry) -> Notice {
-    Notice {
-        what: Happened::Stopped,
-        time: now_ms(),
-        link: line.link.to_string(),
-        room_id: line.room_id.to_string(),
-        event_id: Some(line.event_id.to_string()),
-        sender: Some(line.sender.to_string()),
-        rule: line.rule.to_string(),
-        item: None,
-    }
 }

@@ -65,6 +65,17 @@ pub(super) fn fate(line: &WaitEntry, now: &Now) -> Fate {
     }
 }
 
+/// A reason for whoever sent the event.
+pub(crate) fn in_words(why: &str) -> &'static str {
+    match why {
+        EXPIRED => "the other side took nothing for seven days",
+        ROOM_CLOSED => "its room was closed for the other side meanwhile",
+        LOST => "its content could not be read any more",
+        // Bundle, clearances, what may be known of the room, whose link it goes by.
+        _ => "what it was judged under has changed since",
+    }
+}
+
 /// Whether an event has waited longer than it may at a moment, in milliseconds since 1970.
 pub(super) const fn is_old(line: &WaitEntry, now_ms: i64) -> bool {
     line.came < now_ms.saturating_sub(super::KEEP_MS)

@@ -17,6 +17,7 @@ use crate::rebuild;
 use crate::record;
 use crate::refusal::Refusal;
 use crate::route;
+use crate::tell::{Happened, Notice};
 
 /// Events of one transaction at most (specification).
 const BATCH: usize = 50;
@@ -191,6 +192,7 @@ impl Gateway {
             acted(line, HoldAct::Stopped, Some(why)),
         ];
         self.recorded(entries).await?;
+        self.tell(line, Happened::CalledBack, why);
         self.waits.decide(line, Verdict::Redact);
         Ok(())
     }
@@ -222,8 +224,16 @@ impl Gateway {
     ) -> Result<(), Refusal> {
         tracing::error!(item = %line.item, event_id = %line.event_id, room_id = %line.room_id, why, "an event that was \
             acknowledged is given up");
-        let act = HoldAct::GivenUp;
-        self.end_waits(pair, &[line], act, Some(why)).await
+        let lines = std::slice::from_ref(&line);
+        self.end_waits(pair, lines, HoldAct::GivenUp, Some(why))
+            .await?;
+        self.tell(&line, Happened::GivenUp, why);
+        Ok(())
+    }
+
+    fn tell(&self, line: &WaitEntry, what: Happened, why: &'static str) {
+        let notice = Notice::of_wait(line, what, why, now_ms());
+        self.teller.tell(vec![notice]);
     }
 
     /// A transaction of our own, as the stages know one.

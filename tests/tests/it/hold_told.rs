@@ -5,9 +5,11 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use sluice_policy::pdu::RoomVersion;
 use sluice_tests::stub::World;
+use sluice_tests::stub::labels::{OFFEN, clearance};
 use sluice_tests::stub::service::Service;
 
 use crate::hold::{PART, THREE, done, hold, says, the_item};
+use crate::hold_wait::{self, CHECK, WORD, acts};
 
 /// Time for what the gateway does by itself.
 const SOON: Duration = Duration::from_secs(30);
@@ -17,6 +19,11 @@ const TOKEN: &str = "syt_Ym9yZGVy_aaaaaaaaaaaaaaaaaaaa_111111";
 /// A world whose gateway tells a homeserver, a webhook and a file.
 fn telling(homeserver: &Service, webhook: &Service) -> World {
     let mut world = World::new();
+    tells(&mut world, homeserver, webhook);
+    world
+}
+
+fn tells(world: &mut World, homeserver: &Service, webhook: &Service) {
     let token = world.gateway.file("keys/connector.token");
     std::fs::write(&token, TOKEN).unwrap();
     use std::os::unix::fs::PermissionsExt as _;
@@ -30,7 +37,6 @@ fn telling(homeserver: &Service, webhook: &Service) -> World {
         .gateway
         .edit("sluice.toml", |text| format!("{text}{more}"));
     world.gateway.restart();
-    world
 }
 
 /// The lines of the file as soon as there are so many: it is written beside everything else.
@@ -181,4 +187,86 @@ fn a_sender_who_is_held_back_all_the_time_is_not_told_all_the_time() {
     counts(&world, &others.each_ref().map(String::as_str));
     let told = homeserver.wait(10).len();
     assert!((10..=12).contains(&told), "{told}");
+}
+
+#[test]
+fn sender_webhook_and_file_are_told_what_became_of_an_event_that_waited_and_did_not_cross_whole() {
+    let (homeserver, webhook, check) = (Service::start(), Service::start(), Service::start());
+    homeserver.far.on("POST /", 200, &json!({}));
+    webhook.far.on("POST /hook", 204, &json!({}));
+    let mut world = hold_wait::world(&check);
+    tells(&mut world, &homeserver, &webhook);
+    let mut rooms = [(); 4].map(|()| world.alices_room(RoomVersion::V12));
+    let mut says = |at: usize| hold_wait::says(&world, &mut rooms[at], WORD);
+    // What crosses is nothing to tell.
+    check.far.on(CHECK, 200, &json!({"verdict": "release"}));
+    let crosses = says(0);
+    acts(&world, &crosses, 2);
+    // A check denies.
+    check.far.on(CHECK, 200, &json!({"verdict": "redact"}));
+    let stopped = says(1);
+    acts(&world, &stopped, 2);
+    // Its room was closed meanwhile.
+    check.far.on(CHECK, 200, &json!({"verdict": "release"}));
+    check.far.shut(CHECK);
+    let given_up = says(2);
+    let room_id = given_up.json["room_id"].as_str().unwrap();
+    world
+        .gateway
+        .command(&["room", "close", room_id, "low"], "");
+    check.far.open(CHECK);
+    acts(&world, &given_up, 2);
+    // The other side's clearance was lowered meanwhile.
+    check.far.shut(CHECK);
+    let called_back = says(3);
+    world.gateway.command(&["link", "close", "low"], "");
+    check.far.open(CHECK);
+    acts(&world, &called_back, 1);
+    let lower = clearance("DE-SAMPLE", &[OFFEN], &[]).to_string();
+    world
+        .gateway
+        .import_for(&world.peer.record(), &lower, &lower);
+    world.gateway.reload();
+    world.gateway.command(&["link", "open", "low"], "");
+    acts(&world, &called_back, 3);
+
+    let told = [
+        ("stopped", json!("check_refused"), &stopped),
+        ("given_up", json!("room_closed"), &given_up),
+        ("called_back", json!("judged_before"), &called_back),
+    ];
+    let expected = told.each_ref().map(|(what, reason, event)| {
+        let rule = "dlp.de.iban";
+        json!({"what": what, "reason": reason, "link": "high->low", "sender": "@alice:high.test",
+               "room_id": event.json["room_id"], "event_id": event.id, "rule": rule})
+    });
+    let seen = |line: &Value| {
+        let mut line = line.clone();
+        line["reason"] = line["reason"].clone();
+        line.as_object_mut().unwrap().remove("time").unwrap();
+        line
+    };
+    assert_eq!(
+        file(&world, told.len())
+            .iter()
+            .map(seen)
+            .collect::<Vec<_>>(),
+        expected
+    );
+    let hooked = webhook.wait(told.len());
+    let hooked: Vec<Value> = hooked.iter().map(|told| seen(&told.json())).collect();
+    assert_eq!(hooked, expected);
+    for (notice, (_, _, event)) in homeserver.wait(told.len()).iter().zip(&told) {
+        let notice = notice.json();
+        assert_eq!(notice["user_id"], "@alice:high.test");
+        let text = notice["content"]["body"].as_str().unwrap().to_owned();
+        let room_id = event.json["room_id"].as_str().unwrap();
+        for part in [event.id.as_str(), room_id, "dlp.de.iban (", "high->low"] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+    }
+    for service in [&homeserver, &webhook] {
+        assert_eq!(service.far.requests().len(), told.len());
+        assert!(!service.far.saw(WORD));
+    }
 }
