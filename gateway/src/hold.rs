@@ -90,7 +90,8 @@ pub struct Holds {
     vault: Vault,
     kept: Mutex<BTreeMap<String, Slot>>,
     in_use: Arc<Mutex<InUse>>,
-    /// What could not be destroyed, and is tried again.
+    /// What could not be destroyed, and is tried again. Locked while an item of it is destroyed or replaced, so that what
+    /// replaces it is not destroyed.
     undestroyed: Mutex<BTreeSet<String>>,
 }
 
@@ -205,15 +206,16 @@ impl Holds {
         Ok(line)
     }
 
-    /// Seals content. Blocks for the disk.
+    /// Seals content. Blocks for the disk. Whoever seals an item sees to it that nobody ends the same one meanwhile.
     pub(crate) fn seal(&self, item: &str, content: &[u8]) -> std::io::Result<()> {
-        // What could not be destroyed is replaced here, and what replaces it stays.
-        let was_left = lock(&self.undestroyed).remove(item);
-        let kept = self.vault.keep(item, content);
-        if kept.is_err() && was_left {
-            lock(&self.undestroyed).insert(item.to_owned());
+        let mut left = lock(&self.undestroyed);
+        if !left.contains(item) {
+            drop(left);
+            return self.vault.keep(item, content);
         }
-        kept
+        self.vault.keep(item, content)?;
+        left.remove(item);
+        Ok(())
     }
 
     /// The content of an item; `None` where it is gone.
@@ -240,7 +242,9 @@ impl Holds {
     /// # Errors
     /// The disk's: [`Holds::destroy_left`] tries it again.
     pub(crate) fn destroy(&self, item: &str) -> std::io::Result<()> {
-        lock(&self.kept).remove(item);
+        let mut kept = lock(&self.kept);
+        kept.remove(item);
+        // Nobody brings it again before this is done.
         self.end(item)
     }
 
@@ -253,7 +257,7 @@ impl Holds {
     fn end(&self, item: &str) -> std::io::Result<()> {
         let destroyed = self.vault.destroy(item);
         if let Err(error) = &destroyed {
-            tracing::error!(item, %error, "held content could not be destroyed; it is tried again");
+            tell_undestroyed(item, error);
             lock(&self.undestroyed).insert(item.to_owned());
         }
         destroyed
@@ -261,9 +265,17 @@ impl Holds {
 
     /// Tries again what could not be destroyed. Blocks for the disk; costs nothing where there is nothing.
     pub(crate) fn destroy_left(&self) {
-        let left = std::mem::take(&mut *lock(&self.undestroyed));
-        for item in left {
-            self.destroy_soon(&item);
+        let items = lock(&self.undestroyed).clone();
+        for item in items {
+            let mut left = lock(&self.undestroyed);
+            // Replaced meanwhile, it stays.
+            if !left.contains(&item) {
+                continue;
+            }
+            match self.vault.destroy(&item) {
+                Ok(()) => drop(left.remove(&item)),
+                Err(error) => tell_undestroyed(&item, &error),
+            }
         }
     }
 
@@ -417,6 +429,10 @@ fn acted(item: &HeldItem, act: HoldAct) -> Entry {
         event_id: Some(item.event_id.as_str().into()),
         ..HoldEntry::default()
     })
+}
+
+fn tell_undestroyed(item: &str, error: &std::io::Error) {
+    tracing::error!(item, %error, "held content could not be destroyed; it is tried again");
 }
 
 fn has_room(kept: &BTreeMap<String, Slot>, new: &Slot) -> bool {

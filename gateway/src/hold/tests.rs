@@ -210,3 +210,49 @@ fn what_cannot_be_destroyed_now_is_tried_again() {
     assert!(holds.read(&item).unwrap().is_none());
     assert!(holds.vault.items().unwrap().is_empty());
 }
+
+/// Puts a pipe where an item's key was: whoever overwrites that key waits until [`let_go`].
+fn stuck(key: &Path) {
+    std::fs::remove_file(key).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(key).status();
+    assert!(made.unwrap().success());
+}
+
+/// Reads from the pipe, so that whoever waits to write goes on.
+fn let_go(key: &Path) {
+    drop(std::fs::File::open(key).unwrap());
+}
+
+#[test]
+fn what_is_destroyed_a_second_time_is_not_what_was_sealed_meanwhile() {
+    let (folder, journal) = place();
+    let holds = Holds::open(&folder.path().join("held"), &journal).unwrap();
+    let (first, second) = ("0000000000000000", "1111111111111111");
+    for item in [first, second] {
+        holds.seal(item, b"what has arrived").unwrap();
+        lock(&holds.undestroyed).insert(item.to_owned());
+    }
+    let key = folder.path().join("held/keys").join(first);
+    stuck(&key);
+    std::thread::scope(|scope| {
+        let again = scope.spawn(|| holds.destroy_left());
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        assert!(!again.is_finished(), "it is at the first item");
+        // The second item's event comes again, and waits again.
+        let seals = scope.spawn(|| holds.seal(second, b"what waits"));
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        let_go(&key);
+        again.join().unwrap();
+        seals.join().unwrap().unwrap();
+    });
+    let there = holds.read(second).unwrap();
+    assert_eq!(
+        there.as_deref().map(Vec::as_slice),
+        Some(&b"what waits"[..])
+    );
+    // Nothing that is left to be destroyed is this item.
+    std::fs::remove_file(&key).unwrap();
+    holds.destroy_left();
+    assert!(holds.read(second).unwrap().is_some());
+    assert!(holds.read(first).unwrap().is_none());
+}

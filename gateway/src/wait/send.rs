@@ -305,15 +305,17 @@ impl Gateway {
     ) -> Result<(), Refusal> {
         self.recorded(lines.iter().map(|line| acted(line, act, why)).collect())
             .await?;
-        self.waits.remove(pair, lines);
         let holds = Arc::clone(&self.holds);
         let items: Vec<String> = lines.iter().map(|line| line.item.to_string()).collect();
         let destroying = tokio::task::spawn_blocking(move || {
             items.iter().for_each(|item| holds.destroy_soon(item));
         });
-        destroying
-            .await
-            .map_err(|error| Refusal::ourselves("gateway.hold", error.to_string()))
+        if let Err(error) = destroying.await {
+            tracing::error!(%error, "destroying what has arrived broke off; the next start does it");
+        }
+        // While they stand in the queue nobody seals them again.
+        self.waits.remove(pair, lines);
+        Ok(())
     }
 
     async fn recorded(&self, entries: Vec<Entry>) -> Result<(), Refusal> {
