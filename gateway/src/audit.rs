@@ -158,6 +158,9 @@ pub enum AuditError {
     /// The journal does not do its part.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// The lines are in the log, but the journal has not taken them over: it does so before anything else is written.
+    #[error("recorded, but not in the journal yet: {0}")]
+    Unapplied(JournalError),
     /// Nothing was given to be recorded: this must not become a proof.
     #[error("nothing to record")]
     Nothing,
@@ -201,7 +204,8 @@ impl Audit {
     /// has taken them over. All calls that wait at the same time share one durable write.
     ///
     /// # Errors
-    /// [`AuditError`]: nothing may be relayed. The lines may still be in the log, which then says more than was done.
+    /// [`AuditError`]: nothing may be relayed. With [`AuditError::Unapplied`] the lines are in the log, which then says more
+    /// than was done; with any other they are not.
     pub async fn record(&self, entries: Vec<Entry>) -> Result<Recorded, AuditError> {
         if entries.is_empty() {
             return Err(AuditError::Nothing);

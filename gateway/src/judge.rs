@@ -123,6 +123,19 @@ impl Judged {
         &self.outcomes
     }
 
+    /// What `record` is given in its own tests.
+    #[cfg(test)]
+    pub(crate) fn of(entries: Vec<Entry>, spoken: Spoken, reviews: Reviews) -> Self {
+        Self {
+            fields: CanonicalJsonObject::new(),
+            outcomes: Vec::new(),
+            entries,
+            refusal: None,
+            spoken,
+            reviews,
+        }
+    }
+
     /// Takes it apart for `record`, which alone may do so.
     pub(super) fn into_parts(
         self,

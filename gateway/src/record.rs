@@ -2,6 +2,15 @@
 //!
 //! [`Cleared`] is the permission to write to the far side: it has no public constructor, `rebuild` consumes it, and
 //! there is no other way to bytes. A full disk or a read-only journal therefore lets nothing cross.
+//!
+//! ```text
+//! seal what waits ─▶ what was said ─▶ lines of the log ─▶ it is known to wait, people are told ─▶ Cleared
+//!        └── what fails before the log has its lines ends here: what was sealed is destroyed
+//! ```
+//!
+//! The log alone says what waits. Where it has the lines, what they say holds, whatever else fails; where it has not, nothing
+//! is left. Where nothing waits, what was said and the lines are written at the same time: a text whose message does not cross
+//! can only deny more.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -9,8 +18,8 @@ use std::time::Instant;
 use ruma_common::CanonicalJsonObject;
 use sluice_policy::dlp::Part;
 
-use crate::audit::Audit;
 use crate::audit::entry::{AnswerEntry, Counts, Entry, Face as AuditFace, HeldEntry, RequestEntry};
+use crate::audit::{Audit, AuditError};
 use crate::exchange::{Exchange, Face, Way};
 use crate::hold::{Candidate, HOLD_FAILED, HOLD_REFUSED, Holds};
 use crate::judge::{Judged, Outcome};
@@ -19,6 +28,9 @@ use crate::route::UnitKind;
 use crate::tell::{Notice, Teller};
 use crate::wait::Waits;
 use crate::window::{Speaker, Windows};
+
+#[cfg(test)]
+mod tests;
 
 /// A judged and durably recorded body.
 #[derive(Debug)]
@@ -134,13 +146,16 @@ impl Durable {
             None => spoken.released,
         };
         let notices = Notice::of(&entries, crate::gateway::now_ms());
-        let written = tokio::try_join!(write(&self.audit, entries), keep(&self.windows, released));
-        if let Err(refusal) = written {
-            // No line says that it waits.
-            kept.iter().for_each(|item| self.holds.give_back(item));
-            taken.give_back(&self.holds);
-            return Err(refusal);
-        }
+        let waits = !(kept.is_empty() && taken.is_empty());
+        let refusal = match self.write(entries, released, waits).await {
+            Ok(()) => refusal,
+            Err(Unwritten::InLog(failure)) => Some(failure),
+            Err(Unwritten::Nowhere(failure)) => {
+                kept.iter().for_each(|item| self.holds.give_back(item));
+                taken.give_back(&self.holds);
+                return Err(failure);
+            }
+        };
         self.teller.tell(notices);
         taken.queue();
         // From here on it is kept, and others need not see it as pending, or the ticket as open.
@@ -150,6 +165,33 @@ impl Durable {
             None => Ok(Cleared { fields, outcomes }),
         }
     }
+
+    /// Makes what was said durable, and the lines. A line that says that something waits cannot be taken back, so it comes last.
+    async fn write(
+        &self,
+        entries: Vec<Entry>,
+        released: Vec<(Speaker, Part)>,
+        waits: bool,
+    ) -> Result<(), Unwritten> {
+        let said = keep(&self.windows, released);
+        let lines = write(&self.audit, entries);
+        if waits {
+            said.await.map_err(Unwritten::Nowhere)?;
+            return lines.await;
+        }
+        // Each to its end: what is given up half-way would be written all the same.
+        let (said, lines) = tokio::join!(said, lines);
+        lines.and(said.map_err(Unwritten::InLog))
+    }
+}
+
+/// A step that failed.
+#[derive(Debug)]
+enum Unwritten {
+    /// The log has the lines all the same.
+    InLog(Refusal),
+    /// It has none.
+    Nowhere(Refusal),
 }
 
 /// Keeps what should be reviewed and adds its lines; the line of an event that is not kept says why. The ids of what is.
@@ -192,14 +234,18 @@ fn none_kept(places: Vec<usize>, why: &'static str) -> Kept {
     places.into_iter().map(|place| (place, Err(why))).collect()
 }
 
-async fn write(audit: &Audit, entries: Vec<Entry>) -> Result<(), Refusal> {
+async fn write(audit: &Audit, entries: Vec<Entry>) -> Result<(), Unwritten> {
     if entries.is_empty() {
         return Ok(());
     }
     let written = audit.record(entries).await.map(drop);
     written.map_err(|error| {
         let detail = format!("the audit log cannot be written: {error}");
-        Refusal::ourselves("gateway.audit", detail)
+        let refusal = Refusal::ourselves("gateway.audit", detail);
+        match error {
+            AuditError::Unapplied(_) => Unwritten::InLog(refusal),
+            _ => Unwritten::Nowhere(refusal),
+        }
     })
 }
 

@@ -18,6 +18,7 @@ use super::key::checkpoint;
 use super::segment::{Disk, Segment, file_name};
 use super::status::Status;
 use super::{AuditConfig, AuditError};
+use crate::journal::JournalError;
 
 /// Calls that are taken into one batch at most.
 const BATCH_JOBS: usize = 1024;
@@ -164,7 +165,7 @@ impl Writer {
             .append(self.disk.as_mut(), &batch.bytes)
             .map_err(|error| self.io(&error))?;
         self.durable(segment, batch, closing.is_some());
-        self.apply()?;
+        self.apply().map_err(AuditError::Unapplied)?;
         if closing.is_some() {
             self.prune();
         }
@@ -185,7 +186,7 @@ impl Writer {
         self.unapplied = Some((batch.lines, self.head.clone()));
     }
 
-    fn apply(&mut self) -> Result<(), AuditError> {
+    fn apply(&mut self) -> Result<(), JournalError> {
         if let Some((lines, head)) = &self.unapplied {
             self.config.journal.apply(lines, head)?;
             self.unapplied = None;

@@ -25,6 +25,11 @@ impl Taken {
         self.lines.iter().cloned().map(Entry::Wait).collect()
     }
 
+    /// Whether there are none.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
     /// They are recorded: puts them into their queue.
     pub(crate) fn queue(self) {
         self.waits.enqueue(self.lines);

@@ -199,8 +199,10 @@ async fn a_journal_that_fails_lets_nothing_cross_and_takes_over_later() {
     let aside = world.home.path().join("aside.db");
     std::fs::rename(world.journal_file(), &aside).unwrap();
     let error = audit.record(vec![denied(2)]).await.unwrap_err();
+    assert!(matches!(error, AuditError::Unapplied(_)), "it is in the log");
     assert!(error.to_string().contains("restart the gateway"), "{error}");
-    assert!(audit.record(vec![denied(3)]).await.is_err());
+    let error = audit.record(vec![denied(3)]).await.unwrap_err();
+    assert!(matches!(error, AuditError::Journal(_)), "it is not");
     assert!(
         !world.text(1).contains(&event_id(3)),
         "no second batch runs ahead of the journal"
