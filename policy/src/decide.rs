@@ -561,16 +561,22 @@ impl UnitDecision {
     }
 
     /// The more restrictive of two decisions on one unit; the first where they are equally restrictive. A person's look is
-    /// more than that of automatic checks.
+    /// more than that of automatic checks. Where both would have checks look, a person does: neither one's checks look for
+    /// the other.
     #[must_use]
     pub fn stricter(self, other: Self) -> Self {
-        let (ours, theirs) = (self.decision.verdict, other.decision.verdict);
-        let needs_a_person =
-            ours == Verdict::Hold && theirs == ours && !other.notes.contains(&WAITS);
-        match theirs > ours || needs_a_person {
-            true => other,
-            false => self,
+        let of_one_kind = self.decision.verdict == other.decision.verdict;
+        match (self.notes.contains(&WAITS), other.notes.contains(&WAITS)) {
+            (true, true) => self.for_a_person(),
+            (true, false) if of_one_kind => other,
+            _ if other.decision.verdict > self.decision.verdict => other,
+            _ => self,
         }
+    }
+
+    fn for_a_person(mut self) -> Self {
+        self.notes.retain(|note| *note != WAITS);
+        self
     }
 }
 

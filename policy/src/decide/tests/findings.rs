@@ -337,6 +337,21 @@ fn a_persons_look_is_stricter_than_that_of_checks_whichever_link_asks_for_it() {
         assert_eq!(both.decision.rule, "dlp.de.iban");
         assert!(!both.notes.contains(&WAITS));
     }
+    let another = || UnitDecision::by_protocol(Decision::new(Verdict::Hold, "dlp.scan_budget"));
+    assert_eq!(
+        (
+            by_a_person().stricter(another()).decision.rule,
+            another().stricter(by_a_person()).decision.rule
+        ),
+        ("dlp.de.iban".to_owned(), "dlp.scan_budget".to_owned()),
+        "two persons' looks: the first link's"
+    );
+    let both = by_checks().stricter(by_checks());
+    assert_eq!(both.decision.verdict, Verdict::Hold);
+    assert!(
+        !both.notes.contains(&WAITS),
+        "neither link's checks look for the other: a person"
+    );
     let redacted = || UnitDecision::by_protocol(Decision::new(Verdict::Redact, "label.missing"));
     assert_eq!(
         by_checks().stricter(redacted()).decision.rule,
