@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::fate::LOST;
+use super::fate::{LINK_CLOSED, LOST};
 use super::{acted, left};
 use crate::audit::entry::{Entry, EventEntry, HoldAct, Verdict, WaitEntry};
 use crate::config::Check;
@@ -143,7 +143,8 @@ async fn ask_one(check: &Check, question: &Value) -> Result<(), &'static str> {
     }
 }
 
-/// The line of the event with its verdict. A denial is remembered like every other, but where nobody looked at the content.
+/// The line of the event with its verdict. A denial is remembered like every other, but where nobody looked at the content, and
+/// where it is no word on the event.
 pub(super) fn event_line(
     gateway: &Gateway,
     line: &WaitEntry,
@@ -168,7 +169,7 @@ pub(super) fn event_line(
         rule: line.rule.clone(),
         reason: said.err().map(Into::into),
         notes: said.ok().map(|()| BY_CHECK.into()).into_iter().collect(),
-        remember: said.is_err_and(|why| ![LOST, UNREADABLE].contains(&why)),
+        remember: said.is_err_and(|why| ![LOST, UNREADABLE, LINK_CLOSED].contains(&why)),
         bundle: bundle.into(),
         ..EventEntry::default()
     })

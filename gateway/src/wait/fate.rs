@@ -1,5 +1,7 @@
 //! What becomes of an event that has waited, at the moment when it is sent: the world may have changed since it was judged.
 
+use std::sync::Arc;
+
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use sluice_policy::ids;
@@ -12,6 +14,9 @@ use crate::peers::Peer;
 /// Why an event that was released is redacted now: bundle, clearances or what may be known of its room are others than
 /// when it was judged.
 pub(super) const CHANGED: &str = "judged_before";
+/// Why an event that was released is redacted now: an operator has closed the link from its sender's zone, a third one. It is
+/// no verdict on the event, and whoever asks for it once the link is open gets it.
+pub(super) const LINK_CLOSED: &str = "link_closed";
 /// Why it is given up: its content cannot be read any more.
 pub(super) const LOST: &str = "content_lost";
 /// Its destination took nothing for [`super::KEEP_MS`].
@@ -36,6 +41,8 @@ pub(super) struct Now {
     pub(super) denied: bool,
     /// What it would be judged under now.
     pub(super) under: Option<String>,
+    /// An operator has closed the link from its sender's zone, a third one.
+    pub(super) third_closed: bool,
 }
 
 /// What becomes of it.
@@ -58,8 +65,9 @@ pub(super) fn fate(line: &WaitEntry, now: &Now) -> Fate {
     match () {
         () if now.closed && !line.leaves => Fate::GivenUp(ROOM_CLOSED),
         () if now.elsewhere => Fate::GivenUp(ELSEWHERE),
-        () if released && unchanged => Fate::Whole,
+        () if released && unchanged && !now.third_closed => Fate::Whole,
         () if line.never_redact => Fate::GivenUp(NEVER_REDACTED),
+        () if released && unchanged => Fate::Withdrawn(LINK_CLOSED),
         () if released => Fate::Withdrawn(CHANGED),
         () => Fate::Redacted,
     }
@@ -70,6 +78,7 @@ pub(crate) fn in_words(why: &str) -> &'static str {
     match why {
         EXPIRED => "the other side took nothing for seven days",
         ROOM_CLOSED => "its room was closed for the other side meanwhile",
+        LINK_CLOSED => "the link from its sender's zone was closed meanwhile",
         LOST => "its content could not be read any more",
         // Bundle, clearances, what may be known of the room, whose link it goes by.
         _ => "what it was judged under has changed since",
@@ -91,17 +100,23 @@ pub(crate) fn judged_under(
 ) -> Option<String> {
     let bundle = active.bundle.as_ref().ok()?;
     let clearances = |peer: &Peer| json!([peer.zone(), peer.send, peer.receive]);
-    let third = ids::user_server(sender)
-        .filter(|server| !active.is_local(server) && !peer.speaks_for(server))
-        .and_then(|server| active.peers.by_server(server));
-    // An operator's closed link holds for its users wherever they are.
-    let third = third.map(|third| {
-        let closed = active.links.gate(third.zone()).is_closed();
-        json!([clearances(third), closed])
-    });
+    let third = third(active, peer, sender).map(|third| clearances(third));
     let facts = json!([bundle.id, active.clearance, clearances(peer), third, hidden]);
     let hash = Sha256::digest(facts.to_string());
     Some(text_hex(&hash[..FINGERPRINT_BYTES]))
+}
+
+/// Whether an operator has closed the link from a third sender's zone, which holds for its users wherever they are.
+pub(super) fn is_third_closed(active: &Active, peer: &Peer, sender: &str) -> bool {
+    let third = third(active, peer, sender);
+    third.is_some_and(|third| active.links.gate(third.zone()).is_closed())
+}
+
+/// The peer of a sender who is at neither end.
+fn third<'a>(active: &'a Active, peer: &Peer, sender: &str) -> Option<&'a Arc<Peer>> {
+    let server = ids::user_server(sender)?;
+    let is_at_an_end = active.is_local(server) || peer.speaks_for(server);
+    active.peers.by_server(server).filter(|_| !is_at_an_end)
 }
 
 #[cfg(test)]
@@ -163,6 +178,32 @@ mod tests {
         };
         assert_eq!(fate(&sacred, &later()), Fate::GivenUp(NEVER_REDACTED));
         assert_eq!(fate(&sacred, &then()), Fate::Whole);
+    }
+
+    #[test]
+    fn while_its_senders_zone_is_closed_a_third_ones_event_is_redacted_by_no_verdict_on_it() {
+        let closed = |now: Now| Now {
+            third_closed: true,
+            ..now
+        };
+        let released = line(Verdict::Release);
+        assert_eq!(
+            fate(&released, &closed(then())),
+            Fate::Withdrawn(LINK_CLOSED)
+        );
+        assert_eq!(
+            fate(&released, &closed(later())),
+            Fate::Withdrawn(CHANGED),
+            "what else has changed is a denial"
+        );
+        let sacred = WaitEntry {
+            never_redact: true,
+            ..released
+        };
+        assert_eq!(
+            fate(&sacred, &closed(then())),
+            Fate::GivenUp(NEVER_REDACTED)
+        );
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ruma_common::{CanonicalJsonObject as Object, CanonicalJsonValue as Value};
 use sluice_policy::json::{self, Limits};
 
-use super::fate::{EXPIRED, Fate, LOST, Now, fate, is_old, judged_under};
+use super::fate::{EXPIRED, Fate, LOST, Now, fate, is_old, is_third_closed, judged_under};
 use super::{Pair, acted, check};
 use crate::audit::entry::{
     Counts, Entry, Face as AuditFace, HoldAct, RequestEntry, Verdict, WaitEntry,
@@ -168,6 +168,7 @@ impl Gateway {
             elsewhere,
             denied: denial.map_err(crate::collect::broken_journal)?.is_some(),
             under: judged_under(active, &exchange.peer, &line.sender, hidden),
+            third_closed: is_third_closed(active, &exchange.peer, &line.sender),
         })
     }
 
@@ -184,7 +185,7 @@ impl Gateway {
         }
     }
 
-    /// Takes a release back, in the log first; it is a denial like every other.
+    /// Takes a release back, in the log first.
     async fn withdraw(&self, line: &WaitEntry, why: &'static str) -> Result<(), Refusal> {
         tracing::warn!(item = %line.item, event_id = %line.event_id, why, "what was released crosses redacted");
         let entries = vec![

@@ -3,15 +3,18 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use sluice_policy::link::ThirdServers;
 use sluice_policy::pdu::RoomVersion;
 use sluice_tests::stub::labels::{OFFEN, clearance};
 use sluice_tests::stub::room::{Event, Room};
 use sluice_tests::stub::service::Service;
-use sluice_tests::stub::{World, errors};
+use sluice_tests::stub::{World, errors, pdus};
 
 use crate::hold_wait::{
-    CHECK, WORD, acts, arrived, content_at_rest, hash_of, says, settled, wait_for, world,
+    CHECK, WORD, acts, arrived, content_at_rest, hash_of, says, settled, wait_for, waiting_for,
+    world, world_under,
 };
+use crate::thirds_away::{alices_homeserver_pulls, carol};
 
 fn releasing() -> Service {
     let check = Service::start();
@@ -214,4 +217,53 @@ fn a_homeserver_that_hangs_up_at_any_moment_and_sends_again_leaves_nothing_half_
     settled(&world);
     assert_eq!(arrived(&world).len(), events.len(), "{there:?}");
     assert_eq!(check.far.requests().len(), events.len());
+}
+
+#[test]
+fn while_a_third_zones_link_is_closed_what_its_user_did_and_waits_crosses_empty_and_is_whole_when_it_is_open()
+ {
+    let check = releasing();
+    let mut parts = waiting_for(&["scanner"]);
+    for link in parts.links.values_mut() {
+        link.third_servers = ThirdServers::Listed;
+    }
+    let world = world_under(&parts, &check, 20);
+    let third = world.another_peer("third");
+    let (carol, bob) = (carol(&third), world.bob());
+    let mut room = world.bobs_room(RoomVersion::V12);
+    let join = room.member(&carol, &carol.user, "join");
+    assert!(errors(&world.bob_sends(std::slice::from_ref(&join))).is_empty());
+    check.far.shut(CHECK);
+    let his = room.message(&bob, WORD);
+    // What another homeserver may tell of her: a membership, here with a new name.
+    let renamed = json!({"membership": "join", "displayname": "Carol, behind bob's"});
+    let hers = room.event(&carol, "m.room.member", Some(&carol.user), renamed);
+    let reply = world.bob_sends(&[his.clone(), hers.clone()]);
+    assert_eq!((reply.status, errors(&reply)), (200, Vec::new()));
+    world.gateway.command(&["link", "close", "third"], "");
+    world.homeserver.far.forget();
+    check.far.open(CHECK);
+    let acts = acts(&world, &hers, 2);
+    assert_eq!(
+        (&acts[0]["act"], &acts[0]["reason"], &acts[1]["act"]),
+        (&json!("stopped"), &json!("link_closed"), &json!("sent"))
+    );
+    let arrived: Vec<Value> = world
+        .homeserver
+        .far
+        .requests_of("PUT ")
+        .iter()
+        .flat_map(|request| pdus(&request.json()))
+        .collect();
+    assert_eq!(arrived, [his.json, hers.redacted(room.version).json]);
+    assert_eq!(verdict(&world, &hers)["remember"], Value::Null);
+    // Opened: it was no verdict on what she said.
+    world.gateway.command(&["link", "open", "third"], "");
+    let reply = alices_homeserver_pulls(&world, &room, std::slice::from_ref(&hers));
+    assert_eq!(
+        reply.json()["pdus"],
+        json!([hers.json]),
+        "{}",
+        world.gateway.log()
+    );
 }

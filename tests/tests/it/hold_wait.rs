@@ -18,7 +18,7 @@ pub const CHECK: &str = "POST /check";
 pub const SOON: Duration = Duration::from_secs(40);
 
 /// The shipped policy, but that account numbers wait for these checks.
-fn waiting_for(checks: &[&str]) -> BundleParts {
+pub fn waiting_for(checks: &[&str]) -> BundleParts {
     let mut parts = policy();
     let mut data: Value = serde_json::from_slice(&parts.data).unwrap();
     let table = data
@@ -43,7 +43,12 @@ pub fn world(check: &Service) -> World {
 }
 
 fn world_that_waits_for(check: &Service, checks: &[&str], seconds: u32) -> World {
-    let mut world = World::under(&waiting_for(checks));
+    world_under(&waiting_for(checks), check, seconds)
+}
+
+/// A world under a policy that names the check `scanner`.
+pub fn world_under(parts: &BundleParts, check: &Service, seconds: u32) -> World {
+    let mut world = World::under(parts);
     let more = format!(
         "\n[hold]\nwait_seconds = {seconds}\n[[checks]]\nname = \"scanner\"\naddress = \"{}/check\"\n",
         check.base()

@@ -33,7 +33,7 @@ fn listed() -> BundleParts {
 }
 
 /// carol, on the homeserver of the third zone.
-fn carol(third: &StubPeer) -> Actor {
+pub fn carol(third: &StubPeer) -> Actor {
     Actor {
         user: format!("@carol:{}", third.server),
         key: third.key.clone(),
@@ -41,7 +41,7 @@ fn carol(third: &StubPeer) -> Actor {
 }
 
 /// bob's homeserver gives ours these events as the history of a room.
-fn alices_homeserver_pulls(world: &World, room: &Room, events: &[Event]) -> Reply {
+pub fn alices_homeserver_pulls(world: &World, room: &Room, events: &[Event]) -> Reply {
     let last = events.last().unwrap();
     let target = format!(
         "{V1}/backfill/{}?v={}&limit=10",

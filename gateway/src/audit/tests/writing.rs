@@ -199,7 +199,10 @@ async fn a_journal_that_fails_lets_nothing_cross_and_takes_over_later() {
     let aside = world.home.path().join("aside.db");
     std::fs::rename(world.journal_file(), &aside).unwrap();
     let error = audit.record(vec![denied(2)]).await.unwrap_err();
-    assert!(matches!(error, AuditError::Unapplied(_)), "it is in the log");
+    assert!(
+        matches!(error, AuditError::Unapplied(_)),
+        "it is in the log"
+    );
     assert!(error.to_string().contains("restart the gateway"), "{error}");
     let error = audit.record(vec![denied(3)]).await.unwrap_err();
     assert!(matches!(error, AuditError::Journal(_)), "it is not");
