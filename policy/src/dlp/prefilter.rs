@@ -105,6 +105,21 @@ impl Needs {
             _ => Ok(digits && words),
         }
     }
+
+    /// The parts of the text that hold all matches, each with a character after it, on character borders and in order.
+    pub(super) fn parts(&self, facts: &Facts<'_>) -> Vec<(usize, usize)> {
+        let Some(spans) = facts.digits.around(self.digits, self.longest) else {
+            return vec![(0, facts.text.len())];
+        };
+        let border = |(start, end)| {
+            let text = facts.text;
+            (
+                text.floor_char_boundary(start),
+                text.ceil_char_boundary(end),
+            )
+        };
+        spans.into_iter().map(border).collect()
+    }
 }
 
 impl Facts<'_> {

@@ -15,6 +15,8 @@ pub(super) struct Values<'s> {
     pub(super) pattern: &'s Pattern,
     pub(super) group: Group,
     pub(super) text: &'s str,
+    /// The parts of the text that are left to be searched.
+    parts: &'s [(usize, usize)],
     /// Where to go on.
     at: usize,
 }
@@ -28,12 +30,14 @@ impl<'s> Values<'s> {
         pattern: &'s Pattern,
         group: Group,
         text: &'s str,
+        parts: &'s [(usize, usize)],
     ) -> Self {
         Values {
             detector,
             pattern,
             group,
             text,
+            parts,
             at: 0,
         }
     }
@@ -43,18 +47,20 @@ impl<'s> Values<'s> {
     /// # Errors
     /// Over a limit.
     pub(super) fn next(&mut self, budget: &mut Budget) -> Result<Option<Value>, ScanError> {
-        loop {
-            let next = self
-                .pattern
-                .find_at(self.text, self.at, self.group, budget)?;
+        while let Some((start, end)) = self.parts.first() {
+            self.at = self.at.max(*start);
+            let part = &self.text[..*end];
+            let next = self.pattern.find_at(part, self.at, self.group, budget)?;
             let Some(found) = next else {
-                return Ok(None);
+                self.parts = &self.parts[1..];
+                continue;
             };
             budget.candidate()?;
             if let Some(value) = self.accept(found, budget)? {
                 return Ok(Some(value));
             }
         }
+        Ok(None)
     }
 
     /// Looks at a match and moves on.

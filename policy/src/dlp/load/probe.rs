@@ -48,7 +48,8 @@ fn tried(
 ) -> Result<(), ScanError> {
     let mut budget = Budget::default();
     budget.unit(text.len())?;
-    let mut values = Values::new(detector, pattern, group, text);
+    let whole = [(0, text.len())];
+    let mut values = Values::new(detector, pattern, group, text, &whole);
     while values.next(&mut budget)?.is_some() {}
     Ok(())
 }

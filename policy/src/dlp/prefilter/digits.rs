@@ -12,9 +12,14 @@ const MAX_PLACES: usize = 1024;
 /// Bytes that are looked at together.
 const BLOCK: usize = 64;
 
-/// For every number of digits, the least bytes in which the text has so many.
+/// The digits of a text.
 #[derive(Clone, Debug)]
-pub(super) struct Digits([usize; MAX_DIGITS + 1]);
+pub(super) struct Digits {
+    /// For every number of digits, the least bytes in which the text has so many.
+    least: [usize; MAX_DIGITS + 1],
+    /// Where they stand; `None` where they are too many.
+    places: Option<Vec<usize>>,
+}
 
 impl Digits {
     /// Of a text that may have digits of other scripts, `odd`, each of its characters is looked at.
@@ -24,7 +29,10 @@ impl Digits {
             false => places(text.as_bytes()),
         };
         if places.len() > MAX_PLACES {
-            return Digits([0; MAX_DIGITS + 1]);
+            return Digits {
+                least: [0; MAX_DIGITS + 1],
+                places: None,
+            };
         }
         let near = |count: usize| {
             if count > places.len() {
@@ -33,19 +41,41 @@ impl Digits {
             let runs = places.windows(count.max(1));
             runs.map(|run| run[run.len() - 1] - run[0] + 1).min()
         };
-        Digits(std::array::from_fn(|count| {
-            if count == 0 {
-                0
-            } else {
-                near(count).unwrap_or(usize::MAX)
-            }
-        }))
+        let least = std::array::from_fn(|count| match count {
+            0 => 0,
+            count => near(count).unwrap_or(usize::MAX),
+        });
+        Digits {
+            least,
+            places: Some(places),
+        }
     }
 
     /// True where `count` digits stand within `longest` bytes.
     pub(super) fn has(&self, count: usize, longest: Option<usize>) -> bool {
-        let needed = self.0[count.min(MAX_DIGITS)];
+        let needed = self.least[count.min(MAX_DIGITS)];
         needed != usize::MAX && longest.is_none_or(|longest| needed <= longest)
+    }
+
+    /// Where everything stands that has `count` digits and at most `longest` bytes, and a byte after it; in order, none over
+    /// another. `None` where that may be anywhere.
+    pub(super) fn around(
+        &self,
+        count: usize,
+        longest: Option<usize>,
+    ) -> Option<Vec<(usize, usize)>> {
+        let (places, longest) = (self.places.as_ref()?, longest?);
+        let mut spans: Vec<(usize, usize)> = Vec::new();
+        for run in places.windows(count.min(MAX_DIGITS).max(1)) {
+            let (first, last) = (run[0], run[run.len() - 1]);
+            let (start, end) = ((last + 1).saturating_sub(longest), first + longest + 1);
+            match spans.last_mut() {
+                _ if start > first => {}
+                Some(span) if start <= span.1 => span.1 = end,
+                _ => spans.push((start, end)),
+            }
+        }
+        (count > 0).then_some(spans)
     }
 }
 
@@ -131,6 +161,25 @@ mod tests {
         let digits = Digits::of_text("am 12.3. um 4", false);
         assert!(digits.has(3, Some(4)) && !digits.has(3, Some(3)));
         assert!(digits.has(4, None) && !digits.has(5, None));
+    }
+
+    #[test]
+    fn what_has_digits_stands_around_them() {
+        let digits = Digits::of_text("am 12.3. um 4", false);
+        for (count, longest, expected) in [
+            (2, Some(3), Some(vec![(2, 8)])),
+            (4, Some(11), Some(vec![(2, 15)])),
+            (1, Some(1), Some(vec![(3, 8), (12, 14)])),
+            (4, Some(9), Some(vec![])),
+            (0, Some(9), None),
+            (1, None, None),
+        ] {
+            assert_eq!(
+                digits.around(count, longest),
+                expected,
+                "{count} {longest:?}"
+            );
+        }
     }
 
     #[test]

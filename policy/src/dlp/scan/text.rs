@@ -133,7 +133,8 @@ impl Search<'_, '_> {
             return Ok(());
         }
         let view = self.view;
-        let mut values = Values::new(self.detector, pattern, group, &view.text);
+        let parts = pattern.needs().parts(self.facts);
+        let mut values = Values::new(self.detector, pattern, group, &view.text, &parts);
         while let Some((all, value)) = values.next(self.budget)? {
             self.take(all, value)?;
         }

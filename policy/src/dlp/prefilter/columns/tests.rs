@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use regex::bytes::Regex;
 
 use super::*;
+use crate::dlp::prefilter::{Digits, Facts, Needs, OnceCell, has_high_byte};
 
 fn hir(pattern: &str) -> Hir {
     let mut parser = regex_syntax::ParserBuilder::new().utf8(false).build();
@@ -100,10 +101,23 @@ fn text() -> impl Strategy<Value = String> {
     prop::collection::vec(piece, 0..8).prop_map(|pieces| pieces.concat())
 }
 
-static COMPILED: LazyLock<Vec<(Regex, Option<Steps>)>> = LazyLock::new(|| {
-    let compiled = |pattern: &&str| (Regex::new(pattern).unwrap(), Steps::of(&hir(pattern)));
+static COMPILED: LazyLock<Vec<(Regex, Needs)>> = LazyLock::new(|| {
+    let compiled = |pattern: &&str| (Regex::new(pattern).unwrap(), Needs::of(&hir(pattern)));
     PATTERNS.iter().map(compiled).collect()
 });
+
+/// All matches in these parts of a text, from left to right.
+fn matches(regex: &Regex, text: &str, parts: &[(usize, usize)]) -> Vec<(usize, usize)> {
+    let (mut found, mut at) = (Vec::new(), 0);
+    for (start, end) in parts {
+        at = at.max(*start);
+        while let Some(next) = regex.find_at(&text.as_bytes()[..*end], at.min(*end)) {
+            found.push((next.start(), next.end()));
+            at = next.end();
+        }
+    }
+    found
+}
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
@@ -112,11 +126,26 @@ proptest! {
     #[test]
     fn what_matches_has_a_place(text in text()) {
         let columns = Columns::of(&text);
-        for (pattern, steps) in COMPILED.iter() {
+        for (pattern, needs) in COMPILED.iter() {
             if pattern.is_match(text.as_bytes()) {
-                let may = steps.as_ref().is_none_or(|steps| columns.may_match(steps));
+                let may = needs.steps.as_ref().is_none_or(|steps| columns.may_match(steps));
                 prop_assert!(may, "{} in {:?}", pattern, text);
             }
+        }
+    }
+    #[test]
+    fn a_search_around_digits_finds_what_one_of_all_the_text_finds(text in text()) {
+        let facts = Facts {
+            text: &text,
+            words: Vec::new(),
+            plain: false,
+            digits: Digits::of_text(&text, has_high_byte(&text)),
+            columns: OnceCell::new(),
+        };
+        for (pattern, needs) in COMPILED.iter() {
+            let parts = needs.parts(&facts);
+            let all = matches(pattern, &text, &[(0, text.len())]);
+            prop_assert_eq!(matches(pattern, &text, &parts), all, "{} in {:?} of {:?}", pattern, parts, &text);
         }
     }
 }
