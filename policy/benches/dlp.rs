@@ -13,7 +13,7 @@ use aho_corasick::AhoCorasick;
 use divan::{AllocProfiler, Bencher, black_box, counter::BytesCount};
 use ruma_common::CanonicalJsonValue as Tree;
 use sluice_policy::{
-    dlp::Detectors,
+    dlp::{Around, Detectors, Scan, said},
     label::{Spif, Spifs},
 };
 
@@ -98,6 +98,11 @@ const ENGLISH: &str = "Good morning everyone, shall we meet at 2:30 pm in the bi
     door? The key is with the porter, ask him nicely. Afterwards we go for lunch if all of you are hungry. The weather \
     should be fine, 73 degrees and sunny. See you later, I am looking forward to it! ";
 
+const LONG: &str = "Ich helfe im Referat bei der Planung mit. Die Besprechung wurde auf den Nachmittag verlegt, der Raum bleibt \
+    derselbe. Bitte die Unterlagen vorher lesen und Anmerkungen gesammelt schicken. Wer verhindert ist, sagt bitte der \
+    Leitung Bescheid. The agenda follows as soon as everybody has answered. Es geht um den Entwurf vom letzten Mal und um \
+    offene Fragen der Kollegen. Danach ist Zeit für ein Gespräch bei Kaffee. ";
+
 fn scan(bencher: Bencher<'_, '_>, detectors: &Detectors, text: &Tree, found: Option<usize>) {
     let result = detectors.scan(text, "/event/content/body");
     assert_eq!(result.ok().map(|findings| findings.len()), found);
@@ -115,6 +120,44 @@ fn clean_german_1_kib(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn clean_english_1_kib(bencher: Bencher<'_, '_>) {
     scan(bencher, &PACKS, &cut(ENGLISH, 1024), Some(0));
+}
+
+/// What members of the large rooms of docs/performance.md say.
+#[divan::bench]
+fn clean_long_5_kib(bencher: Bencher<'_, '_>) {
+    scan(bencher, &PACKS, &cut(LONG, 5120), Some(0));
+}
+
+/// All that is looked at of the event of such a member, read together with nothing else.
+#[divan::bench]
+fn clean_member_5_kib(bencher: Bencher<'_, '_>) {
+    let Tree::String(reason) = cut(LONG, 5120) else {
+        return;
+    };
+    let user = "@member4711:low.test";
+    let event = serde_json::json!({
+        "content": {
+            "avatar_url": "mxc://low.test/000000000000000000004711",
+            "displayname": "Member number 4711",
+            "membership": "join",
+            "reason": reason,
+        },
+        "room_id": "!7Vb0qhW3Qd7yqvJcK0Sq0mNn3v1pJfXn2cQyqkLQn5s",
+        "sender": user,
+        "state_key": user,
+        "type": "m.room.member",
+    });
+    let event: Tree = serde_json::from_value(event).unwrap();
+    let content = event.as_object().and_then(|event| event.get("content"));
+    let content = content.and_then(Tree::as_object).unwrap();
+    let around = Around::default();
+    bencher
+        .counter(BytesCount::of_str(&reason))
+        .bench_local(|| {
+            let said = said("m.room.member", black_box(content), "/event/content");
+            let found = PACKS.scan_together(&Scan::default(), (&event, "/event"), &around, &said);
+            assert_eq!(found.map(|found| found.len()), Ok(0));
+        });
 }
 
 #[divan::bench]

@@ -1,11 +1,11 @@
 //! Several texts as one, in the ways in which a value may be cut, and the way back.
 
 use super::said::{Said, Shown};
-use super::{Around, head, tail};
+use super::{Around, KEPT_BYTES, head, tail};
 use crate::unicode::ascii_digit;
 
-/// Of a text that is longer than this, begin and end are joined, each half of it, in bytes.
-const CURRENT_BYTES: usize = 8192;
+/// Of a longer text than twice this, begin and end of so many bytes are joined with the texts beside them.
+const END_BYTES: usize = KEPT_BYTES / 2;
 
 /// Texts put together.
 #[derive(Clone, PartialEq, Eq)]
@@ -59,22 +59,29 @@ pub fn joined(around: &Around<'_>, current: &[Said<'_>]) -> Vec<Seen> {
     if current.iter().any(|said| said.shown == Shown::Field) {
         let all = current.iter().enumerate();
         let all: Vec<Text<'_>> = all.flat_map(own_texts).collect();
-        // Not without a gap: ids and hashes side by side make account numbers and keys by chance.
-        seen.extend(ways_apart(&all));
+        // Not without a gap: ids and hashes side by side make account numbers and keys by chance. A run without such a
+        // field was read before.
+        for way in runs(&all).flat_map(ways_apart) {
+            if !seen.contains(&way) {
+                seen.push(way);
+            }
+        }
     }
     seen
 }
 
 fn ways(texts: &[Text<'_>]) -> Vec<Seen> {
-    if texts.len() < 2 || texts.iter().all(|text| text.current.is_none()) {
-        return Vec::new();
-    }
-    let mut seen = ways_apart(texts);
-    seen.push(join(texts, ""));
-    seen
+    let of_run = |run| [ways_apart(run), vec![join(run, "")]].concat();
+    runs(texts).flat_map(of_run).collect()
 }
 
-/// The ways in which the texts stay words of their own.
+/// The texts between those parts of long ones that are not joined; a text by itself was looked at.
+fn runs<'r, 'a>(texts: &'r [Text<'a>]) -> impl Iterator<Item = &'r [Text<'a>]> {
+    let runs = texts.chunk_by(|_, next| !next.is_end);
+    runs.filter(|run| run.len() > 1 && run.iter().any(|text| text.current.is_some()))
+}
+
+/// The ways in which the texts of a run stay words of their own.
 fn ways_apart(texts: &[Text<'_>]) -> Vec<Seen> {
     let mut seen = vec![join(texts, "\n"), join(texts, " ")];
     // A number that goes on behind a "wait a moment".
@@ -94,6 +101,8 @@ struct Text<'a> {
     text: &'a str,
     /// Number and offset, where it is the event's own.
     current: Option<(usize, usize)>,
+    /// Whether it is the end of a long text, whose middle is left out before it.
+    is_end: bool,
 }
 
 impl Text<'_> {
@@ -111,6 +120,7 @@ fn in_order<'a>(
     let other = |text: &&'a str| Text {
         text: text.trim(),
         current: None,
+        is_end: false,
     };
     let mut texts: Vec<Text<'a>> = before.iter().map(other).collect();
     let read = current
@@ -122,15 +132,20 @@ fn in_order<'a>(
     texts
 }
 
-/// A text of the event, or begin and end of a long one.
+/// A text of the event, or begin and end of a long one: all of it was looked at, and what goes on in another text goes on
+/// from there.
 fn own_texts<'a>((number, said): (usize, &'a Said<'_>)) -> Vec<Text<'a>> {
-    if said.text.len() <= CURRENT_BYTES {
+    if said.text.len() <= 2 * END_BYTES {
         return vec![own(&said.text, number, 0)];
     }
-    let end = tail(&said.text, CURRENT_BYTES / 2);
+    let end = tail(&said.text, END_BYTES);
+    let offset = said.text.len() - end.len();
     vec![
-        own(head(&said.text, CURRENT_BYTES / 2), number, 0),
-        own(end, number, said.text.len() - end.len()),
+        own(head(&said.text, END_BYTES), number, 0),
+        Text {
+            is_end: true,
+            ..own(end, number, offset)
+        },
     ]
 }
 
@@ -140,6 +155,7 @@ fn own(text: &str, number: usize, offset: usize) -> Text<'_> {
     Text {
         text: text.trim(),
         current: Some((number, offset + leading)),
+        is_end: false,
     }
 }
 

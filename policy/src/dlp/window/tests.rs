@@ -365,6 +365,47 @@ fn what_is_kept_and_read_is_bounded() {
     assert!(seen.iter().all(|seen| seen.text.len() < 2 * WINDOW_BYTES));
 }
 
+#[test]
+fn dl_3_a_long_text_goes_on_at_its_ends() {
+    let long = "blah ".repeat(KEPT_BYTES);
+    let bodies = |first: &str, last: &str| {
+        let content = object(json!({ "body": last, "topic": "und tschüss" }));
+        let mut window = Window::default();
+        window.push(Part::new(
+            "$1",
+            0,
+            &said("m.room.message", &text(first), ""),
+        ));
+        let said = said("m.room.message", &content, "/event/content");
+        let found = detectors().scan_window(&Scan::default(), &window.around("$2", 0), &said);
+        found.unwrap().len()
+    };
+    let (iban, rest) = ("DE89 3704 0044", "0532 0130 00");
+    assert_eq!(
+        bodies(&format!("{long}{iban}"), &format!("{rest} {long}")),
+        1
+    );
+    assert_eq!(
+        bodies(iban, &format!("{long}{rest} {long}")),
+        0,
+        "not in its middle"
+    );
+    // In one event, behind a long text as before it.
+    for content in [
+        json!({ "body": format!("{long}{iban}"), "topic": rest }),
+        json!({ "body": iban, "topic": format!("{rest} {long}") }),
+    ] {
+        assert_eq!(last_shown(&[content]).len(), 1);
+    }
+    // What is left out parts what stands before it from what stands behind.
+    let around = (
+        &long[..KEPT_BYTES - iban.len()],
+        &long[..KEPT_BYTES - rest.len()],
+    );
+    let parted = format!("{}{iban}{long}{rest}{}", around.0, around.1);
+    assert_eq!(last_of(&["hallo", &parted]), []);
+}
+
 /// What only the window shows of the last of these contents.
 fn last_shown(contents: &[Value]) -> Vec<Finding> {
     let contents: Vec<Object> = contents.iter().cloned().map(object).collect();
@@ -475,7 +516,8 @@ fn all_ways_to_read_texts_share_one_budget() {
         before: vec![&half; 4],
         ..Around::default()
     };
-    let texts: Vec<String> = (0..40).map(|number| format!("{number}{half}")).collect();
+    let text = &half[..2_000];
+    let texts: Vec<String> = (0..160).map(|number| format!("{number}{text}")).collect();
     let current: Vec<Said<'_>> = texts.iter().map(|text| Said::new("", text)).collect();
     let scan = |current| detectors().scan_window(&Scan::default(), &around, current);
     assert!(scan(&current[..2]).is_ok());
