@@ -109,6 +109,19 @@ impl Journal {
         found.map_err(|error| self.failed(&error))
     }
 
+    /// Whether a link has tickets, open or used.
+    ///
+    /// # Errors
+    /// [`JournalError::Database`].
+    pub fn has_tickets(&self, link: &str) -> Result<bool, JournalError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM tickets WHERE link = ?1)";
+        let reader = self.reader();
+        let found = reader
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.query_row(params![link], |row| row.get(0)));
+        found.map_err(|error| self.failed(&error))
+    }
+
     fn items(&self, sql: &str, from: i64, most: usize) -> Result<Vec<HeldItem>, JournalError> {
         let most = i64::try_from(most).unwrap_or(i64::MAX);
         let reader = self.reader();
