@@ -12,7 +12,9 @@
 //! batch is judged and its lines are durable. So what a late element tells (the room's version and label, a third server's
 //! member, an event that closes the room) counts for all of them, and a fault anywhere refuses the whole.
 //!
-//! Memory is bounded by a batch, a unit and some frames of a [`spool`], whatever the length of the answer.
+//! While a batch is judged the next one is parsed and the one before it is put aside, so that no core waits for another.
+//!
+//! Memory is bounded by three batches, a unit and some frames of a [`spool`], whatever the length of the answer.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,28 +27,31 @@ use crate::collect::{Case, Collector, Told};
 use crate::exchange::{Exchange, Way};
 use crate::gateway::{Active, Gateway};
 use crate::links::Closed;
+use crate::parse::Unit;
 use crate::rebuild;
 use crate::record::{self, Totals};
 use crate::refusal::{Blame, Refusal};
 use crate::relay::{ANSWER_DEADLINE, Reply};
 
+mod beside;
 mod body;
 mod cleared;
 pub mod intake;
 pub mod spool;
 
+use beside::Beside;
 pub(crate) use body::Part;
 pub use body::Spooled;
 pub(crate) use cleared::ClearedSpool;
-use intake::{Taken, broken_spool};
+use intake::{Taken, Units, broken_spool};
 use spool::Spools;
 
 /// Events in one answer at most.
 pub const MAX_EVENTS: usize = 100_000;
 /// Events judged together at most.
-pub const BATCH_EVENTS: usize = 512;
+pub const BATCH_EVENTS: usize = 256;
 /// What the trees of the events judged together may weigh at most, in bytes; a single event may weigh more.
-pub const BATCH_WEIGHT: usize = 3 * 1024 * 1024;
+pub const BATCH_WEIGHT: usize = 2 * 1024 * 1024;
 /// Answers on the disk that are judged at the same time at most.
 pub const JUDGED_AT_ONCE: usize = 2;
 /// And those of one peer.
@@ -163,7 +168,9 @@ impl Gateway {
             in_time(started.elapsed())
         };
         let pool = pool(&mut collector, exchange, &mut taken, &go_on).await?;
-        let mut cleared = ClearedSpool::new(&share.spools, shape);
+        let mut next = read(taken.units);
+        let empty = ClearedSpool::new(&share.spools, shape);
+        let mut filled = Beside::begin(|| Ok(empty));
         let mut totals = Totals::default();
         let measures = record::Measures {
             bytes: taken.bytes,
@@ -171,8 +178,9 @@ impl Gateway {
         };
         loop {
             go_on()?;
-            let units = taken.batch().map_err(|error| broken_spool(&error))?;
-            let last = taken.is_empty();
+            let (units, rest) = next.done().await?;
+            let last = rest.is_empty();
+            next = read(rest);
             let mut collected = collector.batch(units, &pool).await?;
             if last {
                 collected.fields = std::mem::take(&mut taken.fields);
@@ -184,13 +192,19 @@ impl Gateway {
             totals.add(judged.outcomes());
             let line = last.then(|| totals.line(exchange, measures)).flatten();
             let part = self.record_part(active, exchange, judged, line).await?;
-            tokio::task::block_in_place(|| cleared.add(part))
-                .map_err(|error| broken_spool(&error))?;
+            let mut cleared = filled.done().await?;
+            filled = Beside::begin(move || cleared.add(part).map(|()| cleared));
             if last {
+                let cleared = filled.done().await?;
                 return Ok(rebuild::streamed(active, exchange, cleared).under(gate));
             }
         }
     }
+}
+
+/// Begins to read the next batch; with it come the units behind it.
+fn read(mut units: Units) -> Beside<(Vec<Unit>, Units)> {
+    Beside::begin(move || Ok((units.batch()?, units)))
 }
 
 /// Whether what was spent on an answer is not too much.
@@ -228,11 +242,11 @@ fn targets(
     taken: &mut Taken,
     version: RoomVersion,
     go_on: &(dyn Fn() -> Result<(), Refusal> + Sync),
-) -> Result<Vec<crate::parse::Unit>, Refusal> {
+) -> Result<Vec<Unit>, Refusal> {
     let (mut found, mut pooled) = (Vec::new(), 0);
-    while !taken.is_empty() {
+    while !taken.units.is_empty() {
         go_on()?;
-        for unit in taken.batch().map_err(|error| broken_spool(&error))? {
+        for unit in taken.units.batch().map_err(|error| broken_spool(&error))? {
             let weight = intake::is_target(&unit, version, &taken.facts);
             pooled += weight.unwrap_or(0);
             // What does not fit is unknown to the events that relate to it, which denies them.
@@ -241,7 +255,7 @@ fn targets(
             }
         }
     }
-    taken.rewind();
+    taken.units.rewind();
     Ok(found)
 }
 

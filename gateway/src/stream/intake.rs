@@ -54,9 +54,16 @@ pub(super) struct Taken {
     pub(super) facts: Facts,
     /// Its length as received.
     pub(super) bytes: usize,
+    /// Its units.
+    pub(super) units: Units,
+    events: usize,
+}
+
+/// The units of a body that has come, as they were received.
+#[derive(Debug)]
+pub(super) struct Units {
     shape: &'static Shape,
     spool: Reader,
-    events: usize,
     /// What was read of the spool and not yet used.
     ahead: Vec<u8>,
     used: usize,
@@ -167,11 +174,13 @@ impl Intake<'_> {
             fields: fields.map_err(|fault| malformed(&fault))?,
             facts: self.shelf.facts,
             bytes: self.bytes,
-            shape: self.shape,
+            units: Units {
+                shape: self.shape,
+                spool: self.shelf.spool.map(Spool::finish).unwrap_or_default(),
+                ahead: Vec::new(),
+                used: 0,
+            },
             events: self.shelf.events,
-            spool: self.shelf.spool.map(Spool::finish).unwrap_or_default(),
-            ahead: Vec::new(),
-            used: 0,
         })
     }
 }
@@ -283,9 +292,11 @@ pub(super) fn is_target(unit: &Unit, version: RoomVersion, facts: &Facts) -> Opt
 impl Taken {
     /// Whether it is on the disk, or so many events that they are not judged at once.
     pub(super) fn is_large(&self) -> bool {
-        self.spool.is_large() || self.events > BATCH_EVENTS
+        self.units.spool.is_large() || self.events > BATCH_EVENTS
     }
+}
 
+impl Units {
     /// Whether all units were given.
     pub(super) fn is_empty(&self) -> bool {
         self.used >= self.ahead.len() && self.spool.left() == 0

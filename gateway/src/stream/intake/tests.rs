@@ -25,8 +25,8 @@ fn taken(op: Op, pieces: &[&[u8]]) -> Result<Taken, Refusal> {
 /// All units as they are judged: pattern, index in the batch's order, and tree or fault.
 fn units(taken: &mut Taken) -> Vec<(&'static str, Result<CanonicalJsonObject, Fault>)> {
     let mut all = Vec::new();
-    while !taken.is_empty() {
-        let batch = taken.batch().unwrap();
+    while !taken.units.is_empty() {
+        let batch = taken.units.batch().unwrap();
         assert!(!batch.is_empty() && batch.len() <= BATCH_EVENTS);
         all.extend(batch.into_iter().map(|unit| (unit.pattern, unit.value)));
     }
@@ -80,7 +80,7 @@ fn in_pieces_it_is_the_same_as_whole() {
         assert_eq!(taken.fields, whole.fields, "{size}");
         assert_eq!(taken.bytes, body.len());
         assert!(units(&mut taken) == expected, "{size}");
-        taken.rewind();
+        taken.units.rewind();
         assert!(units(&mut taken) == expected, "again, {size}");
     }
 }
@@ -102,8 +102,10 @@ fn a_batch_is_bounded_by_what_its_trees_weigh() {
     assert!(heavy.len() <= MAX_EVENT_BYTES && heaviness(heavy.as_bytes()) > BATCH_WEIGHT);
     let body = format!(r#"{{"pdus":[{heavy},{heavy},{}]}}"#, event(1));
     let mut taken = taken(Op::State, &[body.as_bytes()]).unwrap();
-    let sizes: Vec<usize> =
-        std::iter::from_fn(|| (!taken.is_empty()).then(|| taken.batch().unwrap().len())).collect();
+    let sizes: Vec<usize> = std::iter::from_fn(|| {
+        (!taken.units.is_empty()).then(|| taken.units.batch().unwrap().len())
+    })
+    .collect();
     assert_eq!(sizes, [1, 1, 1]);
 }
 
@@ -230,7 +232,7 @@ fn a_search_for_targets_ends_where_it_is_when_its_time_is_over() {
     let late = targets(&mut taken, RoomVersion::V12, &go_on);
     assert_eq!(late.map(drop).unwrap_err().rule, "protocol.answer_deadline");
     assert_eq!(looks.load(Ordering::Relaxed), 2);
-    assert!(!taken.is_empty(), "the rest is not read");
-    taken.rewind();
+    assert!(!taken.units.is_empty(), "the rest is not read");
+    taken.units.rewind();
     assert!(targets(&mut taken, RoomVersion::V12, &|| Ok(())).is_ok());
 }
