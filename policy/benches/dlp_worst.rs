@@ -88,6 +88,9 @@ const PIECES: [&str; 46] = [
 fn main() {
     let detectors = detectors();
     let mut texts = texts();
+    if let Some(only) = std::env::args().skip(1).find(|arg| !arg.starts_with('-')) {
+        texts.retain(|(name, _)| *name == only);
+    }
     texts.sort_by_cached_key(|(_, text)| std::cmp::Reverse(times(&detectors, text, TRIES)[0]));
     println!(
         "{:>8} {:>8} {:>8} {:>8}  what comes of it, text; the slowest of {} texts",

@@ -4,6 +4,8 @@
 //! tables are checked in the tests against the Unicode properties that the `regex` crate carries, so that an update of
 //! Unicode shows up as a failing test and not as a gap.
 
+use std::sync::LazyLock;
+
 /// True for `Default_Ignorable_Code_Point`: soft hyphen, zero-width and bidi controls, fillers, tags, variation
 /// selectors and the like, which change nothing that a reader sees.
 pub(crate) fn is_ignorable(c: char) -> bool {
@@ -19,6 +21,37 @@ pub(crate) fn is_dash(c: char) -> bool {
 /// True for everything that separates words within a line: general category `Zs` and the tab.
 pub(crate) fn is_space(c: char) -> bool {
     c == ' ' || c == '\t' || (!c.is_ascii() && c.is_whitespace() && !is_line_end(c))
+}
+
+/// [`char::is_alphanumeric`], which takes long for what is not Latin.
+pub(crate) fn is_alphanumeric(c: char) -> bool {
+    static TABLE: LazyLock<Table> = LazyLock::new(|| Table::of(char::is_alphanumeric));
+    TABLE.has(c)
+}
+
+/// A property of characters, for those of the Basic Multilingual Plane a bit each.
+pub(crate) struct Table {
+    bits: Vec<u64>,
+    property: fn(char) -> bool,
+}
+
+impl Table {
+    pub(crate) fn of(property: fn(char) -> bool) -> Table {
+        let bit = |code: u32| u64::from(char::from_u32(code).is_some_and(property));
+        let bits = |first: u32| (0..64).fold(0, |bits, at| bits | bit(first + at) << at);
+        Table {
+            bits: (0..0x400).map(|word| bits(word * 64)).collect(),
+            property,
+        }
+    }
+
+    pub(crate) fn has(&self, c: char) -> bool {
+        let code = u32::from(c) as usize;
+        match self.bits.get(code / 64) {
+            Some(bits) => bits >> (code % 64) & 1 == 1,
+            None => (self.property)(c),
+        }
+    }
 }
 
 /// True for everything that ends a line.
@@ -118,6 +151,13 @@ mod tests {
         ('\0'..=char::MAX)
             .filter(|c| class.is_match(c.encode_utf8(&mut buffer)))
             .collect()
+    }
+
+    #[test]
+    fn the_table_of_letters_and_digits_is_what_the_language_says() {
+        for c in '\0'..=char::MAX {
+            assert_eq!(is_alphanumeric(c), c.is_alphanumeric(), "{c:?}");
+        }
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub const FREE_DECODED: usize = 24 * 1024;
 /// many times its length, and must not cost as many times more.
 pub const DECODED_SEARCHED_PER_BYTE: usize = 64;
 /// Bytes that patterns of every scan may run over in decoded views, however small the unit.
-pub const FREE_DECODED_SEARCHED: usize = 192 * 1024;
+pub const FREE_DECODED_SEARCHED: usize = 128 * 1024;
 /// Lookups in indexes of one scan at most, fast ones and those with HMAC together.
 pub const MAX_LOOKUPS: usize = 2_000_000;
 

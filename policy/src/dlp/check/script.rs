@@ -5,7 +5,7 @@ use unicode_script::{Script, UnicodeScript};
 use unicode_security::mixed_script::AugmentedScriptSet;
 
 use super::Span;
-use crate::dlp::view::looks_latin;
+use crate::{dlp::view::looks_latin, unicode::is_alphanumeric};
 
 /// Letters of a word in which a small Greek letter may be a sign of its own: `αs`, `λx`.
 const MAX_FORMULA_CHARS: usize = 3;
@@ -25,7 +25,7 @@ pub(super) fn spans(text: &str) -> Vec<Span> {
 }
 
 fn is_word(c: char) -> bool {
-    c.is_alphanumeric() || is_combining_mark(c)
+    is_alphanumeric(c) || is_combining_mark(c)
 }
 
 /// True for a word that has letters of several scripts which are not written together, one of them so that it deceives.

@@ -66,7 +66,7 @@ impl Digits {
     ) -> Option<Vec<(usize, usize)>> {
         let (places, longest) = (self.places.as_ref()?, longest?);
         let mut spans: Vec<(usize, usize)> = Vec::new();
-        for run in places.windows(count.min(MAX_DIGITS).max(1)) {
+        for run in places.windows(count.clamp(1, MAX_DIGITS)) {
             let (first, last) = (run[0], run[run.len() - 1]);
             let (start, end) = ((last + 1).saturating_sub(longest), first + longest + 1);
             match spans.last_mut() {

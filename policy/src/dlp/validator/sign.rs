@@ -2,6 +2,8 @@
 //!
 //! A value may end only where the text has a border, so that no part of a longer number is taken for a value.
 
+use crate::unicode::is_alphanumeric;
+
 /// Letters and digits of a text, ASCII ones in upper case.
 pub(super) struct Signs<'t> {
     /// One byte each; what is not ASCII is zero, which no validator accepts.
@@ -38,7 +40,7 @@ impl<'t> Signs<'t> {
             next,
             may_end,
         };
-        for (at, c) in text.char_indices().filter(|(_, c)| c.is_alphanumeric()) {
+        for (at, c) in text.char_indices().filter(|(_, c)| is_alphanumeric(*c)) {
             signs.values.push(plain(c));
             signs.ends.push(at + c.len_utf8());
         }
@@ -62,18 +64,14 @@ fn may_end(rest: &str, next: Option<char>) -> bool {
     let mut behind = rest.chars().chain(next);
     match behind.next() {
         Some('-' | '.' | '/') => !behind.next().is_some_and(|c| c.is_ascii_digit()),
-        Some(c) => !c.is_alphanumeric(),
+        Some(c) => !is_alphanumeric(c),
         None => true,
     }
 }
 
 /// False before a letter or digit.
 fn is_border(rest: &str, next: Option<char>) -> bool {
-    !rest
-        .chars()
-        .chain(next)
-        .next()
-        .is_some_and(char::is_alphanumeric)
+    !rest.chars().chain(next).next().is_some_and(is_alphanumeric)
 }
 
 fn plain(c: char) -> u8 {

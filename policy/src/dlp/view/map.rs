@@ -72,7 +72,13 @@ impl Made {
 impl Map {
     /// The bytes of the source for the bytes `start..end` of the made text, both on its character borders.
     pub(super) fn original(&self, start: usize, end: usize) -> (usize, usize) {
-        let (Some(first), Some(last)) = (self.part(start), self.part(end.saturating_sub(1))) else {
+        self.original_near(start, end, &mut 0)
+    }
+
+    /// The same, where `near` is the number of the part at which the search before ended.
+    fn original_near(&self, start: usize, end: usize, near: &mut usize) -> (usize, usize) {
+        let first = self.part(start, near);
+        let (Some(first), Some(last)) = (first, self.part(end.saturating_sub(1), near)) else {
             return (0, 0);
         };
         let from = first.from(start);
@@ -85,13 +91,21 @@ impl Map {
         }
     }
 
-    fn part(&self, at: usize) -> Option<&Part> {
-        let after = self.parts.partition_point(|part| part.at <= at);
-        self.parts.get(after.checked_sub(1)?)
+    /// The part in which a byte stands: mostly the one looked at last, or the next one.
+    fn part(&self, at: usize, near: &mut usize) -> Option<&Part> {
+        let begins = |number: usize| self.parts.get(number).is_some_and(|part| part.at <= at);
+        if !begins(*near) || begins(*near + 2) {
+            let after = self.parts.partition_point(|part| part.at <= at);
+            *near = after.checked_sub(1)?;
+        } else if begins(*near + 1) {
+            *near += 1;
+        }
+        self.parts.get(*near)
     }
 
     fn onto(&self, under: &Map, length: usize) -> Map {
         let mut parts = Vec::with_capacity(self.parts.len());
+        let mut near = 0;
         let ends = self.parts.iter().skip(1).map(|next| next.at);
         for (part, end) in self.parts.iter().zip(ends.chain([length])) {
             if part.copied {
@@ -102,7 +116,7 @@ impl Map {
                     &mut parts,
                 );
             } else {
-                let (start, end) = under.original(part.start, part.end);
+                let (start, end) = under.original_near(part.start, part.end, &mut near);
                 parts.push(Part {
                     start,
                     end,

@@ -1,5 +1,7 @@
 //! The normalised view: compatibility forms composed, nothing invisible, one dash, one space, one set of digits.
 
+use std::sync::LazyLock;
+
 use unicode_normalization::{
     IsNormalized, UnicodeNormalization,
     char::{canonical_combining_class, is_combining_mark},
@@ -7,7 +9,7 @@ use unicode_normalization::{
 };
 
 use super::{BORDER, Borders, map::Made};
-use crate::unicode::{ascii_digit, is_dash, is_ignorable, is_line_end, is_space};
+use crate::unicode::{Table, ascii_digit, is_dash, is_ignorable, is_line_end, is_space};
 
 /// Below this stand Latin, Greek and Cyrillic, whose letters need no mark that they do not compose with.
 const NO_LOOSE_MARKS_BELOW: char = '\u{530}';
@@ -121,7 +123,12 @@ fn single(segment: &str) -> Option<char> {
 
 /// True for a starter that is in its compatibility form.
 fn is_settled(c: char) -> bool {
-    !is_combining_mark(c) && is_nfkc_quick(std::iter::once(c)) == IsNormalized::Yes
+    static TABLE: LazyLock<Table> = LazyLock::new(|| {
+        Table::of(|c| {
+            !is_combining_mark(c) && is_nfkc_quick(std::iter::once(c)) == IsNormalized::Yes
+        })
+    });
+    TABLE.has(c)
 }
 
 /// A starter with its marks is cut here, in bytes, so that a tower of marks costs no more than its length.
@@ -134,10 +141,14 @@ fn is_hidden(c: char) -> bool {
 
 /// True for what composes with the character before it: marks, and the inner letters of a Hangul syllable.
 fn continues(c: char) -> bool {
-    !c.is_ascii()
-        && (canonical_combining_class(c) != 0
-            || is_combining_mark(c)
-            || ('\u{1160}'..='\u{11ff}').contains(&c))
+    static TABLE: LazyLock<Table> = LazyLock::new(|| {
+        Table::of(|c| {
+            canonical_combining_class(c) != 0
+                || is_combining_mark(c)
+                || ('\u{1160}'..='\u{11ff}').contains(&c)
+        })
+    });
+    !c.is_ascii() && TABLE.has(c)
 }
 
 fn plain(c: char) -> char {

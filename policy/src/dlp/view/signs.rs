@@ -6,6 +6,7 @@
 mod class;
 
 use super::{BORDER, Borders, skeleton};
+use crate::unicode::is_alphanumeric;
 use class::{CLASS, DIGIT, ESCAPE, GLUE, LOWER, ODD, UPPER, WIDE, WORD, is_escape, is_odd, word};
 
 /// Letters and digits of a number at least, with all its groups.
@@ -191,7 +192,7 @@ impl Pass {
         }
         self.signs.odd |= is_odd(c);
         self.signs.look |= skeleton::look(c).is_some();
-        if c.is_alphanumeric() {
+        if is_alphanumeric(c) {
             // Letters of other scripts may be spelled too.
             self.run.groups += 1;
             self.run.chars += 1;

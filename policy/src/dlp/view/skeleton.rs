@@ -9,6 +9,7 @@ use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 use unicode_security::skeleton as prototypes;
 
 use super::map::Made;
+use crate::unicode::is_alphanumeric;
 
 /// Scripts up to here are looked up in a table that is made once.
 const TABLE_CHARS: u32 = 0x3000;
@@ -53,9 +54,7 @@ fn words(text: &str) -> impl Iterator<Item = (usize, usize)> {
 }
 
 fn is_word(c: char) -> bool {
-    c.is_alphanumeric()
-        || c == '|'
-        || (!c.is_ascii() && (is_combining_mark(c) || look(c).is_some()))
+    is_alphanumeric(c) || c == '|' || (!c.is_ascii() && (is_combining_mark(c) || look(c).is_some()))
 }
 
 /// A letter of a word under way.

@@ -1,6 +1,7 @@
 //! Groups of letters and digits, and runs of those that may belong together.
 
 use super::super::signs::{MAX_GAP_BYTES, MAX_LETTERS, MAX_WORD_LETTERS};
+use crate::unicode::is_alphanumeric;
 
 /// Digits of two neighbours that are numbers of their own where more than one sign stands between them.
 const LONG_DIGITS: usize = 5;
@@ -59,7 +60,7 @@ pub(super) fn groups(text: &str) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     let mut open = false;
     for (at, c) in text.char_indices() {
-        let inside = c.is_alphanumeric();
+        let inside = is_alphanumeric(c);
         if inside && !open {
             groups.push(Group {
                 start: at,
