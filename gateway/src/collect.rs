@@ -103,8 +103,6 @@ pub(crate) struct Collector<'a> {
     thirds: BTreeSet<String>,
     /// The rooms and events that wait to be sent between the two homeservers.
     queued: (BTreeSet<String>, BTreeSet<String>),
-    /// Whether the link has any ticket that an event might present.
-    tickets: bool,
     /// When the body came, in milliseconds since 1970.
     came_ms: i64,
 }
@@ -170,7 +168,6 @@ impl<'a> Collector<'a> {
         told: &Told<'_>,
     ) -> Result<Self, Refusal> {
         let versions = announced_versions(gateway, active, exchange, way, told)?;
-        let tickets = gateway.journal.has_tickets(&exchange.link(way));
         let mut collector = Self {
             gateway,
             active,
@@ -194,7 +191,6 @@ impl<'a> Collector<'a> {
             newcomers: BTreeSet::new(),
             thirds: BTreeSet::new(),
             queued: queued(gateway, exchange, way),
-            tickets: tickets.map_err(broken_journal)?,
             came_ms: crate::gateway::now_ms(),
         };
         collector.shown = collector.label_shown(told.telling).await?;

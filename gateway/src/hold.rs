@@ -326,6 +326,9 @@ impl Holds {
         pdu: &Pdu,
         now_ms: i64,
     ) -> Result<Option<Presented>, JournalError> {
+        if !journal.has_tickets(link)? {
+            return Ok(None);
+        }
         if let Some(ticket) = journal.ticket_of(pdu.event_id(), link)? {
             // The same event with a content that its hash vouches for: nothing need be compared, and nobody kept from it.
             return Ok(Some(Presented {
