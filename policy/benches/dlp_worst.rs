@@ -87,10 +87,15 @@ const PIECES: [&str; 46] = [
 
 fn main() {
     let detectors = detectors();
-    let mut texts = texts();
-    if let Some(only) = std::env::args().skip(1).find(|arg| !arg.starts_with('-')) {
-        texts.retain(|(name, _)| *name == only);
-    }
+    let asked = std::env::args().skip(1).find(|arg| !arg.starts_with('-'));
+    let mut texts = match asked {
+        Some(folder) if Path::new(&folder).is_dir() => files(Path::new(&folder)),
+        Some(asked) => texts()
+            .into_iter()
+            .filter(|(name, _)| *name == asked)
+            .collect(),
+        None => texts(),
+    };
     texts.sort_by_cached_key(|(_, text)| std::cmp::Reverse(times(&detectors, text, TRIES)[0]));
     println!(
         "{:>8} {:>8} {:>8} {:>8}  what comes of it, text; the slowest of {} texts",
@@ -136,6 +141,19 @@ fn texts() -> Vec<(String, Tree)> {
     texts.extend((0..MIXED).map(|number| (format!("mixed {number}"), mixed(&mut seed))));
     let tree = |(name, text)| (name, Tree::String(text));
     texts.into_iter().map(tree).collect()
+}
+
+/// The first [`LENGTH`] bytes of each file, as text.
+fn files(folder: &Path) -> Vec<(String, Tree)> {
+    let files = fs::read_dir(folder).unwrap();
+    let paths = files.map(|file| file.unwrap().path());
+    let text = |path: std::path::PathBuf| {
+        let bytes = fs::read(&path).unwrap();
+        let text = String::from_utf8_lossy(&bytes);
+        let start = text[..text.floor_char_boundary(LENGTH)].to_owned();
+        (path.display().to_string(), Tree::String(start))
+    };
+    paths.map(text).collect()
 }
 
 /// How long so many scans take, the shortest first.

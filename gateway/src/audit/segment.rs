@@ -74,8 +74,13 @@ impl Segment {
     /// Writes `bytes` behind what is durable, and makes them durable.
     pub fn append(&mut self, disk: &mut dyn Disk, bytes: &[u8]) -> io::Result<()> {
         self.still_ours()?;
-        disk.write_at(&self.file, bytes, self.synced)?;
-        disk.sync(&self.file)?;
+        let written = disk.write_at(&self.file, bytes, self.synced);
+        let durable = written.and_then(|()| disk.sync(&self.file));
+        if durable.is_err() {
+            // Whoever recorded it is told that it is not in the log: the next start must not find it there.
+            let _cut = self.file.set_len(self.synced);
+        }
+        durable?;
         self.synced += bytes.len() as u64;
         Ok(())
     }

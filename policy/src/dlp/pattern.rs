@@ -143,7 +143,7 @@ impl Pattern {
         group: Group,
         budget: &mut Budget,
     ) -> Result<Option<Match>, ScanError> {
-        match self.core.as_ref().filter(|_| !text.is_ascii()) {
+        match self.core.as_ref().filter(|_| !is_ascii_from(text, at)) {
             // A core that does not compile is a loss of speed only.
             Some(core) if core.regex.get().is_ok() => {
                 self.find_by_core(core, text, at, group, budget)
@@ -208,7 +208,7 @@ impl Pattern {
     /// What the search from `at` that gave `found` ran over at most, in bytes.
     fn cost(&self, text: &str, at: usize, found: Option<&Match>) -> usize {
         let left = text.len().saturating_sub(at);
-        let slow = if self.has_borders && !text.is_ascii() {
+        let slow = if self.has_borders && !is_ascii_from(text, at) {
             SLOW
         } else {
             1
@@ -237,6 +237,11 @@ impl Pattern {
         }
         Ok(spans)
     }
+}
+
+/// What decides how fast a search from `at` is.
+fn is_ascii_from(text: &str, at: usize) -> bool {
+    text.get(at..).is_none_or(str::is_ascii)
 }
 
 impl Core {

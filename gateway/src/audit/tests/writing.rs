@@ -28,6 +28,20 @@ async fn recorded_means_on_the_disk_and_in_the_journal() {
     );
 }
 
+#[tokio::test]
+async fn what_could_not_be_made_durable_is_not_found_by_the_next_start() {
+    let world = World::new();
+    let audit = world.start();
+    audit.record(vec![denied(1)]).await.unwrap();
+    for fault in [&world.disk.full, &world.disk.broken] {
+        fault.store(true, Ordering::SeqCst);
+        let refused = audit.record(vec![denied(2)]).await;
+        assert!(matches!(refused, Err(AuditError::Io { .. })));
+        assert_eq!(world.lines(1).len(), 1);
+        fault.store(false, Ordering::SeqCst);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn all_that_wait_share_one_sync() {
     let world = World::new();

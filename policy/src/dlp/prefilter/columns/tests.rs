@@ -59,7 +59,7 @@ fn a_text_without_the_kinds_in_a_row_cannot_match() {
 }
 
 /// Patterns of every make, also such as no rule has.
-const PATTERNS: [&str; 22] = [
+const PATTERNS: [&str; 25] = [
     r"(?i)(?:^|[^0-9a-z])([a-z]{2}[0-9]{2}(?:[ .-]?[0-9a-z]){11,30})",
     "[0-9](?:[ -]?[0-9]){12,18}",
     r"\d{4,}",
@@ -82,6 +82,9 @@ const PATTERNS: [&str; 22] = [
     "1{65}",
     "(?:12345678){9}",
     r"(?:\b){3}a1",
+    "[0-9]{3}$",
+    r"\b[0-9]{3}\b",
+    "(?:^|[^0-9])[0-9]{3}(?:[^0-9]|$)",
 ];
 
 fn text() -> impl Strategy<Value = String> {
