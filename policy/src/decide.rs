@@ -231,11 +231,12 @@ pub fn decide_units(
     };
     let found: Vec<Found<'_>> = parallel::map(units, |unit| scene.look(unit));
     let mut tally = Tally::default();
-    let facts: Vec<serde_json::Value> = units
+    let seen: Vec<Seen<'_>> = units
         .iter()
         .zip(&found)
-        .map(|(unit, found)| scene.facts(unit, found, &mut tally))
+        .map(|(unit, found)| scene.seen(unit, found, &mut tally))
         .collect();
+    let facts = parallel::map(&seen, |seen| scene.facts(seen));
     let answers = bundle.engine.decide(&facts)?;
     let all = units.iter().zip(found).zip(answers);
     Ok(all
@@ -267,7 +268,7 @@ pub fn decide_waived(
         findings: waiver.left(looked.findings),
         ..looked
     };
-    let facts = scene.facts(unit, &found, &mut Tally::default());
+    let facts = scene.facts(&scene.seen(unit, &found, &mut Tally::default()));
     let answers = bundle.engine.decide(&[facts])?;
     let answer = answers.into_iter().next();
     let answer = waiver.answer(answer.unwrap_or(Err(EventFailure::Undefined)));
@@ -292,6 +293,13 @@ struct Found<'a> {
     label: LabelFound,
     findings: Result<Vec<Finding>, ScanError>,
     classification: Option<&'a str>,
+}
+
+/// A unit, what was found out about it, and its findings as the policy sees them.
+struct Seen<'s> {
+    unit: &'s UnitFacts<'s>,
+    found: &'s Found<'s>,
+    findings: Vec<FindingFacts<'s>>,
 }
 
 /// Those of the link and, last, the bundle's.
@@ -359,12 +367,25 @@ impl<'a> Scene<'a> {
         }
     }
 
-    fn facts<'u>(
-        &self,
-        unit: &UnitFacts<'u>,
-        found: &Found<'_>,
-        tally: &mut Tally<'u>,
-    ) -> serde_json::Value {
+    fn seen<'s>(
+        &'s self,
+        unit: &'s UnitFacts<'s>,
+        found: &'s Found<'s>,
+        tally: &mut Tally<'s>,
+    ) -> Seen<'s> {
+        Seen {
+            unit,
+            found,
+            findings: self.finding_facts(unit, found, tally),
+        }
+    }
+
+    fn facts(&self, seen: &Seen<'_>) -> serde_json::Value {
+        let Seen {
+            unit,
+            found,
+            findings,
+        } = seen;
         let (outcome, room) = (found.label.outcome.as_ref(), unit.room);
         let facts = Facts {
             kind: unit.kind,
@@ -408,7 +429,7 @@ impl<'a> Scene<'a> {
                     .map(Label::to_json),
                 notes: &found.label.notes,
             },
-            findings: self.finding_facts(unit, found, tally),
+            findings,
         };
         // Without facts the policy has no answer, and no answer denies.
         serde_json::to_value(&facts).unwrap_or(serde_json::Value::Null)

@@ -105,7 +105,7 @@ impl Engine {
         &self,
         events: &[serde_json::Value],
     ) -> Result<Vec<Result<Decision, EventFailure>>, EngineError> {
-        let units: Vec<Unit<'_>> = events.iter().map(Unit::new).collect();
+        let units: Vec<Unit<'_>> = parallel::map(events, Unit::new);
         let mut batches = Vec::new();
         let mut rest = units.as_slice();
         while !rest.is_empty() {

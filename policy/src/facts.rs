@@ -128,7 +128,7 @@ pub struct Facts<'a> {
     /// What the label decision said.
     pub label: LabelFacts<'a>,
     /// What detectors saw.
-    pub findings: Vec<FindingFacts<'a>>,
+    pub findings: &'a [FindingFacts<'a>],
 }
 
 /// The link in the facts.

@@ -2,39 +2,54 @@
 
 use std::num::NonZero;
 use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Below so many things a thread costs more than it saves.
 pub const FROM: usize = 64;
 /// Threads for one piece of work at most, so that one body does not take a large machine.
 const THREADS: usize = 4;
+/// Pieces of the work for each thread: one that is held up leaves the rest to the others.
+const PIECES: usize = 8;
 
 /// What `work` makes of each item, in their order. Blocks until all is done; fewer than [`FROM`] items are worked on here.
-pub fn map<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+pub fn map<'a, T: Sync, R: Send>(items: &'a [T], work: impl Fn(&'a T) -> R + Sync) -> Vec<R> {
     map_from(FROM, items, work)
 }
 
 /// As [`map`], where `from` items are worth a thread.
-pub fn map_from<T: Sync, R: Send>(
+pub fn map_from<'a, T: Sync, R: Send>(
     from: usize,
-    items: &[T],
-    work: impl Fn(&T) -> R + Sync,
+    items: &'a [T],
+    work: impl Fn(&'a T) -> R + Sync,
 ) -> Vec<R> {
     let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
     let threads = threads.min(THREADS);
     if threads < 2 || items.len() < from.max(2) {
         return items.iter().map(work).collect();
     }
-    let share = items.len().div_ceil(threads);
-    let work = &work;
-    std::thread::scope(|scope| {
-        let parts: Vec<_> = items
-            .chunks(share)
-            .map(|part| scope.spawn(move || part.iter().map(work).collect::<Vec<R>>()))
-            .collect();
-        let done = parts.into_iter().map(|part| part.join());
-        done.flat_map(|part| part.unwrap_or_else(|panic| resume_unwind(panic)))
-            .collect()
-    })
+    let piece = items.len().div_ceil(threads * PIECES);
+    let next = AtomicUsize::new(0);
+    let share = || {
+        let mut done: Vec<(usize, Vec<R>)> = Vec::new();
+        loop {
+            let from = next.fetch_add(piece, Ordering::Relaxed);
+            let to = items.len().min(from.saturating_add(piece));
+            match items.get(from..to) {
+                None | Some([]) => return done,
+                Some(part) => done.push((from, part.iter().map(&work).collect())),
+            }
+        }
+    };
+    let mut done = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(share)).collect();
+        let mut done = share();
+        for other in others {
+            done.extend(other.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        }
+        done
+    });
+    done.sort_unstable_by_key(|(from, _)| *from);
+    done.into_iter().flat_map(|(_, part)| part).collect()
 }
 
 #[cfg(test)]

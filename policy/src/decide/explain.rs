@@ -92,7 +92,7 @@ pub fn explain_unit(
         return Ok(None);
     };
     let found = scene.look(unit);
-    let facts = scene.facts(unit, &found, &mut Tally::default());
+    let facts = scene.facts(&scene.seen(unit, &found, &mut Tally::default()));
     let answer = bundle.engine.decide(&[facts])?.pop();
     let Some(answer) = answer else {
         return Ok(None);

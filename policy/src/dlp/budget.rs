@@ -3,6 +3,11 @@
 //! What grows with the text has a limit that grows with it; the rest is fixed. Over a limit the scan fails as a whole:
 //! there is no partial result that a caller could take for a clean one.
 
+use std::{
+    collections::BTreeSet,
+    hash::{BuildHasher, Hash, Hasher, RandomState},
+};
+
 /// Text that one scan looks at, at most, in bytes of keys, strings and numbers together.
 pub const MAX_UNIT_BYTES: usize = 1024 * 1024;
 /// Findings of one scan at most.
@@ -69,6 +74,34 @@ pub(super) struct Budget {
     decoded: usize,
     decoded_searched: usize,
     in_decoded: bool,
+    pub(super) in_vain: InVain,
+}
+
+/// What was no text when it was read as encoded: several views of a text hold the same words, and so do the ways to read
+/// several texts together.
+#[derive(Debug, Default)]
+pub(super) struct InVain {
+    /// Under keys that nobody knows, so that no word can be made to stand for another.
+    keys: RandomState,
+    seen: BTreeSet<u64>,
+}
+
+impl InVain {
+    /// What these digits, in words of these lengths, are known by.
+    pub(super) fn name_of(&self, written: &[u8], lengths: impl Iterator<Item = usize>) -> u64 {
+        let mut hasher = self.keys.build_hasher();
+        written.hash(&mut hasher);
+        lengths.for_each(|length| length.hash(&mut hasher));
+        hasher.finish()
+    }
+
+    pub(super) fn has(&self, name: u64) -> bool {
+        self.seen.contains(&name)
+    }
+
+    pub(super) fn add(&mut self, name: u64) {
+        self.seen.insert(name);
+    }
 }
 
 impl Budget {

@@ -6,8 +6,10 @@ use crate::unicode::ascii_digit;
 
 /// Digits of a match that are told apart, at most.
 pub(super) const MAX_DIGITS: usize = 32;
-/// Digits of a text whose places are kept, at most; a text with more may match everything.
+/// Digits of a text whose places are kept, at most; a text with more, or a longer one, may match everything.
 const MAX_PLACES: usize = 1024;
+/// Bytes of such a text at most, so that places are small: they are compared many times.
+const MAX_BYTES: usize = u16::MAX as usize;
 
 /// Bytes that are looked at together.
 const BLOCK: usize = 64;
@@ -18,7 +20,7 @@ pub(super) struct Digits {
     /// For every number of digits, the least bytes in which the text has so many.
     least: [usize; MAX_DIGITS + 1],
     /// Where they stand; `None` where they are too many.
-    places: Option<Vec<usize>>,
+    places: Option<Vec<u16>>,
 }
 
 impl Digits {
@@ -28,18 +30,16 @@ impl Digits {
             true => places_of_all(text),
             false => places(text.as_bytes()),
         };
-        if places.len() > MAX_PLACES {
+        if places.len() > MAX_PLACES || text.len() > MAX_BYTES {
             return Digits {
                 least: [0; MAX_DIGITS + 1],
                 places: None,
             };
         }
         let near = |count: usize| {
-            if count > places.len() {
-                return None;
-            }
-            let runs = places.windows(count.max(1));
-            runs.map(|run| run[run.len() - 1] - run[0] + 1).min()
+            let lasts = places.get(count - 1..)?.iter();
+            let least = places.iter().zip(lasts).map(|(first, last)| last - first);
+            Some(usize::from(least.min()?) + 1)
         };
         let least = std::array::from_fn(|count| match count {
             0 => 0,
@@ -67,7 +67,7 @@ impl Digits {
         let (places, longest) = (self.places.as_ref()?, longest?);
         let mut spans: Vec<(usize, usize)> = Vec::new();
         for run in places.windows(count.clamp(1, MAX_DIGITS)) {
-            let (first, last) = (run[0], run[run.len() - 1]);
+            let (first, last) = (usize::from(run[0]), usize::from(run[run.len() - 1]));
             let (start, end) = ((last + 1).saturating_sub(longest), first + longest + 1);
             match spans.last_mut() {
                 _ if start > first => {}
@@ -80,7 +80,7 @@ impl Digits {
 }
 
 /// Where digits stand, one more than are kept at most.
-fn places(bytes: &[u8]) -> Vec<usize> {
+fn places(bytes: &[u8]) -> Vec<u16> {
     let mut places = Vec::new();
     for (block, part) in bytes.chunks(BLOCK).enumerate() {
         // Most parts of most texts have none, which is seen at once.
@@ -92,7 +92,7 @@ fn places(bytes: &[u8]) -> Vec<usize> {
                 .iter()
                 .enumerate()
                 .filter(|(_, byte)| byte.is_ascii_digit());
-            places.extend(digits.map(|(at, _)| block * BLOCK + at));
+            places.extend(digits.map(|(at, _)| number(block * BLOCK + at)));
         }
         if places.len() > MAX_PLACES {
             places.truncate(MAX_PLACES + 1);
@@ -103,11 +103,19 @@ fn places(bytes: &[u8]) -> Vec<usize> {
 }
 
 /// The same with digits of every script, each where it begins.
-fn places_of_all(text: &str) -> Vec<usize> {
+fn places_of_all(text: &str) -> Vec<u16> {
     let digits = text
         .char_indices()
         .filter(|(_, c)| ascii_digit(*c).is_some());
-    digits.map(|(at, _)| at).take(MAX_PLACES + 1).collect()
+    digits
+        .map(|(at, _)| number(at))
+        .take(MAX_PLACES + 1)
+        .collect()
+}
+
+/// A place in a text; of one that is too long nobody asks for it.
+fn number(at: usize) -> u16 {
+    u16::try_from(at).unwrap_or(u16::MAX)
 }
 
 /// Digits that every match has.

@@ -13,11 +13,6 @@ mod bytes;
 mod escape;
 mod tag;
 
-use std::{
-    collections::BTreeSet,
-    hash::{BuildHasher, Hash, Hasher, RandomState},
-};
-
 use super::{
     super::budget::{Budget, ScanError, within},
     BORDER, Borders, FOREIGN_BORDER, Gathered, ViewName,
@@ -38,37 +33,16 @@ fn encoded(c: char) -> char {
     if c == BORDER { FOREIGN_BORDER } else { c }
 }
 
-/// What may still be unpacked.
+/// What may still be unpacked of one text.
 pub(super) struct Room {
     left: usize,
     limit: usize,
-    failed: Failed,
-}
-
-/// What was no text when it was read as encoded: several views of a text hold the same words.
-#[derive(Default)]
-struct Failed {
-    /// Under keys that nobody knows, so that no word can be made to stand for another.
-    keys: RandomState,
-    seen: BTreeSet<u64>,
 }
 
 impl Room {
     pub(super) fn of(text: &str) -> Room {
         let limit = (text.len() * MAX_EXPANSION).max(FREE_EXPANSION_BYTES);
-        Room {
-            left: limit,
-            limit,
-            failed: Failed::default(),
-        }
-    }
-
-    /// What these digits, in words of these lengths, are known by.
-    fn name_of(&self, written: &[u8], lengths: impl Iterator<Item = usize>) -> u64 {
-        let mut hasher = self.failed.keys.build_hasher();
-        written.hash(&mut hasher);
-        lengths.for_each(|length| length.hash(&mut hasher));
-        hasher.finish()
+        Room { left: limit, limit }
     }
 
     /// Takes `bytes` of it.
@@ -146,9 +120,9 @@ fn blobs(
     room: &mut Room,
     budget: &mut Budget,
 ) -> Result<Option<Made>, ScanError> {
-    match signs.blobs {
-        Some(range) => blob::decode(text, range, room, budget),
-        None => Ok(None),
+    match signs.blobs.list() {
+        [] => Ok(None),
+        parts => blob::decode(text, parts, room, budget),
     }
 }
 

@@ -33,8 +33,38 @@ pub(super) struct Signs {
     pub(super) look: bool,
     /// A sign that begins an escape or a tag.
     pub(super) escapes: bool,
-    /// From the first to the last of what may be base64 or hex.
-    pub(super) blobs: Option<(usize, usize)>,
+    /// Where something may be base64 or hex.
+    pub(super) blobs: Parts,
+}
+
+/// Parts of a text, each from its first byte to the byte after it: in order, and none near another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Parts {
+    list: [(usize, usize); MAX_PARTS],
+    count: usize,
+}
+
+/// Parts that are told apart, at most; with more, the last ones become one.
+const MAX_PARTS: usize = 8;
+/// Parts with fewer bytes between them are one: what is encoded may go on behind a word.
+const NEAR_BYTES: usize = 64;
+
+impl Parts {
+    /// Adds a part that ends behind all others.
+    fn add(&mut self, mut start: usize, end: usize) {
+        while let Some(last) = self.list().last().copied()
+            && (start <= last.1 + NEAR_BYTES || self.count == MAX_PARTS)
+        {
+            start = start.min(last.0);
+            self.count -= 1;
+        }
+        self.list[self.count] = (start, end);
+        self.count += 1;
+    }
+
+    pub(super) fn list(&self) -> &[(usize, usize)] {
+        &self.list[..self.count]
+    }
 }
 
 impl Signs {
@@ -71,7 +101,7 @@ impl Signs {
 
     /// True where something may be encoded.
     pub(super) fn encoded(self) -> bool {
-        self.escapes || self.blobs.is_some()
+        self.escapes || !self.blobs.list().is_empty()
     }
 }
 
@@ -251,20 +281,12 @@ impl Pass {
             } else {
                 self.same.start
             };
-            self.blob(start.min(self.same.start), at);
+            self.signs.blobs.add(start.min(self.same.start), at);
         } else if tail && with_tail.is_blob() && with_tail.chars > self.last + chunk.chars {
-            self.blob(with_tail.start, at);
+            self.signs.blobs.add(with_tail.start, at);
         }
         self.last = chunk.chars;
         self.newline = breaks;
-    }
-
-    fn blob(&mut self, start: usize, end: usize) {
-        let first = self
-            .signs
-            .blobs
-            .map_or(start, |(first, _)| first.min(start));
-        self.signs.blobs = Some((first, end));
     }
 }
 

@@ -4,8 +4,8 @@ use super::said::{Said, Shown};
 use super::{Around, KEPT_BYTES, head, tail};
 use crate::unicode::ascii_digit;
 
-/// Of a longer text than twice this, begin and end of so many bytes are joined with the texts beside them.
-const END_BYTES: usize = KEPT_BYTES / 2;
+/// Of a longer text than [`KEPT_BYTES`], begin and end of so many bytes are joined with the texts beside them.
+const END_BYTES: usize = 256;
 
 /// Texts put together.
 #[derive(Clone, PartialEq, Eq)]
@@ -135,7 +135,7 @@ fn in_order<'a>(
 /// A text of the event, or begin and end of a long one: all of it was looked at, and what goes on in another text goes on
 /// from there.
 fn own_texts<'a>((number, said): (usize, &'a Said<'_>)) -> Vec<Text<'a>> {
-    if said.text.len() <= 2 * END_BYTES {
+    if said.text.len() <= KEPT_BYTES {
         return vec![own(&said.text, number, 0)];
     }
     let end = tail(&said.text, END_BYTES);

@@ -16,33 +16,25 @@ use crate::dlp::budget::{Budget, ScanError};
 use digits::{Digit, digits, from_base64, from_hex, hex_digits, may_be_hex, placed};
 use word::{Word, are_chunks, are_lines, parts, words};
 
-/// The text with its blobs read, `None` where it has none. They stand in the bytes `from..to`.
+/// The text with its blobs read, `None` where it has none. They stand in these parts.
 pub(super) fn decode(
     text: &str,
-    (from, to): (usize, usize),
+    parts: &[(usize, usize)],
     room: &mut Room,
     budget: &mut Budget,
 ) -> Result<Option<Made>, ScanError> {
-    let words = words(text, from, to);
     let mut reader = Reader {
         text,
         room,
         budget,
         found: Vec::new(),
     };
-    let (mut at, mut left) = (0, 0);
-    for lines in words.chunk_by(|a, b| are_lines(text, a, b)) {
-        let done = match lines.len() {
-            1 => 0,
-            _ => reader.wrapped(lines)?,
-        };
-        if done > 0 {
-            reader.chunks(&words[left..at])?;
-            left = at + done;
-        }
-        at += lines.len();
+    let nexts = parts.iter().skip(1).map(|(start, _)| *start);
+    for ((from, to), next) in parts.iter().zip(nexts.chain([text.len()])) {
+        let mut words = words(text, *from, *to);
+        words.truncate(words.partition_point(|word| word.start < next));
+        reader.part(&words)?;
     }
-    reader.chunks(&words[left..])?;
     let mut found = reader.found;
     found.sort_by_key(|blob| blob.start);
     if found.is_empty() {
@@ -107,6 +99,24 @@ struct Reader<'t, 'r> {
 }
 
 impl Reader<'_, '_> {
+    /// Words of one part of the text: on lines of their own, and those between.
+    fn part(&mut self, words: &[Word]) -> Result<(), ScanError> {
+        let text = self.text;
+        let (mut at, mut left) = (0, 0);
+        for lines in words.chunk_by(|a, b| are_lines(text, a, b)) {
+            let done = match lines.len() {
+                1 => 0,
+                _ => self.wrapped(lines)?,
+            };
+            if done > 0 {
+                self.chunks(&words[left..at])?;
+                left = at + done;
+            }
+            at += lines.len();
+        }
+        self.chunks(&words[left..])
+    }
+
     /// Words in chunks of one length, the last may be shorter; or single words.
     fn chunks(&mut self, words: &[Word]) -> Result<(), ScanError> {
         let mut at = 0;
@@ -217,13 +227,16 @@ impl Reader<'_, '_> {
         if written.windows(2).all(|pair| pair[0] == pair[1]) {
             return Ok(None);
         }
-        let name = self.room.name_of(&written, words.iter().map(Word::length));
-        if self.room.failed.seen.contains(&name) {
+        let name = self
+            .budget
+            .in_vain
+            .name_of(&written, words.iter().map(Word::length));
+        if self.budget.in_vain.has(name) {
             return Ok(None);
         }
         let held = self.read_as(words, &written)?;
         if held.is_none() {
-            self.room.failed.seen.insert(name);
+            self.budget.in_vain.add(name);
         }
         Ok(held)
     }
