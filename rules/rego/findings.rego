@@ -90,12 +90,18 @@ waiting := {"checks": sort({check |
 	input.kind == "pdu"
 } else := {}
 
-findings_complete if {
-	is_array(table)
-	is_array(input.findings)
-	every row in table {
+# Tables of which every row is well formed.
+sound contains name if {
+	some name, rows in data.settings.dlp
+	is_array(rows)
+	every row in rows {
 		well_formed(row)
 	}
+}
+
+findings_complete if {
+	settings.dlp in sound
+	is_array(input.findings)
 	input.link.direction in {"outbound", "inbound"}
 	every finding in input.findings {
 		is_string(finding.detector)

@@ -1,5 +1,6 @@
 package sluice.findings_test
 
+import data.sluice.batch
 import data.sluice.release
 import data.sluice.release_test.finding
 import data.sluice.release_test.judge
@@ -132,6 +133,8 @@ test_a_row_of_another_shape_releases_nothing if {
 	] {
 		wrong := object.union(settings, {"dlp": {"ordinary": [row]}})
 		not release.decision with input as message with data.settings as wrong
+		answers := batch.decisions with input as {"events": [message, message]} with data.settings as wrong
+		answers == {}
 	}
 }
 

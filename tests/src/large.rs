@@ -75,13 +75,12 @@ impl TwoZones {
         }
     }
 
-    /// A room of bob's with this many members' events, which both gateways have seen made and labelled; each member says at
-    /// least `words` bytes about his reason.
+    /// A room of bob's with this many members' events, which both gateways have seen made and labelled.
     ///
     /// # Panics
     /// Where its beginning does not cross.
     #[must_use]
-    pub fn room(&self, members: usize, words: usize) -> LargeRoom {
+    pub fn room(&self, members: usize, reason: Reason) -> LargeRoom {
         let bob = self.bob();
         let mut room = Room::create(RoomVersion::V12, &bob);
         let said = json!({"label": label(OFFEN)});
@@ -108,7 +107,7 @@ impl TwoZones {
         let draft = room.draft(&bob, "m.room.member", Value::Null);
         let mut state = beginning.to_vec();
         state.extend(parallel::map(&numbers, |number| {
-            member(&draft, &bob, *number, words)
+            member(&draft, &bob, *number, reason)
         }));
         LargeRoom { room, state }
     }
@@ -158,7 +157,7 @@ impl TwoZones {
 }
 
 /// A member, without a reason of the size that they have in real rooms.
-fn member(draft: &Value, bob: &Actor, number: usize, words: usize) -> Event {
+fn member(draft: &Value, bob: &Actor, number: usize, reason: Reason) -> Event {
     let user = format!("@member{number}:low.test");
     let mut fields = draft.clone();
     fields["sender"] = json!(user);
@@ -169,14 +168,24 @@ fn member(draft: &Value, bob: &Actor, number: usize, words: usize) -> Event {
         "displayname": format!("Member number {number}"),
         "avatar_url": format!("mxc://low.test/{:024}", number),
     });
-    if words > 0 {
-        fields["content"]["reason"] = json!(reason(number, words));
+    if let Some(reason) = reason.of(number) {
+        fields["content"]["reason"] = json!(reason);
     }
     seal(RoomVersion::V12, fields, &bob.key, bob.server())
 }
 
-/// What people might say, in an order that differs from member to member.
-const SENTENCES: [&str; 7] = [
+/// What members say about their reasons, in an order that differs from member to member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// Nothing.
+    None,
+    /// At least so many bytes of words.
+    Words(usize),
+    /// At least so many bytes of sentences with several numbers in each.
+    Numbers(usize),
+}
+
+const WORDS: [&str; 7] = [
     "Ich helfe im Referat bei der Planung mit. ",
     "Die Besprechung wurde auf den Nachmittag verlegt, der Raum bleibt derselbe. ",
     "Bitte die Unterlagen vorher lesen und Anmerkungen gesammelt schicken. ",
@@ -186,17 +195,33 @@ const SENTENCES: [&str; 7] = [
     "Danach ist Zeit für ein Gespräch bei Kaffee. ",
 ];
 
-/// At least so many bytes of them.
-fn reason(number: usize, bytes: usize) -> String {
-    let mut reason = String::with_capacity(bytes + 100);
-    for step in 0.. {
-        if reason.len() >= bytes {
-            break;
+const NUMBERS: [&str; 7] = [
+    "Sitzung 12/2026 am 14.11.2026 um 09:30 Uhr in Raum 3.214, Dauer 45 Minuten. ",
+    "Die Kosten betragen 12.480,50 Euro, davon 3.120 Euro in 2026 und 9.360,50 Euro in 2027. ",
+    "Auftrag 4711-2026 mit Lieferschein 88231 und 88232, 24 Stück zu 18,90 Euro. ",
+    "Rückfragen unter Durchwahl 2316 oder 2317, freitags nur bis 14 Uhr. ",
+    "The meeting of 3 December 2026 has 12 items on 8 pages, item 7 takes 20 minutes. ",
+    "Seite 14 bis 22, Absatz 3 Satz 2, Anlagen 7 und 8 vom 01.10.2026, Fassung 2.4.1. ",
+    "In Haus 5 sind 48 von 60 Plätzen belegt, 12 bleiben frei, 6 sind ab 1. Januar vergeben. ",
+];
+
+impl Reason {
+    fn of(self, number: usize) -> Option<String> {
+        let (sentences, bytes) = match self {
+            Self::None => return None,
+            Self::Words(bytes) => (&WORDS, bytes),
+            Self::Numbers(bytes) => (&NUMBERS, bytes),
+        };
+        let mut reason = String::with_capacity(bytes + 100);
+        for step in 0.. {
+            if reason.len() >= bytes {
+                break;
+            }
+            let place = (number + step * (1 + number % 5)) % sentences.len();
+            reason.push_str(sentences.get(place).copied().unwrap_or_default());
         }
-        let place = (number + step * (1 + number % 5)) % SENTENCES.len();
-        reason.push_str(SENTENCES.get(place).copied().unwrap_or_default());
+        Some(reason)
     }
-    reason
 }
 
 fn ask(

@@ -1,4 +1,4 @@
-//! `large_room [--events N] [--words BYTES] [--out DIR]`: joins a room of many state events through two gateways, and tells time and
+//! `large_room [--events N] [--words BYTES | --numbers BYTES] [--out DIR]`: joins a room of many state events through two gateways, and tells time and
 //! memory. See `docs/performance.md`.
 #![allow(
     clippy::panic,
@@ -10,21 +10,22 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use sluice_tests::figures::process::{cpu_micros, forget_peak, machine_cpu_micros, memory};
-use sluice_tests::large::TwoZones;
+use sluice_tests::large::{Reason, TwoZones};
 use sluice_tests::stub::gateway::Gateway;
 
 /// What a join may take, from a homeserver's request to the last byte of its answer.
 const TIME: Duration = Duration::from_secs(60);
 /// What a gateway may take more than it held before, in KiB.
 const MEMORY_KIB: u64 = 64 * 1024;
-const USAGE: &str = "Usage: large_room [--events N] [--words BYTES] [--out DIR]
+const USAGE: &str = "Usage: large_room [--events N] [--words BYTES | --numbers BYTES] [--out DIR]
   --events N   state events of the room (default 99990; an answer may have 100000 events)
-  --words BYTES  text in each event beside what a member has (default 0; 5000 make the answer 500 MiB)
+  --words BYTES    text in each event beside what a member has (default none; 90000 events with 5100 make 500 MiB)
+  --numbers BYTES  the same, of sentences with several numbers in each
   --out DIR    where the gateways live; on a real disk (default target/large-room)
 Example: cargo build --release -p sluice && cargo run --release -p sluice-tests --bin large_room";
 
 fn main() -> ExitCode {
-    let (events, words, out) = match options(std::env::args().skip(1)) {
+    let (events, reason, out) = match options(std::env::args().skip(1)) {
         Ok(options) => options,
         Err(mistake) => {
             eprintln!("{mistake}\n{USAGE}");
@@ -35,7 +36,7 @@ fn main() -> ExitCode {
     let _absent = std::fs::remove_dir_all(&out);
     std::fs::create_dir_all(&out).unwrap_or_else(|error| panic!("{}: {error}", out.display()));
     let zones = TwoZones::start(&out);
-    let room = zones.room(events, words);
+    let room = zones.room(events, reason);
     let gateways = [("high", &zones.high), ("low", &zones.low)];
     let before = gateways.map(|(_, gateway)| (held(gateway), cpu_micros(&[gateway.pid()])));
     let (own, machine) = (std::process::id(), machine_cpu_micros());
@@ -103,8 +104,8 @@ fn stages(gateway: &Gateway) -> String {
     lines.map(|line| format!("  {line}\n")).collect()
 }
 
-fn options(mut args: impl Iterator<Item = String>) -> Result<(usize, usize, PathBuf), String> {
-    let (mut events, mut words) = (99_990, 0);
+fn options(mut args: impl Iterator<Item = String>) -> Result<(usize, Reason, PathBuf), String> {
+    let (mut events, mut reason) = (99_990, Reason::None);
     let mut out = PathBuf::from("target/large-room");
     while let Some(arg) = args.next() {
         let value = args.next().ok_or_else(|| format!("{arg} needs a value"))?;
@@ -114,11 +115,12 @@ fn options(mut args: impl Iterator<Item = String>) -> Result<(usize, usize, Path
         };
         match arg.as_str() {
             "--events" => events = number()?,
-            "--words" => words = number()?,
+            "--words" => reason = Reason::Words(number()?),
+            "--numbers" => reason = Reason::Numbers(number()?),
             "--out" => out = PathBuf::from(value),
             _ => return Err(format!("{arg} is not known")),
         }
     }
     let here = std::env::current_dir().map_err(|error| error.to_string())?;
-    Ok((events, words, here.join(out)))
+    Ok((events, reason, here.join(out)))
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use sluice_policy::pdu::RoomVersion;
-use sluice_tests::large::TwoZones;
+use sluice_tests::large::{Reason, TwoZones};
 use sluice_tests::stub::labels::{GEHEIM, LABEL, OFFEN, ROOM_LABEL, demanding, encoded, label};
 use sluice_tests::stub::peer::x_matrix;
 use sluice_tests::stub::room::{Event, Room, seal};
@@ -468,7 +468,7 @@ fn our_homeservers_large_state_is_read_for_what_it_tells_of_the_room() {
 fn a_join_through_two_gateways_brings_a_large_room_whole() {
     let folder = tempfile::tempdir().unwrap();
     let zones = TwoZones::start(folder.path());
-    let room = zones.room(3000, 0);
+    let room = zones.room(3000, Reason::None);
     let joined = zones.join(&room);
     assert_eq!(
         joined.reply.status,
