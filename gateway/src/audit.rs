@@ -167,8 +167,8 @@ pub enum AuditError {
     /// More than [`RECORD_ENTRIES`].
     #[error("{0} entries in one record, {RECORD_ENTRIES} are allowed")]
     TooMany(usize),
-    /// The gateway is stopping.
-    #[error("the audit log is closed")]
+    /// The gateway is stopping, or its writer broke off.
+    #[error("the audit log is closed: start the gateway again")]
     Stopped,
 }
 
@@ -205,7 +205,7 @@ impl Audit {
     ///
     /// # Errors
     /// [`AuditError`]: nothing may be relayed. With [`AuditError::Unapplied`] the lines are in the log, which then says more
-    /// than was done; with any other they are not.
+    /// than was done; with [`AuditError::Stopped`] they may be, and the next start sees; with any other they are not.
     pub async fn record(&self, entries: Vec<Entry>) -> Result<Recorded, AuditError> {
         if entries.is_empty() {
             return Err(AuditError::Nothing);
@@ -215,6 +215,18 @@ impl Audit {
         }
         let seq = self.send(entries, false).await?;
         Ok(Recorded { seq })
+    }
+
+    /// As [`Audit::record`], for what holds by standing in the log and lets nothing cross: also where the journal has yet to
+    /// take it over, which it does before anything else is written.
+    ///
+    /// # Errors
+    /// [`AuditError`]: the log does not have the lines.
+    pub async fn note(&self, entries: Vec<Entry>) -> Result<(), AuditError> {
+        match self.record(entries).await {
+            Ok(_) | Err(AuditError::Unapplied(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Tries to write again if writing has failed; does nothing otherwise. For `/readyz`.
@@ -261,15 +273,17 @@ impl Audit {
     async fn send(&self, entries: Vec<Entry>, stop: bool) -> Result<u64, AuditError> {
         let (answer, answered) = oneshot::channel();
         let queue = self.queue.as_ref().ok_or(AuditError::Stopped)?;
-        queue
-            .send(Job {
-                entries,
-                stop,
-                answer,
-            })
-            .await
-            .map_err(|_| AuditError::Stopped)?;
-        answered.await.unwrap_or(Err(AuditError::Stopped))
+        let job = Job {
+            entries,
+            stop,
+            answer,
+        };
+        // Where nobody takes it, its answer is dropped with it.
+        drop(queue.send(job).await);
+        answered.await.unwrap_or_else(|_| {
+            self.status.note(Err(&AuditError::Stopped));
+            Err(AuditError::Stopped)
+        })
     }
 }
 

@@ -70,6 +70,7 @@ pub const HOLD_FINDINGS: &str = "hold_findings";
 /// Nothing waits: the body that carried it was refused.
 pub const HOLD_REFUSED: &str = "hold_refused";
 
+const BROKE_OFF: &str = "work on it broke off by a defect of the gateway's own; please report this";
 /// Bytes of an item's id, of which it is the hexadecimal form.
 const ITEM_BYTES: usize = 8;
 
@@ -126,6 +127,77 @@ impl Drop for Presented {
             if *users == 0 {
                 in_use.remove(&self.ticket.item);
             }
+        }
+    }
+}
+
+/// Tickets whose spending is being recorded. Where nobody says how that ended, the log may have it and the journal not: then no
+/// other event finds them again before the next start, which fills the journal from the log. No more are kept so than there are
+/// tickets ([`crate::journal::TICKETS`]).
+#[derive(Debug)]
+pub(crate) struct Spending(Vec<Presented>);
+
+impl Spending {
+    /// It begins.
+    pub(crate) const fn of(presented: Vec<Presented>) -> Self {
+        Self(presented)
+    }
+
+    /// It has ended: the journal says what the log says.
+    pub(crate) fn over(mut self) {
+        self.0.clear();
+    }
+}
+
+impl Drop for Spending {
+    fn drop(&mut self) {
+        // Whoever does not say that he is done with a ticket has it for good.
+        let tickets = self.0.iter_mut();
+        tickets.for_each(|presented| presented.in_use = None);
+    }
+}
+
+/// Items that a request has kept and that are being recorded. Where nobody says how that ended, they leave their places to
+/// others, and their content to the next start, which sees whether the log has them.
+#[derive(Debug)]
+pub(crate) struct Sealed {
+    holds: Arc<Holds>,
+    items: Vec<String>,
+}
+
+impl Sealed {
+    /// It begins.
+    pub(crate) const fn of(holds: Arc<Holds>, items: Vec<String>) -> Self {
+        Self { holds, items }
+    }
+
+    /// Whether there are none.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// The log has them.
+    pub(crate) fn recorded(mut self) {
+        self.items.clear();
+    }
+
+    /// It does not: destroys those that no other request has brought too. Blocks for the disk.
+    pub(crate) fn give_back(mut self) {
+        for item in std::mem::take(&mut self.items) {
+            self.holds.give_back(&item);
+        }
+    }
+}
+
+impl Drop for Sealed {
+    fn drop(&mut self) {
+        // Most requests have none, and need not wait for those that have.
+        if self.items.is_empty() {
+            return;
+        }
+        let mut kept = lock(&self.holds.kept);
+        for item in &self.items {
+            let _nobody_has_it = leave(&mut kept, item);
         }
     }
 }
@@ -224,14 +296,9 @@ impl Holds {
     }
 
     /// A request could not record what it kept: destroys it where no other request has brought it too.
-    pub(crate) fn give_back(&self, item: &str) {
+    fn give_back(&self, item: &str) {
         let mut kept = lock(&self.kept);
-        let Some(slot) = kept.get_mut(item) else {
-            return;
-        };
-        slot.brought -= 1;
-        if slot.brought == 0 {
-            kept.remove(item);
+        if leave(&mut kept, item) {
             // Nobody brings it again before this is done.
             let _later = self.end(item);
         }
@@ -408,6 +475,14 @@ impl Holds {
     }
 }
 
+/// Work on the disk, on a thread that may wait for it. What a defect says of itself may hold anything, and is told to nobody.
+pub(crate) async fn on_disk<T: Send + 'static>(
+    work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
+) -> std::io::Result<T> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|_| Err(std::io::Error::other(BROKE_OFF)))
+}
+
 /// The id of what is held of an event on a link.
 #[must_use]
 pub fn item_of(link: &str, event_id: &str) -> String {
@@ -436,6 +511,19 @@ fn acted(item: &HeldItem, act: HoldAct) -> Entry {
 
 fn tell_undestroyed(item: &str, error: &std::io::Error) {
     tracing::error!(item, %error, "held content could not be destroyed; it is tried again");
+}
+
+/// Takes back that one request has brought an item; whether no other has.
+fn leave(kept: &mut BTreeMap<String, Slot>, item: &str) -> bool {
+    let Some(slot) = kept.get_mut(item) else {
+        return false;
+    };
+    slot.brought -= 1;
+    let nobody = slot.brought == 0;
+    if nobody {
+        kept.remove(item);
+    }
+    nobody
 }
 
 fn has_room(kept: &BTreeMap<String, Slot>, new: &Slot) -> bool {

@@ -86,7 +86,8 @@ impl Gate {
         tokio::select! {
             biased;
             () = self.closed() => Err(Closed),
-            done = work => Ok(done),
+            // What the closing itself made fail, in the same moment, is not the far side's failure.
+            done = work => if self.is_closed() { Err(Closed) } else { Ok(done) },
         }
     }
 }
@@ -100,6 +101,16 @@ impl From<Closed> for Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn what_ends_in_the_moment_of_the_closing_is_closed_and_not_failed() {
+        let gate = Links::default().gate("low");
+        let broken = async {
+            gate.close();
+            Err::<(), _>("the connection broke")
+        };
+        assert_eq!(gate.while_open(broken).await, Err(Closed));
+    }
 
     #[tokio::test]
     async fn what_is_under_way_ends_when_the_link_closes_and_nothing_begins_until_it_opens() {

@@ -9,8 +9,10 @@
 //! ```
 //!
 //! The log alone says what waits. Where it has the lines, what they say holds, whatever else fails; where it has not, nothing
-//! is left. Where nothing waits, what was said and the lines are written at the same time: a text whose message does not cross
-//! can only deny more.
+//! is left; where nobody can tell, the next start sees, and what they would spend is not used until then.
+//!
+//! Where nothing waits, what was said and the lines are written at the same time: a text whose message does not cross can only
+//! deny more.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -21,7 +23,7 @@ use sluice_policy::dlp::Part;
 use crate::audit::entry::{AnswerEntry, Counts, Entry, Face as AuditFace, HeldEntry, RequestEntry};
 use crate::audit::{Audit, AuditError};
 use crate::exchange::{Exchange, Face, Way};
-use crate::hold::{Candidate, HOLD_FAILED, HOLD_REFUSED, Holds};
+use crate::hold::{Candidate, HOLD_FAILED, HOLD_REFUSED, Holds, Sealed, Spending};
 use crate::judge::{Judged, Outcome};
 use crate::refusal::Refusal;
 use crate::route::UnitKind;
@@ -126,8 +128,9 @@ pub(crate) async fn record_part(
     // Whoever asked may go away at any moment. What is sealed must get its line or be destroyed, and a ticket stay in use until
     // it is spent, so this ends whether somebody waits for it or not.
     let recording = tokio::spawn(durable.all_of(judged, line));
-    recording.await.unwrap_or_else(|error| {
-        let detail = format!("what was judged could not be recorded: {error}");
+    recording.await.unwrap_or_else(|_| {
+        // What a defect says of itself may hold anything, and is not logged.
+        let detail = "recording what was judged broke off; please report this";
         Err(Refusal::ourselves("gateway.record", detail))
     })
 }
@@ -137,7 +140,7 @@ impl Durable {
         let (fields, outcomes, mut entries, refusal, spoken, reviews) = judged.into_parts();
         let taken = self.waits.take_over(&self.holds, reviews.laters).await?;
         entries.extend(taken.entries());
-        let kept = keep_held(&self, &mut entries, reviews.candidates, refusal.is_some()).await;
+        let sealed = keep_held(&self, &mut entries, reviews.candidates, refusal.is_some()).await;
         if refusal.is_none() {
             entries.extend(line);
         }
@@ -146,20 +149,28 @@ impl Durable {
             None => spoken.released,
         };
         let notices = Notice::of(&entries, crate::gateway::now_ms());
-        let waits = !(kept.is_empty() && taken.is_empty());
+        let waits = !(sealed.is_empty() && taken.is_empty());
+        let spending = Spending::of(reviews.presented);
         let refusal = match self.write(entries, released, waits).await {
-            Ok(()) => refusal,
+            Ok(()) => {
+                spending.over();
+                refusal
+            }
+            // The journal may still show as open what is spent, so nobody is told that this is over.
             Err(Unwritten::InLog(failure)) => Some(failure),
+            Err(Unwritten::Perhaps(failure)) => return Err(failure),
             Err(Unwritten::Nowhere(failure)) => {
-                kept.iter().for_each(|item| self.holds.give_back(item));
+                spending.over();
+                sealed.give_back();
                 taken.give_back(&self.holds);
                 return Err(failure);
             }
         };
         self.teller.tell(notices);
+        sealed.recorded();
         taken.queue();
-        // From here on it is kept, and others need not see it as pending, or the ticket as open.
-        drop((spoken.visit, reviews.presented));
+        // From here on it is kept, and others need not see it as pending.
+        drop(spoken.visit);
         match refusal {
             Some(refusal) => Err(refusal),
             None => Ok(Cleared { fields, outcomes }),
@@ -190,19 +201,22 @@ impl Durable {
 enum Unwritten {
     /// The log has the lines all the same.
     InLog(Refusal),
+    /// The log may have them.
+    Perhaps(Refusal),
     /// It has none.
     Nowhere(Refusal),
 }
 
-/// Keeps what should be reviewed and adds its lines; the line of an event that is not kept says why. The ids of what is.
+/// Keeps what should be reviewed and adds its lines; the line of an event that is not kept says why. What is.
 async fn keep_held(
     durable: &Durable,
     entries: &mut Vec<Entry>,
     candidates: Vec<Candidate>,
     refused: bool,
-) -> Vec<String> {
+) -> Sealed {
+    let sealed = |items| Sealed::of(Arc::clone(&durable.holds), items);
     if candidates.is_empty() {
-        return Vec::new();
+        return sealed(Vec::new());
     }
     let places: Vec<usize> = candidates.iter().map(|candidate| candidate.entry).collect();
     let kept = if refused {
@@ -225,7 +239,7 @@ async fn keep_held(
             (Err(_), _) => {}
         }
     }
-    items
+    sealed(items)
 }
 
 type Kept = Vec<(usize, Result<HeldEntry, &'static str>)>;
@@ -244,6 +258,7 @@ async fn write(audit: &Audit, entries: Vec<Entry>) -> Result<(), Unwritten> {
         let refusal = Refusal::ourselves("gateway.audit", detail);
         match error {
             AuditError::Unapplied(_) => Unwritten::InLog(refusal),
+            AuditError::Stopped => Unwritten::Perhaps(refusal),
             _ => Unwritten::Nowhere(refusal),
         }
     })

@@ -146,10 +146,17 @@ impl Waits {
         for line in &lines {
             queues.entry(pair_of(line)).or_default().push(line.clone());
         }
-        drop(queues);
-        self.changed.notify_waiters();
         // The task ends with the gateway; what is not worked on then is at the next start.
         let _stopping = self.inbox.send(lines);
+        drop(queues);
+        self.changed.notify_waiters();
+    }
+
+    /// All that waits, for a task that begins. Nothing of it comes out of the inbox again.
+    fn anew(&self, inbox: &mut Inbox) -> Vec<WaitEntry> {
+        let queues = lock(&self.queues);
+        while inbox.try_recv().is_ok() {}
+        queues.values().flatten().cloned().collect()
     }
 
     /// Whether a pair may have nothing more waiting: then nothing of it is taken, because it may have to queue. Where only
@@ -426,6 +433,21 @@ mod tests {
         first.unwrap().give_back(&vault.holds);
         let second = second.await.unwrap().unwrap();
         assert_eq!(second.entries().len(), 1);
+        let item = item_of("high->low", "$1", "low.test");
+        assert!(vault.holds.read(&item).unwrap().is_some());
+    }
+
+    #[tokio::test]
+    async fn what_broke_off_before_it_was_recorded_leaves_its_room_to_others_and_its_content_to_the_next_start()
+     {
+        let (vault, (waits, _work)) = (vault(), Waits::new(Vec::new()));
+        let waits = Arc::new(waits);
+        let full = vec![later("$1", PAIR_BYTES)];
+        let taken = waits.take_over(&vault.holds, full).await.unwrap();
+        let pair = pair_of(&line("!a", "$1", None));
+        assert!(waits.is_full(&pair));
+        drop(taken);
+        assert!(!waits.is_full(&pair));
         let item = item_of("high->low", "$1", "low.test");
         assert!(vault.holds.read(&item).unwrap().is_some());
     }

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Holds, acted, is_item};
+use super::{Holds, acted, is_item, on_disk};
 use crate::admin::{AdminAnswer, Operator};
 use crate::audit::entry::{Entry, HoldAct, HoldEntry};
 use crate::config::Hold;
@@ -200,8 +200,7 @@ impl Gateway {
         let notice = Notice::of_act(item, act, now_ms());
         self.teller.tell(notice.into_iter().collect());
         let (holds, id) = (std::sync::Arc::clone(&self.holds), item.item.clone());
-        let destroying = tokio::task::spawn_blocking(move || holds.destroy(&id)).await;
-        let destroyed = destroying.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+        let destroyed = on_disk(move || holds.destroy(&id)).await;
         destroyed.map_err(|error| {
             format!(
                 "{}: this is recorded, but the content could not be destroyed: {error}; it is tried again each second, look \
@@ -212,10 +211,8 @@ impl Gateway {
     }
 
     async fn note(&self, line: Entry) -> Result<(), String> {
-        let written = self.audit.record(vec![line]).await;
-        written
-            .map(drop)
-            .map_err(|error| format!("nothing was done: {error}"))
+        let written = self.audit.note(vec![line]).await;
+        written.map_err(|error| format!("nothing was done: {error}"))
     }
 }
 

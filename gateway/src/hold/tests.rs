@@ -127,17 +127,21 @@ fn act(item: &str, act: HoldAct, event: Option<&str>) -> Entry {
 
 const PLACE: (&str, &str, &str) = ("high->low", "!room", "@alice:high.test");
 
+/// Something of alice's that a reviewer has released, and its ticket.
+fn released(journal: &Journal) -> (String, Ticket) {
+    let held = candidate("$first").line;
+    let item = held.item.to_string();
+    let lines = vec![Entry::Held(held), act(&item, HoldAct::Released, None)];
+    note(journal, lines);
+    let ticket = journal.open_tickets(PLACE, 5).unwrap().pop();
+    (item, ticket.unwrap())
+}
+
 #[test]
 fn one_released_event_passes_to_all_homeservers_of_the_zone_and_another_event_does_not() {
     let (folder, journal) = place();
     let holds = Holds::open(&folder.path().join("held"), &journal).unwrap();
-    let held = candidate("$first").line;
-    let item = held.item.to_string();
-    note(
-        &journal,
-        vec![Entry::Held(held), act(&item, HoldAct::Released, None)],
-    );
-    let ticket = journal.open_tickets(PLACE, 5).unwrap().pop().unwrap();
+    let (item, ticket) = released(&journal);
     let take = |event| {
         holds
             .take(&journal, PLACE, event, ticket.clone(), 5)
@@ -162,13 +166,7 @@ fn one_released_event_passes_to_all_homeservers_of_the_zone_and_another_event_do
 fn a_ticket_that_was_not_spent_is_there_for_the_next() {
     let (folder, journal) = place();
     let holds = Holds::open(&folder.path().join("held"), &journal).unwrap();
-    let held = candidate("$first").line;
-    let item = held.item.to_string();
-    note(
-        &journal,
-        vec![Entry::Held(held), act(&item, HoldAct::Released, None)],
-    );
-    let ticket = journal.open_tickets(PLACE, 5).unwrap().pop().unwrap();
+    let (_, ticket) = released(&journal);
     let take = |event| {
         holds
             .take(&journal, PLACE, event, ticket.clone(), 5)
@@ -190,6 +188,25 @@ fn what_one_request_could_not_record_stays_for_the_other_that_brought_it_too() {
     holds.give_back(&item);
     assert!(holds.read(&item).unwrap().is_none());
     assert_eq!(holds.waiting(), 0);
+}
+
+#[test]
+fn what_broke_off_before_it_was_recorded_leaves_its_place_and_its_content_is_for_the_next_start() {
+    let (folder, journal) = place();
+    let holds = Holds::open(&folder.path().join("held"), &journal).unwrap();
+    let holds = Arc::new(holds);
+    let item = item_of("high->low", "$first");
+    holds.keep(vec![candidate("$first")], 5);
+    let sealed = || Sealed::of(Arc::clone(&holds), vec![item.clone()]);
+    drop(sealed());
+    assert_eq!(holds.waiting(), 0);
+    assert!(holds.read(&item).unwrap().is_some(), "the log may have it");
+    holds.keep(vec![candidate("$first")], 5);
+    sealed().recorded();
+    assert_eq!(holds.waiting(), 1);
+    sealed().give_back();
+    assert_eq!(holds.waiting(), 0);
+    assert!(holds.read(&item).unwrap().is_none());
 }
 
 #[test]

@@ -23,7 +23,7 @@ impl<T: Send + 'static> Beside<T> {
             Ok(result) => result.map_err(|error| broken_spool(&error)),
             Err(_) => Err(Refusal::ourselves(
                 "gateway.spool",
-                "work on a spool broke off",
+                "work on a spool broke off by a defect of the gateway's own; please report this",
             )),
         }
     }

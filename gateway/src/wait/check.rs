@@ -12,6 +12,7 @@ use super::{acted, left};
 use crate::audit::entry::{Entry, EventEntry, HoldAct, Verdict, WaitEntry};
 use crate::config::Check;
 use crate::gateway::{Gateway, now_ms};
+use crate::hold;
 use crate::tell::{self, Happened, Notice};
 
 /// Reason of a redacted event: a check said so.
@@ -73,8 +74,8 @@ async fn conclude(gateway: &Gateway, line: &WaitEntry, said: Result<(), &'static
         Err(_) => (HoldAct::Stopped, Verdict::Redact),
     };
     let entries = || vec![event_line(gateway, line, said), acted(line, act, None)];
-    // Nothing of it is sent before the log has the verdict.
-    while let Err(error) = gateway.audit.record(entries()).await {
+    // Nothing of it is sent before the log has the verdict, and once is enough.
+    while let Err(error) = gateway.audit.note(entries()).await {
         tracing::error!(%error, "the verdict on an event that waits could not be recorded");
         tokio::time::sleep(RECORD_AGAIN).await;
     }
@@ -121,10 +122,8 @@ async fn ask_all(gateway: &Gateway, line: &WaitEntry) -> Result<(), &'static str
 
 /// Both forms of an event, if the disk still has them.
 async fn content(gateway: &Gateway, line: &WaitEntry) -> Result<Option<Zeroizing<Vec<u8>>>, ()> {
-    let holds = Arc::clone(&gateway.holds);
-    let item = line.item.to_string();
-    let read = tokio::task::spawn_blocking(move || holds.read(&item)).await;
-    let read = read.map_err(|error| tracing::error!(%error, "reading what waits broke off"))?;
+    let (holds, item) = (Arc::clone(&gateway.holds), line.item.to_string());
+    let read = hold::on_disk(move || holds.read(&item)).await;
     read.map_err(|error| tracing::warn!(item = %line.item, %error, "what waits cannot be read"))
 }
 

@@ -8,11 +8,13 @@ use sluice_policy::json::{self, Limits};
 
 use super::fate::{EXPIRED, Fate, LOST, Now, fate, is_old, is_third_closed, judged_under};
 use super::{Pair, acted, check};
+use crate::audit::AuditError;
 use crate::audit::entry::{
     Counts, Entry, Face as AuditFace, HoldAct, RequestEntry, Verdict, WaitEntry,
 };
 use crate::exchange::{Exchange, Face, Way};
 use crate::gateway::{Active, Gateway, now_ms};
+use crate::hold;
 use crate::rebuild;
 use crate::record;
 use crate::refusal::Refusal;
@@ -192,7 +194,7 @@ impl Gateway {
             check::event_line(self, line, Err(why)),
             acted(line, HoldAct::Stopped, Some(why)),
         ];
-        self.recorded(entries).await?;
+        self.noted(entries).await?;
         self.tell(line, Happened::CalledBack, why);
         self.waits.decide(line, Verdict::Redact);
         Ok(())
@@ -265,8 +267,7 @@ impl Gateway {
     /// now may not fail later.
     async fn form(&self, line: &WaitEntry) -> Result<Option<Object>, Refusal> {
         let (holds, item) = (Arc::clone(&self.holds), line.item.to_string());
-        let reading = tokio::task::spawn_blocking(move || holds.read(&item)).await;
-        let read = reading.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+        let read = hold::on_disk(move || holds.read(&item)).await;
         let content = read.map_err(|error| {
             let detail = format!("an event that waits cannot be read: {error}; see state.held");
             Refusal::ourselves("gateway.hold", detail)
@@ -304,30 +305,40 @@ impl Gateway {
         act: HoldAct,
         why: Option<&str>,
     ) -> Result<(), Refusal> {
-        self.recorded(lines.iter().map(|line| acted(line, act, why)).collect())
+        self.noted(lines.iter().map(|line| acted(line, act, why)).collect())
             .await?;
         let holds = Arc::clone(&self.holds);
         let items: Vec<String> = lines.iter().map(|line| line.item.to_string()).collect();
         let destroying = tokio::task::spawn_blocking(move || {
             items.iter().for_each(|item| holds.destroy_soon(item));
         });
-        if let Err(error) = destroying.await {
-            tracing::error!(%error, "destroying what has arrived broke off; the next start does it");
+        // What a defect says of itself may hold anything, and is not logged.
+        if destroying.await.is_err() {
+            tracing::error!(
+                "destroying what has arrived broke off; the next start does it; please report this"
+            );
         }
         // While they stand in the queue nobody seals them again.
         self.waits.remove(pair, lines);
         Ok(())
     }
 
+    /// For what may cross after it.
     async fn recorded(&self, entries: Vec<Entry>) -> Result<(), Refusal> {
         let written = self.audit.record(entries).await;
-        written.map(drop).map_err(|error| {
-            Refusal::ourselves(
-                "gateway.audit",
-                format!("the audit log cannot be written: {error}"),
-            )
-        })
+        written.map(drop).map_err(|error| unwritten(&error))
     }
+
+    /// For what counts as soon as the log has it, and is not said twice.
+    async fn noted(&self, entries: Vec<Entry>) -> Result<(), Refusal> {
+        let written = self.audit.note(entries).await;
+        written.map_err(|error| unwritten(&error))
+    }
+}
+
+fn unwritten(error: &AuditError) -> Refusal {
+    let detail = format!("the audit log cannot be written: {error}");
+    Refusal::ourselves("gateway.audit", detail)
 }
 
 /// One of the two forms that stand in what was sealed.

@@ -7,11 +7,12 @@ use tokio::sync::OwnedMutexGuard;
 
 use super::{Later, Pair, Waits, lock, pair_of};
 use crate::audit::entry::{Entry, WaitEntry};
-use crate::hold::Holds;
+use crate::hold::{Holds, on_disk};
 use crate::refusal::Refusal;
 
 /// Events that are sealed and not queued yet, and the turn of their transaction. It ends by [`Taken::queue`] or
-/// [`Taken::give_back`].
+/// [`Taken::give_back`]. Where nobody says how their recording ended, they leave their room to others, and what was sealed to
+/// the next start, which sees whether the log has them.
 #[derive(Debug)]
 pub(crate) struct Taken {
     waits: Arc<Waits>,
@@ -31,13 +32,25 @@ impl Taken {
     }
 
     /// They are recorded: puts them into their queue.
-    pub(crate) fn queue(self) {
-        self.waits.enqueue(self.lines);
+    pub(crate) fn queue(mut self) {
+        let lines = std::mem::take(&mut self.lines);
+        self.waits.enqueue(lines);
     }
 
     /// They could not be recorded: no line says that they wait. Blocks for the disk.
     pub(crate) fn give_back(self, holds: &Holds) {
-        self.waits.undo(holds, &self.lines);
+        let lines = self.lines.iter();
+        lines.for_each(|line| holds.destroy_soon(&line.item));
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        if self.lines.is_empty() {
+            return;
+        }
+        let mut space = lock(&self.waits.space);
+        self.lines.iter().for_each(|line| space.give_back(line));
     }
 }
 
@@ -61,13 +74,14 @@ impl Waits {
         if !self.reserve(&pair, &lines) {
             return Err(full());
         }
-        let sealed = seal(holds, laters).await;
-        if let Err(error) = sealed {
-            self.undo(holds, &lines);
-            let detail = format!("an event that should wait cannot be kept: {error}");
+        let taken = self.taken(lines, Some(turn));
+        if let Err(error) = seal(holds, laters).await {
+            taken.give_back(holds);
+            let detail =
+                format!("an event that should wait cannot be kept: {error}; see state.held");
             return Err(Refusal::ourselves("gateway.hold", detail));
         }
-        Ok(self.taken(lines, Some(turn)))
+        Ok(taken)
     }
 
     fn taken(self: &Arc<Self>, lines: Vec<WaitEntry>, turn: Option<OwnedMutexGuard<()>>) -> Taken {
@@ -92,13 +106,6 @@ impl Waits {
         let link = lines.first().map_or("", |line| line.link.as_str());
         lock(&self.space).take(pair, link, lines)
     }
-
-    fn undo(&self, holds: &Holds, lines: &[WaitEntry]) {
-        let mut space = lock(&self.space);
-        lines.iter().for_each(|line| space.give_back(line));
-        drop(space);
-        lines.iter().for_each(|line| holds.destroy_soon(&line.item));
-    }
 }
 
 /// What a homeserver is told whose events do not fit.
@@ -110,10 +117,9 @@ pub(crate) fn full() -> Refusal {
 
 async fn seal(holds: &Arc<Holds>, laters: Vec<Later>) -> std::io::Result<()> {
     let holds = Arc::clone(holds);
-    let sealing = tokio::task::spawn_blocking(move || {
+    let seal = move || {
         let mut laters = laters.iter();
         laters.try_for_each(|later| holds.seal(&later.line.item, &later.content))
-    });
-    let sealed = sealing.await;
-    sealed.unwrap_or_else(|error| Err(std::io::Error::other(error)))
+    };
+    on_disk(seal).await
 }

@@ -1,12 +1,13 @@
 //! Who works on the queues: a task that sends for each pair, and one for each event that checks are asked about. One that breaks
 //! off by a defect of the gateway's own is begun again, so that it stops its pair, or its room, for a pause and not until the
-//! next start.
+//! next start. Where what begins them breaks off, all of it begins anew with what the queues have.
 
 use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Mutex;
 use tokio::task::{Id, JoinError, JoinSet};
 
 use super::{Inbox, Pair, Waits, check, pair_of, send};
@@ -31,10 +32,34 @@ enum Job {
 
 /// Works on the queues until the gateway stops. What is under way then is at the next start.
 pub(crate) async fn work(gateway: Arc<Gateway>, inbox: Inbox, shutdown: Shutdown) {
-    let (waits, metrics) = (Arc::clone(&gateway.waits), gateway.metrics.clone());
-    let run = move |job| carry_out(Arc::clone(&gateway), job);
-    let tasks = Tasks::new(waits, metrics, BROKEN_PAUSE, run);
-    tasks.work(inbox, shutdown).await;
+    let make = || {
+        let (waits, metrics) = (Arc::clone(&gateway.waits), gateway.metrics.clone());
+        let gateway = Arc::clone(&gateway);
+        let run = move |job| carry_out(Arc::clone(&gateway), job);
+        Tasks::new(waits, metrics, BROKEN_PAUSE, run)
+    };
+    keep_working(make, inbox, shutdown).await;
+}
+
+/// Works with tasks made by `make`, and with new ones where those break off.
+async fn keep_working<R, F>(make: impl Fn() -> Tasks<R>, inbox: Inbox, shutdown: Shutdown)
+where
+    R: Fn(Job) -> F + Send + 'static,
+    F: Future<Output = ()> + Send + 'static,
+{
+    let inbox = Arc::new(Mutex::new(inbox));
+    loop {
+        let tasks = make();
+        let (metrics, pause) = (tasks.metrics.clone(), tasks.pause);
+        let mut working = JoinSet::new();
+        working.spawn(tasks.work(Arc::clone(&inbox), shutdown.clone()));
+        if !matches!(working.join_next().await, Some(Err(_))) {
+            return;
+        }
+        metrics.broken("queue");
+        tracing::error!("the work on what waits broke off and is begun again; please report this");
+        tokio::time::sleep(pause).await;
+    }
 }
 
 async fn carry_out(gateway: Arc<Gateway>, job: Job) {
@@ -73,7 +98,11 @@ where
         }
     }
 
-    async fn work(mut self, mut inbox: Inbox, mut shutdown: Shutdown) {
+    async fn work(mut self, inbox: Arc<Mutex<Inbox>>, mut shutdown: Shutdown) {
+        let mut inbox = inbox.lock().await;
+        for line in self.waits.anew(&mut inbox) {
+            self.take(line);
+        }
         loop {
             tokio::select! {
                 () = shutdown.fired() => return,
@@ -194,7 +223,7 @@ mod tests {
     /// Queues with these events, worked on by `run`.
     fn worked_on<F>(
         lines: Vec<WaitEntry>,
-        run: impl Fn(Arc<Waits>, Job) -> F + Send + 'static,
+        run: impl Fn(Arc<Waits>, Job) -> F + Send + Sync + 'static,
     ) -> (Arc<Waits>, Metrics, Trigger)
     where
         F: Future<Output = ()> + Send + 'static,
@@ -202,11 +231,13 @@ mod tests {
         let (waits, inbox) = Waits::new(lines);
         let (waits, metrics) = (Arc::new(waits), Metrics::new());
         let (stop, shutdown) = accept::shutdown();
-        let of_run = Arc::clone(&waits);
-        let tasks = Tasks::new(Arc::clone(&waits), metrics.clone(), PAUSE, move |job| {
-            run(Arc::clone(&of_run), job)
-        });
-        tokio::spawn(tasks.work(inbox, shutdown));
+        let (of_tasks, counted, run) = (Arc::clone(&waits), metrics.clone(), Arc::new(run));
+        let make = move || {
+            let (waits, run) = (Arc::clone(&of_tasks), Arc::clone(&run));
+            let run = move |job| run(Arc::clone(&waits), job);
+            Tasks::new(Arc::clone(&of_tasks), counted.clone(), PAUSE, run)
+        };
+        tokio::spawn(keep_working(make, inbox, shutdown));
         (waits, metrics, stop)
     }
 
@@ -248,6 +279,34 @@ mod tests {
         let told = metrics.encode().unwrap();
         assert!(told.contains("broken_total{task=\"send\"} 2"), "{told}");
         // It is worked on as every other from then on.
+        waits.enqueue(vec![line("alices.test", Some(Verdict::Redact))]);
+        soon(|| waits.is_empty(&alices)).await;
+    }
+
+    #[tokio::test]
+    async fn where_the_work_on_all_breaks_off_it_begins_anew_with_all_that_waits() {
+        let (broken, asked) = (
+            line("alices.test", Some(Verdict::Release)),
+            line("bobs.test", None),
+        );
+        let (alices, bobs) = (pair_of(&broken), pair_of(&asked));
+        let (tries, hers) = (AtomicUsize::new(0), alices.clone());
+        let (waits, metrics, _stop) = worked_on(vec![broken, asked], move |waits, job| {
+            let is_hers = matches!(&job, Job::Send(pair) if *pair == hers);
+            if is_hers && tries.fetch_add(1, Ordering::SeqCst) == 0 {
+                panic!("a defect where tasks are begun");
+            }
+            async move {
+                match job {
+                    Job::Send(pair) => sends_all(&waits, &pair),
+                    Job::Ask(line) | Job::Fail(line) => waits.decide(&line, Verdict::Redact),
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        });
+        soon(|| waits.is_empty(&alices) && waits.is_empty(&bobs)).await;
+        let told = metrics.encode().unwrap();
+        assert!(told.contains("broken_total{task=\"queue\"} 1"), "{told}");
         waits.enqueue(vec![line("alices.test", Some(Verdict::Redact))]);
         soon(|| waits.is_empty(&alices)).await;
     }

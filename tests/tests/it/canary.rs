@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 use sluice_policy::pdu::RoomVersion;
+use sluice_tests::stub::labels::encoded;
 use sluice_tests::stub::peer::x_matrix;
 use sluice_tests::stub::room::{Actor, Event, Room, key_document, object, seal, value};
 use sluice_tests::stub::wire::{Far, Reply, contains, request_bytes};
@@ -19,13 +20,6 @@ fn canary(place: &str) -> String {
 /// A text that the sample policy denies, with a canary in it.
 fn denied(place: &str) -> String {
     format!("{TAX_ID} {}", canary(place))
-}
-
-fn encoded(id: &str) -> String {
-    id.replace('!', "%21")
-        .replace('$', "%24")
-        .replace('@', "%40")
-        .replace(':', "%3A")
 }
 
 /// One direction: who asks, who answers, and every answer that the asker got.

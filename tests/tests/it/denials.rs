@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use sluice_policy::bundle::BundleParts;
 use sluice_policy::pdu::RoomVersion;
+use sluice_tests::stub::labels::encoded;
 use sluice_tests::stub::room::{Actor, Event, Room, VERSIONS, value};
 use sluice_tests::stub::wire::Reply;
 use sluice_tests::stub::{TAX_ID, World, errors, pdus, policy};
@@ -16,13 +17,6 @@ fn lax() -> BundleParts {
         dlp: Vec::new(),
         ..policy()
     }
-}
-
-fn encoded(id: &str) -> String {
-    id.replace('!', "%21")
-        .replace('$', "%24")
-        .replace('@', "%40")
-        .replace(':', "%3A")
 }
 
 /// One way to ask for an event: the request, and the full answer of a homeserver that hides nothing.

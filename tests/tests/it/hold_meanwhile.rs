@@ -14,7 +14,8 @@ use crate::hold_wait::{
     CHECK, WORD, acts, arrived, content_at_rest, hash_of, says, settled, wait_for, waiting_for,
     world, world_under,
 };
-use crate::thirds_away::{alices_homeserver_pulls, carol};
+use crate::thirds::carol;
+use crate::thirds_away::alices_homeserver_pulls;
 
 fn releasing() -> Service {
     let check = Service::start();

@@ -23,6 +23,7 @@ mod failures;
 mod federations;
 mod figures;
 mod hold;
+mod hold_journal;
 mod hold_meanwhile;
 mod hold_real;
 mod hold_told;

@@ -1,6 +1,7 @@
 //! Several homeservers in one zone: what they say to each other, and what of theirs comes back from outside.
 
 use serde_json::{Value, json};
+use sluice::route::encode;
 use sluice_policy::link::ThirdServers;
 use sluice_policy::pdu::RoomVersion;
 use sluice_tests::stub::room::{Event, Room, VERSIONS, transaction};
@@ -10,10 +11,6 @@ use sluice_tests::stub::{TAX_ID, World, errors, next_send, pdus, policy};
 const V1: &str = "/_matrix/federation/v1";
 const V2: &str = "/_matrix/federation/v2";
 const BACKFILL: &str = "/_matrix/federation/v1/backfill/%21a%3Ahigh.test?v=%24V8LEfOw78wseB9PIBVfxK3sgrHQ_56ACTuchJxBgp0w&limit=10";
-
-fn encoded(id: &str) -> String {
-    sluice::route::encode(id)
-}
 
 fn world() -> World {
     World::of_two_homeservers(&policy())
@@ -34,7 +31,7 @@ fn alice_sends_to(world: &World, them: &str, events: &[Event]) -> Reply {
 
 /// anna's homeserver asks bob's for an event, and gets this copy.
 fn anna_pulls(world: &World, copy: &Event) -> Reply {
-    let target = format!("{V1}/event/{}", encoded(&copy.id));
+    let target = format!("{V1}/event/{}", encode(&copy.id));
     let answer = json!({"origin": "low.test", "origin_server_ts": 1, "pdus": [copy.json]});
     world.peer.far.on(&format!("GET {target}"), 200, &answer);
     world.through_the_hook(world.second(), "low.test", "GET", &target, None)
@@ -42,7 +39,7 @@ fn anna_pulls(world: &World, copy: &Event) -> Reply {
 
 /// alice's homeserver answers whoever asks for an event with this copy of it.
 fn alices_homeserver_has(world: &World, copy: &Event) {
-    let target = format!("GET {V1}/event/{}", encoded(&copy.id));
+    let target = format!("GET {V1}/event/{}", encode(&copy.id));
     let answer = json!({"origin": "high.test", "origin_server_ts": 1, "pdus": [copy.json]});
     world.homeserver.far.on(&target, 200, &answer);
 }
@@ -257,8 +254,8 @@ fn what_its_homeserver_does_not_give_is_left_out_and_never_passed_on_empty() {
         // Beside others it is left out, and they cross.
         let backfill = format!(
             "{V1}/backfill/{}?v={}&limit=5",
-            encoded(&room.id),
-            encoded(&message.id)
+            encode(&room.id),
+            encode(&message.id)
         );
         let both = json!({"origin": "low.test", "origin_server_ts": 1, "pdus": [empty.json, room.create.json]});
         world
@@ -319,7 +316,7 @@ fn state_that_answers_a_join_by_the_peer_is_restored_too() {
         alices_homeserver_has(&world, &topic);
         let anna = world.anna();
         let join = room.member(&anna, &anna.user, "join");
-        let target = format!("{V2}/send_join/{}/{}", encoded(&room.id), encoded(&join.id));
+        let target = format!("{V2}/send_join/{}/{}", encode(&room.id), encode(&join.id));
         let answer = json!({
             "event": join.json, "origin": "low.test", "members_omitted": false,
             "servers_in_room": ["high.test", "low.test", "second.test"],
@@ -379,8 +376,8 @@ fn so_many_events_as_a_backfill_has_are_restored_for_one_body_and_those_beyond_a
     far.on(&format!("GET {V1}/backfill/"), 200, &answer);
     let target = format!(
         "{V1}/backfill/{}?v={}&limit=100",
-        encoded(&room.id),
-        encoded(&bobs.id)
+        encode(&room.id),
+        encode(&bobs.id)
     );
     let reply = world.through_the_hook(world.second(), "low.test", "GET", &target, None);
     assert_eq!(reply.status, 200, "{}", reply.text());
@@ -430,7 +427,7 @@ fn what_no_link_opens_is_open_within_the_zone() {
     });
     let mut space = entry.clone();
     space["children_state"] = json!([child]);
-    let hierarchy = format!("{V1}/hierarchy/{}", encoded(&room.id));
+    let hierarchy = format!("{V1}/hierarchy/{}", encode(&room.id));
     let alias = format!("{V1}/query/directory?room_alias=%23lage%3Ahigh.test");
     let far = &world.homeserver.far;
     for (path, answer) in [
@@ -465,7 +462,7 @@ fn encrypted_rooms_are_entered_and_spoken_in_within_the_zone_whatever_the_links_
         Vec::<String>::new()
     );
     let invite = room.member(&alice, &anna.user, "invite");
-    let target = format!("{V2}/invite/{}/{}", encoded(&room.id), encoded(&invite.id));
+    let target = format!("{V2}/invite/{}/{}", encode(&room.id), encode(&invite.id));
     let far = &world.second().far;
     far.on(
         &format!("PUT {target}"),
@@ -496,7 +493,7 @@ fn encrypted_rooms_are_entered_and_spoken_in_within_the_zone_whatever_the_links_
     );
     // bob is not invited there: the default of a link refuses ciphertext.
     let invite = room.member(&alice, "@bob:low.test", "invite");
-    let target = format!("{V2}/invite/{}/{}", encoded(&room.id), encoded(&invite.id));
+    let target = format!("{V2}/invite/{}/{}", encode(&room.id), encode(&invite.id));
     let body = json!({"event": invite.json, "room_version": "12", "invite_room_state": []});
     let body = body.to_string().into_bytes();
     let reply = world.from_homeserver("PUT", &target, Some(&body));

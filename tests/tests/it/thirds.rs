@@ -1,6 +1,7 @@
 //! Rooms with users of a third server: refused, or listed and judged twice.
 
 use serde_json::{Value, json};
+use sluice::route::encode;
 use sluice_policy::bundle::BundleParts;
 use sluice_policy::link::{DEFAULT_LINK, Opening, ThirdServers};
 use sluice_policy::pdu::RoomVersion;
@@ -14,11 +15,8 @@ use sluice_tests::stub::{TAX_ID, World, errors, next_send, pdus, policy};
 const V1: &str = "/_matrix/federation/v1";
 const V2: &str = "/_matrix/federation/v2";
 
-fn encoded(id: &str) -> String {
-    sluice::route::encode(id)
-}
-
-fn listed() -> BundleParts {
+/// The shipped policy, but that third servers are listed on every link.
+pub fn listed() -> BundleParts {
     let mut parts = policy();
     for link in parts.links.values_mut() {
         link.third_servers = ThirdServers::Listed;
@@ -27,7 +25,7 @@ fn listed() -> BundleParts {
 }
 
 /// carol, on the homeserver of a third zone.
-fn carol(third: &StubPeer) -> Actor {
+pub fn carol(third: &StubPeer) -> Actor {
     Actor {
         user: format!("@carol:{}", third.server),
         key: third.key.clone(),
@@ -55,7 +53,7 @@ fn carols_room(world: &World, third: &StubPeer, version: RoomVersion) -> Room {
 /// alice invites bob; the peer's homeserver would accept.
 fn invites_bob(world: &World, room: &mut Room) -> Reply {
     let invite = room.member(&world.alice(), "@bob:low.test", "invite");
-    let target = format!("{V2}/invite/{}/{}", encoded(&room.id), encoded(&invite.id));
+    let target = format!("{V2}/invite/{}/{}", encode(&room.id), encode(&invite.id));
     let answer = json!({"event": invite.json});
     world.peer.far.on(&format!("PUT {target}"), 200, &answer);
     let body = json!({
@@ -133,8 +131,8 @@ fn nobody_joins_a_room_with_a_third_servers_user_where_the_link_refuses_that() {
     template["state_key"] = json!(bob.user);
     let asks = format!(
         "{V1}/make_join/{}/{}?ver=12",
-        encoded(&room.id),
-        encoded(&bob.user)
+        encode(&room.id),
+        encode(&bob.user)
     );
     world.homeserver.far.on(
         &format!("GET {V1}/make_join/"),
@@ -143,7 +141,7 @@ fn nobody_joins_a_room_with_a_third_servers_user_where_the_link_refuses_that() {
     );
     let reply = world.from_peer("GET", &asks, None);
     assert_eq!(reply.status, 403, "{}", reply.text());
-    let target = format!("{V2}/send_join/{}/{}", encoded(&room.id), encoded(&join.id));
+    let target = format!("{V2}/send_join/{}/{}", encode(&room.id), encode(&join.id));
     let reply = world.from_peer("PUT", &target, Some(join.text().as_bytes()));
     assert_eq!(reply.status, 403, "{}", reply.text());
     assert!(
@@ -165,7 +163,7 @@ fn nobody_joins_such_a_room_by_naming_another_event_before_the_join() {
         fields["state_key"] = json!(bob.user);
         fields["prev_events"] = json!([elsewhere.create.id]);
         let join = seal(room.version, fields, &bob.key, bob.server());
-        let target = format!("{V2}/send_join/{}/{}", encoded(&room.id), encoded(&join.id));
+        let target = format!("{V2}/send_join/{}/{}", encode(&room.id), encode(&join.id));
         let before = world.gateway.audit().len();
         let reply = world.from_peer("PUT", &target, Some(join.text().as_bytes()));
         assert_eq!(reply.status, 403, "{}", reply.text());
@@ -212,7 +210,7 @@ fn a_hierarchy_names_nobody_of_a_third_server_where_the_link_refuses_those() {
         "children_state": [child("@alice:high.test"), child(&carol(&third).user)],
     });
     let answer = json!({"room": space, "children": [], "inaccessible_children": []});
-    let target = format!("{V1}/hierarchy/{}", encoded(&room.id));
+    let target = format!("{V1}/hierarchy/{}", encode(&room.id));
     world
         .homeserver
         .far
@@ -271,7 +269,7 @@ fn a_room_that_gains_a_user_of_a_third_server_is_closed_or_goes_on_as_the_link_s
 
 /// bob's homeserver answers a pull of ours with an event.
 fn alices_homeserver_pulls(world: &World, event: &Event) -> Reply {
-    let target = format!("{V1}/event/{}", encoded(&event.id));
+    let target = format!("{V1}/event/{}", encode(&event.id));
     let answer = json!({"origin": "low.test", "origin_server_ts": 1, "pdus": [event.json]});
     world.peer.far.on(&format!("GET {target}"), 200, &answer);
     world.from_homeserver("GET", &target, None)

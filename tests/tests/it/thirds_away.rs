@@ -4,13 +4,13 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use sluice_policy::bundle::BundleParts;
-use sluice_policy::link::ThirdServers;
+use sluice::route::encode;
 use sluice_policy::pdu::RoomVersion;
-use sluice_tests::stub::peer::StubPeer;
-use sluice_tests::stub::room::{Actor, Event, Room, key_document_until, now_ms, transaction};
+use sluice_tests::stub::room::{Event, Room, key_document_until, now_ms, transaction};
 use sluice_tests::stub::wire::Reply;
-use sluice_tests::stub::{World, answer_of, errors, next_send, pdus, policy};
+use sluice_tests::stub::{World, answer_of, errors, next_send, pdus};
+
+use crate::thirds::{carol, listed};
 
 const V1: &str = "/_matrix/federation/v1";
 const V2: &str = "/_matrix/federation/v2";
@@ -20,33 +20,13 @@ const SOON: Duration = Duration::from_secs(15);
 /// How long a stub hangs: longer than any test.
 const FOR_EVER: Duration = Duration::from_secs(300);
 
-fn encoded(id: &str) -> String {
-    sluice::route::encode(id)
-}
-
-fn listed() -> BundleParts {
-    let mut parts = policy();
-    for link in parts.links.values_mut() {
-        link.third_servers = ThirdServers::Listed;
-    }
-    parts
-}
-
-/// carol, on the homeserver of the third zone.
-pub fn carol(third: &StubPeer) -> Actor {
-    Actor {
-        user: format!("@carol:{}", third.server),
-        key: third.key.clone(),
-    }
-}
-
 /// bob's homeserver gives ours these events as the history of a room.
 pub fn alices_homeserver_pulls(world: &World, room: &Room, events: &[Event]) -> Reply {
     let last = events.last().unwrap();
     let target = format!(
         "{V1}/backfill/{}?v={}&limit=10",
-        encoded(&room.id),
-        encoded(&last.id)
+        encode(&room.id),
+        encode(&last.id)
     );
     let answer = answer_of("pdus", "low.test", events);
     world
@@ -154,11 +134,7 @@ fn a_third_gateway_that_hangs_is_waited_for_once_and_shortly_and_nothing_of_it_i
     // Nobody enters a room of which a part cannot be verified, and the homeserver does not back off for it.
     let alice = world.alice();
     let enters = room.member(&alice, &alice.user, "join");
-    let target = format!(
-        "{V2}/send_join/{}/{}",
-        encoded(&room.id),
-        encoded(&enters.id)
-    );
+    let target = format!("{V2}/send_join/{}/{}", encode(&room.id), encode(&enters.id));
     let answer = json!({
         "event": enters.json, "origin": "low.test", "members_omitted": false,
         "servers_in_room": ["low.test", "third.test"],
@@ -268,8 +244,8 @@ fn between_two_homeservers_of_our_zone_a_third_gateway_that_is_away_stops_nothin
     assert_eq!(pdus(&sent[0].json()), std::slice::from_ref(&said.json));
     let target = format!(
         "{V1}/backfill/{}?v={}&limit=10",
-        encoded(&room.id),
-        encoded(&said.id)
+        encode(&room.id),
+        encode(&said.id)
     );
     let answer = answer_of("pdus", "high.test", &[join, said.clone()]);
     let far = &world.homeserver.far;

@@ -4,8 +4,12 @@ use super::said::{Said, Shown};
 use super::{Around, KEPT_BYTES, head, tail};
 use crate::unicode::ascii_digit;
 
-/// Of a longer text than [`KEPT_BYTES`], begin and end of so many bytes are joined with the texts beside them.
+/// Of a longer text than [`KEPT_BYTES`], begin and end of so many bytes are joined with the texts beside them, and up to
+/// [`EDGE_BYTES`] more.
 const END_BYTES: usize = 256;
+/// How far beyond its edge a begin or an end goes on to a gap: further than the longest account number. Half a word or number
+/// might look like a value.
+const EDGE_BYTES: usize = 48;
 
 /// Texts put together.
 #[derive(Clone, PartialEq, Eq)]
@@ -107,7 +111,7 @@ struct Text<'a> {
 
 impl Text<'_> {
     fn has_digit(&self) -> bool {
-        self.text.chars().any(|c| ascii_digit(c).is_some())
+        self.text.chars().any(is_digit)
     }
 }
 
@@ -135,18 +139,42 @@ fn in_order<'a>(
 /// A text of the event, or begin and end of a long one: all of it was looked at, and what goes on in another text goes on
 /// from there.
 fn own_texts<'a>((number, said): (usize, &'a Said<'_>)) -> Vec<Text<'a>> {
-    if said.text.len() <= KEPT_BYTES {
-        return vec![own(&said.text, number, 0)];
+    let text = said.text.as_ref();
+    if text.len() <= KEPT_BYTES {
+        return vec![own(text, number, 0)];
     }
-    let end = tail(&said.text, END_BYTES);
-    let offset = said.text.len() - end.len();
+    let (begin, end) = (begin(text), end(text));
     vec![
-        own(head(&said.text, END_BYTES), number, 0),
+        own(&text[..begin], number, 0),
         Text {
             is_end: true,
-            ..own(end, number, offset)
+            ..own(&text[end..], number, end)
         },
     ]
+}
+
+/// Where the begin of a long text stops: at a gap, where one is near, else inside a word. No gap is between two groups of a
+/// number.
+fn begin(text: &str) -> usize {
+    let edge = head(text, END_BYTES).len();
+    let more = head(&text[edge..], EDGE_BYTES);
+    let mut gaps = more.match_indices(char::is_whitespace);
+    let gap = gaps.find(|(at, gap)| !text[edge + at + gap.len()..].starts_with(is_digit));
+    edge + gap.map_or(0, |(at, _)| at)
+}
+
+/// Where the end of a long text starts, as [`begin`].
+fn end(text: &str) -> usize {
+    let edge = text.len() - tail(text, END_BYTES).len();
+    let more = tail(&text[..edge], EDGE_BYTES);
+    let start = edge - more.len();
+    let mut gaps = more.rmatch_indices(char::is_whitespace);
+    let gap = gaps.find(|(at, _)| !text[..start + at].ends_with(is_digit));
+    gap.map_or(edge, |(at, _)| start + at)
+}
+
+fn is_digit(c: char) -> bool {
+    ascii_digit(c).is_some()
 }
 
 /// A text of the event, without the spaces around it: what separates is the join's to say.
@@ -194,5 +222,25 @@ impl Seen {
             end: to - piece.start + piece.offset,
             whole: (from, to) == (start, end),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ends_stop_at_gaps_that_are_in_no_number_and_at_their_size_where_there_are_none() {
+        let (before, behind) = ("x".repeat(END_BYTES - 3), "y".repeat(END_BYTES - 3));
+        for near in ["word", "1234567", "DE89 3704 0044", "ä"] {
+            let text = format!("{before} {near} in the middle {near} {behind}");
+            assert_eq!(text[..begin(&text)], format!("{before} {near}"));
+            assert_eq!(text[end(&text)..], format!(" {near} {behind}"));
+        }
+        for closed in ["9", "x", "ä"] {
+            let text = closed.repeat(2 * KEPT_BYTES);
+            assert_eq!(begin(&text), END_BYTES);
+            assert_eq!(end(&text), text.len() - END_BYTES);
+        }
     }
 }

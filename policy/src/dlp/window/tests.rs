@@ -406,6 +406,22 @@ fn dl_3_a_long_text_goes_on_at_its_ends() {
     assert_eq!(last_of(&["hallo", &parted]), []);
 }
 
+#[test]
+fn dl_3_no_half_number_at_the_inner_edge_of_a_long_texts_end_is_taken_for_a_value() {
+    let (end, middle) = (KEPT_BYTES / 2, "blah ".repeat(KEPT_BYTES));
+    let words = format!("{}.", "x".repeat(end - 6));
+    for cut in [
+        format!("{words} 1234567 {middle}"),
+        format!("{middle}1234567 {words}"),
+    ] {
+        assert_eq!(last_of(&["hallo", &cut]), []);
+    }
+    // What has no gap near is read all the same.
+    let (iban, rest) = ("DE89 3704 0044", "0532 0130 00");
+    let closed = "!".repeat(2 * KEPT_BYTES);
+    assert_eq!(last_of(&[iban, &format!("{rest}{closed}")]).len(), 1);
+}
+
 /// What only the window shows of the last of these contents.
 fn last_shown(contents: &[Value]) -> Vec<Finding> {
     let contents: Vec<Object> = contents.iter().cloned().map(object).collect();
