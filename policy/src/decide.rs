@@ -236,7 +236,7 @@ pub fn decide_units(
         .zip(&found)
         .map(|(unit, found)| scene.seen(unit, found, &mut tally))
         .collect();
-    let facts = parallel::map(&seen, |seen| scene.facts(seen));
+    let facts: Vec<Facts<'_>> = seen.iter().map(|seen| scene.facts(seen)).collect();
     let answers = bundle.engine.decide(&facts)?;
     let all = units.iter().zip(found).zip(answers);
     Ok(all
@@ -268,8 +268,8 @@ pub fn decide_waived(
         findings: waiver.left(looked.findings),
         ..looked
     };
-    let facts = scene.facts(&scene.seen(unit, &found, &mut Tally::default()));
-    let answers = bundle.engine.decide(&[facts])?;
+    let seen = scene.seen(unit, &found, &mut Tally::default());
+    let answers = bundle.engine.decide(&[scene.facts(&seen)])?;
     let answer = answers.into_iter().next();
     let answer = waiver.answer(answer.unwrap_or(Err(EventFailure::Undefined)));
     Ok(UnitDecision {
@@ -380,14 +380,14 @@ impl<'a> Scene<'a> {
         }
     }
 
-    fn facts(&self, seen: &Seen<'_>) -> serde_json::Value {
+    fn facts<'s>(&'s self, seen: &'s Seen<'s>) -> Facts<'s> {
         let Seen {
             unit,
             found,
             findings,
         } = seen;
         let (outcome, room) = (found.label.outcome.as_ref(), unit.room);
-        let facts = Facts {
+        Facts {
             kind: unit.kind,
             link: LinkFacts {
                 name: self.link.name,
@@ -430,9 +430,7 @@ impl<'a> Scene<'a> {
                 notes: &found.label.notes,
             },
             findings,
-        };
-        // Without facts the policy has no answer, and no answer denies.
-        serde_json::to_value(&facts).unwrap_or(serde_json::Value::Null)
+        }
     }
 
     fn finding_facts<'f, 'u>(

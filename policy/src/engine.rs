@@ -24,6 +24,7 @@ mod instance;
 
 use std::sync::{Mutex, PoisonError};
 
+use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use wasmtime::Module;
 
@@ -67,6 +68,20 @@ const POOL_INSTANCES: usize = 4;
 /// An instance that grew beyond this is not kept.
 const POOL_INSTANCE_BYTES: usize = 4 * 1024 * 1024;
 
+/// Facts about one unit, as authors' rules find them under `input`.
+pub trait Asked: Serialize + Sync {
+    /// Whether this detector found something in the unit.
+    fn has_finding(&self, detector: &str) -> bool;
+}
+
+impl Asked for serde_json::Value {
+    fn has_finding(&self, detector: &str) -> bool {
+        let findings = self.get("findings").and_then(Self::as_array);
+        let named = |one: &Self| one.get("detector").and_then(Self::as_str) == Some(detector);
+        findings.is_some_and(|all| all.iter().any(named))
+    }
+}
+
 /// A compiled policy, ready to decide.
 pub struct Engine {
     module: Module,
@@ -101,11 +116,11 @@ impl Engine {
     ///
     /// # Errors
     /// [`EngineError`] where no instance can be made: that is a failure of the gateway and no verdict on any unit.
-    pub fn decide(
+    pub fn decide<F: Asked>(
         &self,
-        events: &[serde_json::Value],
+        events: &[F],
     ) -> Result<Vec<Result<Decision, EventFailure>>, EngineError> {
-        let units: Vec<Unit<'_>> = parallel::map(events, Unit::new);
+        let units: Vec<Unit<'_, F>> = parallel::map(events, Unit::new);
         let mut batches = Vec::new();
         let mut rest = units.as_slice();
         while !rest.is_empty() {
@@ -119,9 +134,9 @@ impl Engine {
     }
 
     /// One call for all; where that fails, one call for each.
-    fn decide_batch(
+    fn decide_batch<F: Asked>(
         &self,
-        batch: &[Unit<'_>],
+        batch: &[Unit<'_, F>],
     ) -> Result<Vec<Result<Decision, EventFailure>>, EngineError> {
         if let [unit] = batch {
             return Ok(vec![self.decide_alone(unit)?]);
@@ -142,7 +157,10 @@ impl Engine {
     }
 
     /// One unit under its own fuel, in an instance that no failed call has touched.
-    fn decide_alone(&self, unit: &Unit<'_>) -> Result<Result<Decision, EventFailure>, EngineError> {
+    fn decide_alone<F: Asked>(
+        &self,
+        unit: &Unit<'_, F>,
+    ) -> Result<Result<Decision, EventFailure>, EngineError> {
         if unit.bytes() > EVENT_BYTES {
             return Ok(Err(EventFailure::Input));
         }
@@ -192,13 +210,14 @@ impl Engine {
 }
 
 /// The facts about one unit, serialised once.
-struct Unit<'a> {
-    facts: &'a serde_json::Value,
+struct Unit<'a, F> {
+    facts: &'a F,
     json: Option<Box<RawValue>>,
 }
 
-impl<'a> Unit<'a> {
-    fn new(facts: &'a serde_json::Value) -> Self {
+impl<'a, F: Asked> Unit<'a, F> {
+    /// Facts that cannot be written have no answer, and no answer denies.
+    fn new(facts: &'a F) -> Self {
         Self {
             facts,
             json: to_raw_value(facts).ok(),
@@ -213,7 +232,7 @@ impl<'a> Unit<'a> {
 }
 
 /// How many of the units that are left go into the next call; at least one.
-fn batch_len(units: &[Unit<'_>]) -> usize {
+fn batch_len<F: Asked>(units: &[Unit<'_, F>]) -> usize {
     let mut bytes = 0_usize;
     let fits = units.iter().take(BATCH_EVENTS).take_while(|unit| {
         bytes = bytes.saturating_add(unit.bytes());
@@ -223,7 +242,10 @@ fn batch_len(units: &[Unit<'_>]) -> usize {
 }
 
 /// The answers of a batch, or the first failure in it.
-fn read_all(answers: &Answers, batch: &[Unit<'_>]) -> Result<Vec<Decision>, EventFailure> {
+fn read_all<F: Asked>(
+    answers: &Answers,
+    batch: &[Unit<'_, F>],
+) -> Result<Vec<Decision>, EventFailure> {
     answers.check_count(batch.len())?;
     batch
         .iter()

@@ -131,6 +131,13 @@ pub struct Facts<'a> {
     pub findings: &'a [FindingFacts<'a>],
 }
 
+#[cfg(feature = "engine")]
+impl crate::engine::Asked for Facts<'_> {
+    fn has_finding(&self, detector: &str) -> bool {
+        self.findings.iter().any(|one| one.detector == detector)
+    }
+}
+
 /// The link in the facts.
 #[derive(Clone, Debug, Serialize)]
 pub struct LinkFacts<'a> {

@@ -92,8 +92,8 @@ pub fn explain_unit(
         return Ok(None);
     };
     let found = scene.look(unit);
-    let facts = scene.facts(&scene.seen(unit, &found, &mut Tally::default()));
-    let answer = bundle.engine.decide(&[facts])?.pop();
+    let seen = scene.seen(unit, &found, &mut Tally::default());
+    let answer = bundle.engine.decide(&[scene.facts(&seen)])?.pop();
     let Some(answer) = answer else {
         return Ok(None);
     };

@@ -16,6 +16,12 @@ const TOO_HIGH: &str = "GEHEIM";
 const NFD: &str = "VS-NUR FÜR DEN DIENSTGEBRAUCH";
 const RELEASED: &str = "rego.sluice.release.event";
 
+/// The facts that the policy sees of a unit.
+fn facts(scene: &Scene<'_>, unit: &UnitFacts<'_>, found: &Found<'_>) -> serde_json::Value {
+    let seen = scene.seen(unit, found, &mut Tally::default());
+    serde_json::to_value(scene.facts(&seen)).unwrap()
+}
+
 /// The shipped policy. `high->low` demands labels on events, `strict->low` on rooms, `low->high` none; the others are
 /// `high->low` with one difference.
 fn bundle() -> &'static Bundle {

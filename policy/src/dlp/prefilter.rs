@@ -20,7 +20,7 @@ use regex_syntax::hir::Hir;
 
 use self::{
     columns::{Columns, Steps},
-    digits::Digits,
+    digits::{Digits, Row},
     literals::FOLDED,
     words::Words,
 };
@@ -36,6 +36,8 @@ pub(super) use self::words::{Word, spellings};
 const MAX_LOOSE_HITS: usize = 4096;
 /// What comparing a word costs, in bytes searched.
 const BYTES_PER_WORD: usize = 8;
+/// Bytes that are looked at together for one that is not ASCII.
+const WIDE_STEP: usize = 32;
 /// Bytes of a text of which looking where one pattern may match costs as much as searching one.
 const BYTES_PER_PLACE: usize = 16;
 
@@ -47,6 +49,8 @@ pub(super) struct Needs {
     /// Their numbers, once they are among those that are looked for.
     ids: Vec<u32>,
     digits: usize,
+    /// Those of them without a letter among them.
+    row: Row,
     shortest: usize,
     longest: Option<usize>,
     steps: Option<Steps>,
@@ -83,6 +87,7 @@ impl Needs {
         Needs {
             words: literals::of(hir).unwrap_or_default(),
             digits: digits::of_pattern(hir),
+            row: digits::row_of(hir),
             shortest: hir.properties().minimum_len().unwrap_or(0),
             longest: hir.properties().maximum_len(),
             steps: Steps::of(hir),
@@ -95,7 +100,8 @@ impl Needs {
     /// # Errors
     /// Over a limit.
     pub(super) fn allow(&self, facts: &Facts<'_>, budget: &mut Budget) -> Result<bool, ScanError> {
-        let digits = facts.digits.has(self.digits, self.longest);
+        let digits =
+            facts.digits.has(self.digits, self.longest) && facts.digits.has_in_a_row(self.row);
         let words = self.ids.is_empty() || self.ids.iter().any(|id| facts.has(*id));
         match &self.steps {
             Some(steps) if digits && words => {
@@ -304,11 +310,8 @@ fn is_plain(text: &str) -> bool {
         matches!(c, '\u{a1}'..='\u{ac}' | '\u{ae}'..='\u{17e}' | '\u{2013}' | '\u{2014}' | '\u{2018}'..='\u{201e}'
             | '\u{2026}' | '\u{20ac}')
     };
-    if text.is_ascii() {
-        return true;
-    }
     let mut rest = text;
-    while let Some(at) = rest.bytes().position(|byte| !byte.is_ascii()) {
+    while let Some(at) = first_wide(rest.as_bytes()) {
         let mut chars = rest[at..].chars();
         if !chars.next().is_some_and(plain) {
             return false;
@@ -316,6 +319,14 @@ fn is_plain(text: &str) -> bool {
         rest = chars.as_str();
     }
     true
+}
+
+/// Where the first byte stands that is not ASCII.
+fn first_wide(bytes: &[u8]) -> Option<usize> {
+    let narrow = bytes.chunks(WIDE_STEP).take_while(|part| part.is_ascii());
+    let from = narrow.map(<[u8]>::len).sum();
+    let wide = bytes[from..].iter().position(|byte| !byte.is_ascii())?;
+    Some(from + wide)
 }
 
 /// True where a byte begins a character of a script with digits: none of Latin, Greek or Cyrillic, of the punctuation

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{ANSWER_BYTES, AUTHOR_PACKAGE, failure::EventFailure};
+use super::{ANSWER_BYTES, AUTHOR_PACKAGE, Asked, failure::EventFailure};
 use crate::verdict::{Decision, Verdict};
 
 /// Bytes of an answer beside those for each unit.
@@ -61,7 +61,7 @@ impl Answers {
     }
 
     /// The answer on a unit that was asked about alone.
-    pub(super) fn only(&self, facts: &Value) -> Result<Decision, EventFailure> {
+    pub(super) fn only(&self, facts: &impl Asked) -> Result<Decision, EventFailure> {
         if self.0.is_empty() {
             return Err(EventFailure::Undefined);
         }
@@ -70,7 +70,7 @@ impl Answers {
     }
 
     /// The answer on the unit with this index and these facts.
-    pub(super) fn at(&self, index: usize, facts: &Value) -> Result<Decision, EventFailure> {
+    pub(super) fn at(&self, index: usize, facts: &impl Asked) -> Result<Decision, EventFailure> {
         let said = self
             .0
             .get(&index.to_string())
@@ -91,19 +91,11 @@ impl Answers {
 }
 
 /// The full id of a rule, or nothing where the name is none, or names a detector that found nothing.
-fn rule_id(name: &str, facts: &Value) -> Option<String> {
+fn rule_id(name: &str, facts: &impl Asked) -> Option<String> {
     match name.strip_prefix("dlp.") {
-        Some(detector) => found(detector, facts).then(|| name.to_owned()),
+        Some(detector) => facts.has_finding(detector).then(|| name.to_owned()),
         None => is_rule_name(name).then(|| format!("rego.{AUTHOR_PACKAGE}.{name}")),
     }
-}
-
-fn found(detector: &str, facts: &Value) -> bool {
-    let findings = facts.get("findings").and_then(Value::as_array);
-    findings.is_some_and(|all| {
-        all.iter()
-            .any(|one| one.get("detector").and_then(Value::as_str) == Some(detector))
-    })
 }
 
 /// Rule names go into logs and metrics: lower case, digits and underscores.

@@ -304,13 +304,15 @@ impl Value {
 
     /// Behind the closing quote.
     fn text_end(&mut self, bytes: &[u8]) -> Option<usize> {
-        for (at, byte) in bytes.iter().enumerate() {
+        let mut at = 0;
+        while let Some(byte) = bytes.get(at) {
+            at += 1;
             match byte {
                 _ if self.escaped => self.escaped = false,
                 b'\\' => self.escaped = true,
-                b'"' if self.in_text => return Some(at + 1),
+                b'"' if self.in_text => return Some(at),
                 b'"' => self.in_text = true,
-                _ => {}
+                _ => at += plain(&bytes[at..]),
             }
         }
         None
@@ -318,17 +320,19 @@ impl Value {
 
     /// Behind the bracket that closes the first one.
     fn container_end(&mut self, bytes: &[u8]) -> Option<usize> {
-        for (at, byte) in bytes.iter().enumerate() {
+        let mut at = 0;
+        while let Some(byte) = bytes.get(at) {
+            at += 1;
             match byte {
                 _ if self.escaped => self.escaped = false,
                 b'\\' if self.in_text => self.escaped = true,
                 b'"' => self.in_text = !self.in_text,
-                _ if self.in_text => {}
+                _ if self.in_text => at += plain(&bytes[at..]),
                 b'{' | b'[' => self.depth += 1,
                 b'}' | b']' => {
                     self.depth -= 1;
                     if self.depth == 0 {
-                        return Some(at + 1);
+                        return Some(at);
                     }
                 }
                 _ => {}
@@ -336,6 +340,11 @@ impl Value {
         }
         None
     }
+}
+
+/// Bytes before the next one that a text may end or escape with.
+fn plain(text: &[u8]) -> usize {
+    memchr::memchr2(b'"', b'\\', text).unwrap_or(text.len())
 }
 
 fn list(pattern: &'static str) -> Option<&'static str> {

@@ -19,7 +19,7 @@ fn facts(sent: &Sent) -> serde_json::Value {
     let context = link(sent.link);
     let scene = Scene::new(bundle(), &context, at()).unwrap();
     let unit = sent.unit();
-    scene.facts(&unit, &scene.look(&unit), &mut Tally::default())
+    facts(&scene, &unit, &scene.look(&unit))
 }
 
 fn link(name: &'static str) -> LinkContext<'static> {
@@ -170,7 +170,7 @@ fn finding_alone(scene: &Scene<'_>, id: &str) -> serde_json::Value {
         findings: Ok(vec![finding]),
         ..scene.look(&unit)
     };
-    scene.facts(&unit, &found, &mut Tally::default())
+    facts(&scene, &unit, &found)
 }
 
 /// The shipped profile with all its packs.

@@ -689,7 +689,7 @@ fn the_policy_sees_labels_clearances_and_the_decision() {
     };
     let scene = Scene::under(bundle(), &link, bundle().link("marked->low").unwrap(), at());
     let unit = sent.unit();
-    let facts = scene.facts(&unit, &scene.look(&unit), &mut Tally::default());
+    let facts = facts(&scene, &unit, &scene.look(&unit));
     assert_eq!(facts["label"]["label"], wire(NFD));
     assert_eq!(facts["label"]["source"], "room");
     assert_eq!(facts["label"]["translated"], serde_json::Value::Null);

@@ -2,23 +2,28 @@
 
 use regex_syntax::hir::{Class, Hir, HirKind};
 
+use super::literals::flatten;
 use crate::unicode::ascii_digit;
 
 /// Digits of a match that are told apart, at most.
 pub(super) const MAX_DIGITS: usize = 32;
 /// Digits of a text whose places are kept, at most; a text with more, or a longer one, may match everything.
-const MAX_PLACES: usize = 1024;
+const MAX_PLACES: usize = 4096;
 /// Bytes of such a text at most, so that places are small: they are compared many times.
 const MAX_BYTES: usize = u16::MAX as usize;
 
 /// Bytes that are looked at together.
 const BLOCK: usize = 64;
 
+/// For every number of digits, the least bytes in which a text has so many.
+type Least = [usize; MAX_DIGITS + 1];
+
 /// The digits of a text.
 #[derive(Clone, Debug)]
 pub(super) struct Digits {
-    /// For every number of digits, the least bytes in which the text has so many.
-    least: [usize; MAX_DIGITS + 1],
+    least: Least,
+    /// The same without a letter of ASCII among them: a date and a time are no long number.
+    in_a_row: Least,
     /// Where they stand; `None` where they are too many.
     places: Option<Vec<u16>>,
 }
@@ -33,28 +38,31 @@ impl Digits {
         if places.len() > MAX_PLACES || text.len() > MAX_BYTES {
             return Digits {
                 least: [0; MAX_DIGITS + 1],
+                in_a_row: [0; MAX_DIGITS + 1],
                 places: None,
             };
         }
-        let near = |count: usize| {
-            let lasts = places.get(count - 1..)?.iter();
-            let least = places.iter().zip(lasts).map(|(first, last)| last - first);
-            Some(usize::from(least.min()?) + 1)
-        };
-        let least = std::array::from_fn(|count| match count {
-            0 => 0,
-            count => near(count).unwrap_or(usize::MAX),
-        });
+        let mut in_a_row = NOWHERE;
+        for row in places.chunk_by(|one, next| no_letter(text, *one, *next)) {
+            note_least(row, &mut in_a_row);
+        }
+        let mut least = NOWHERE;
+        note_least(&places, &mut least);
         Digits {
             least,
+            in_a_row,
             places: Some(places),
         }
     }
 
     /// True where `count` digits stand within `longest` bytes.
     pub(super) fn has(&self, count: usize, longest: Option<usize>) -> bool {
-        let needed = self.least[count.min(MAX_DIGITS)];
-        needed != usize::MAX && longest.is_none_or(|longest| needed <= longest)
+        fit(&self.least, count, longest)
+    }
+
+    /// True where so many stand so near without a letter among them.
+    pub(super) fn has_in_a_row(&self, row: Row) -> bool {
+        fit(&self.in_a_row, row.digits, row.longest)
     }
 
     /// Where everything stands that has `count` digits and at most `longest` bytes, and a byte after it; in order, none over
@@ -79,20 +87,55 @@ impl Digits {
     }
 }
 
+/// No digit but none.
+const NOWHERE: Least = {
+    let mut least = [usize::MAX; MAX_DIGITS + 1];
+    least[0] = 0;
+    least
+};
+
+fn fit(least: &Least, count: usize, longest: Option<usize>) -> bool {
+    let needed = least[count.min(MAX_DIGITS)];
+    needed != usize::MAX && longest.is_none_or(|longest| needed <= longest)
+}
+
+/// Where digits at these places stand nearer to each other than was known.
+fn note_least(places: &[u16], least: &mut Least) {
+    for (count, least) in least.iter_mut().enumerate().skip(1) {
+        let Some(lasts) = places.get(count - 1..) else {
+            return;
+        };
+        let spans = places.iter().zip(lasts).map(|(first, last)| last - first);
+        if let Some(span) = spans.min() {
+            *least = usize::from(span).saturating_add(1).min(*least);
+        }
+    }
+}
+
+/// True where no letter of ASCII stands between two digits.
+fn no_letter(text: &str, one: u16, next: u16) -> bool {
+    let between = text.as_bytes().get(usize::from(one)..usize::from(next));
+    !between
+        .unwrap_or_default()
+        .iter()
+        .any(u8::is_ascii_alphabetic)
+}
+
 /// Where digits stand, one more than are kept at most.
 fn places(bytes: &[u8]) -> Vec<u16> {
     let mut places = Vec::new();
     for (block, part) in bytes.chunks(BLOCK).enumerate() {
         // Most parts of most texts have none, which is seen at once.
-        if part
-            .iter()
-            .fold(false, |any, byte| any | byte.is_ascii_digit())
-        {
-            let digits = part
-                .iter()
-                .enumerate()
-                .filter(|(_, byte)| byte.is_ascii_digit());
-            places.extend(digits.map(|(at, _)| number(block * BLOCK + at)));
+        let any = |any, byte: &u8| any | byte.is_ascii_digit();
+        if !part.iter().fold(false, any) {
+            continue;
+        }
+        let bit =
+            |digits, (at, byte): (usize, &u8)| digits | u64::from(byte.is_ascii_digit()) << at;
+        let mut digits = part.iter().enumerate().fold(0_u64, bit);
+        while digits != 0 {
+            places.push(number(block * BLOCK + digits.trailing_zeros() as usize));
+            digits &= digits - 1;
         }
         if places.len() > MAX_PLACES {
             places.truncate(MAX_PLACES + 1);
@@ -132,6 +175,86 @@ pub(super) fn of_pattern(hir: &Hir) -> usize {
         HirKind::Repetition(again) => of_pattern(&again.sub).saturating_mul(again.min as usize),
         HirKind::Concat(list) => list.iter().map(of_pattern).fold(0, usize::saturating_add),
         HirKind::Alternation(list) => list.iter().map(of_pattern).min().unwrap_or(0),
+    }
+}
+
+/// Digits that every match has without a letter of ASCII among them, and within how many bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Row {
+    digits: usize,
+    /// `None` where that has no bound.
+    longest: Option<usize>,
+}
+
+/// The best row of a pattern.
+pub(super) fn row_of(hir: &Hir) -> Row {
+    if has_no_letter(hir) {
+        return Row {
+            digits: of_pattern(hir),
+            longest: hir.properties().maximum_len(),
+        };
+    }
+    match hir.kind() {
+        HirKind::Capture(capture) => row_of(&capture.sub),
+        HirKind::Repetition(again) if again.min > 0 => row_of(&again.sub),
+        HirKind::Concat(_) => row_of_parts(hir),
+        HirKind::Alternation(list) => {
+            let rows = list.iter().map(row_of);
+            let either = |one: Row, other: Row| Row {
+                digits: one.digits.min(other.digits),
+                longest: one.longest.zip(other.longest).map(|(a, b)| a.max(b)),
+            };
+            rows.reduce(either).unwrap_or_default()
+        }
+        _ => Row::default(),
+    }
+}
+
+/// That of each part by itself, and of all parts without letters side by side.
+fn row_of_parts(hir: &Hir) -> Row {
+    let mut parts = Vec::new();
+    flatten(hir, &mut parts);
+    let rows = parts.chunk_by(|one, next| has_no_letter(one) && has_no_letter(next));
+    let row = |parts: &[&Hir]| {
+        let add = |one: Row, other: Row| Row {
+            digits: one.digits.saturating_add(other.digits),
+            longest: one
+                .longest
+                .zip(other.longest)
+                .map(|(a, b)| a.saturating_add(b)),
+        };
+        parts.iter().map(|part| row_of(part)).reduce(add)
+    };
+    let best = rows.filter_map(row).max_by_key(|row| row.digits);
+    best.unwrap_or_default()
+}
+
+/// True where nothing that the pattern matches holds a letter of ASCII.
+fn has_no_letter(hir: &Hir) -> bool {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => true,
+        HirKind::Literal(literal) => !literal.0.iter().any(u8::is_ascii_alphabetic),
+        HirKind::Class(class) => is_without_letters(class),
+        HirKind::Capture(capture) => has_no_letter(&capture.sub),
+        HirKind::Repetition(again) => has_no_letter(&again.sub),
+        HirKind::Concat(list) | HirKind::Alternation(list) => list.iter().all(has_no_letter),
+    }
+}
+
+fn is_without_letters(class: &Class) -> bool {
+    let apart = |start: u32, end: u32| {
+        let letters = ['A'..='Z', 'a'..='z'];
+        letters
+            .iter()
+            .all(|all| end < u32::from(*all.start()) || u32::from(*all.end()) < start)
+    };
+    match class {
+        Class::Bytes(class) => class
+            .iter()
+            .all(|range| apart(range.start().into(), range.end().into())),
+        Class::Unicode(class) => class
+            .iter()
+            .all(|range| apart(range.start().into(), range.end().into())),
     }
 }
 
@@ -188,6 +311,37 @@ mod tests {
                 "{count} {longest:?}"
             );
         }
+    }
+
+    #[test]
+    fn letters_part_digits_that_a_pattern_has_in_a_row() {
+        let row = |digits, longest| Row { digits, longest };
+        for (pattern, expected) in [
+            (r"\d{4}[ -]?\d{4}", row(8, Some(33))),
+            (
+                "(?:^|[^0-9A-Za-z])([0-9]{2}(?:[ .][0-9]{3}){2})(?:$|[^0-9A-Z])",
+                row(8, Some(10)),
+            ),
+            ("[0-9]{2}[A-Z][0-9]{3}", row(3, Some(3))),
+            ("(?:DE)?[0-9]{9}x?", row(9, Some(9))),
+            ("[0-9]{5}|[0-9]{3}a", row(3, Some(5))),
+            ("[0-9]{2}.*[0-9]{4}", row(4, Some(4))),
+            ("(?:[0-9]{2}[a-f])+", row(2, Some(2))),
+            ("[a-z]{3}", row(0, None)),
+        ] {
+            let hir = regex_syntax::Parser::new().parse(pattern).unwrap();
+            let row = row_of(&hir);
+            assert_eq!(row.digits, expected.digits, "{pattern}");
+            if row.digits > 0 {
+                assert_eq!(row.longest, expected.longest, "{pattern}");
+            }
+        }
+        let digits = Digits::of_text("am 14.11.2026 um 09:30, Nr. 12", false);
+        assert!(digits.has(12, Some(20)));
+        assert!(digits.has_in_a_row(row(8, Some(10))));
+        assert!(!digits.has_in_a_row(row(9, None)) && !digits.has_in_a_row(row(8, Some(9))));
+        let digits = Digits::of_text("\u{661}\u{662}\u{e4}\u{663}x\u{664}", true);
+        assert!(digits.has_in_a_row(row(3, Some(8))) && !digits.has_in_a_row(row(4, None)));
     }
 
     #[test]
