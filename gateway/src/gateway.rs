@@ -134,10 +134,10 @@ impl Gateway {
     /// ones count no more. What an operator closed is closed in the new one too, whatever name its record has there.
     ///
     /// # Errors
-    /// [`JournalError`]: then nothing was changed.
+    /// [`JournalError`]: the journal cannot be read, or has yet to take over what the log has; then nothing was changed.
     pub async fn activate(&self, active: Active) -> Result<(), JournalError> {
         let _turn = self.links_turn.lock().await;
-        let lines = self.close_again(&active)?;
+        let lines = Self::close_again(&active, &self.closed_by_log().await?);
         active.clients.replace(active.targets.clone());
         let active = Arc::new(active);
         let before = {
@@ -252,7 +252,7 @@ impl Gateway {
             status: Some(answer.status().as_u16()),
             source: Some(source.to_string().into()),
         };
-        if let Err(error) = self.audit.record(vec![Entry::Refused(line)]).await {
+        if let Err(error) = self.audit.note(vec![Entry::Refused(line)]).await {
             tracing::error!(reference = %trace.reference, %error, "a refusal could not be recorded");
         }
         answer

@@ -189,7 +189,7 @@ impl Running {
         drop(self.shutdown);
         let strangers = self.gateway.strangers.drain();
         if !strangers.is_empty()
-            && let Err(error) = self.gateway.audit.record(strangers).await
+            && let Err(error) = self.gateway.audit.note(strangers).await
         {
             tracing::error!(%error, "the last refusals could not be recorded");
         }
@@ -221,7 +221,7 @@ impl Running {
     async fn tick(&self) {
         let strangers = self.gateway.strangers.tick(OffsetDateTime::now_utc());
         if !strangers.is_empty()
-            && let Err(error) = self.gateway.audit.record(strangers).await
+            && let Err(error) = self.gateway.audit.note(strangers).await
         {
             tracing::error!(%error, "refusals of strangers could not be recorded");
         }
@@ -281,7 +281,7 @@ impl Reloader {
             bundle,
             error,
         });
-        if let Err(error) = self.gateway.audit.record(vec![line]).await {
+        if let Err(error) = self.gateway.audit.note(vec![line]).await {
             tracing::error!(%error, "the reload could not be recorded");
         }
         answer

@@ -2,7 +2,9 @@
 //! log and not here.
 //!
 //! Invariant: no content, token, key or signature is logged. Our own code logs names, rules and times only; libraries
-//! are held at warnings, because the debug lines of an HTTP or TLS library show headers.
+//! are held at warnings, because the debug lines of an HTTP or TLS library show headers. Of a panic the place is logged alone.
+
+use std::panic::Location;
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -10,19 +12,35 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::{Log, LogFormat, LogLevel};
 
+#[cfg(test)]
+mod tests;
+
 /// Why logging could not be started.
 #[derive(Debug, thiserror::Error)]
 #[error("the log cannot be started: {0}")]
 pub struct TelemetryError(#[from] tracing_subscriber::util::TryInitError);
 
-/// Starts logging for the whole process; once only.
+/// Starts logging for the whole process, panics included; once only.
 pub fn start(log: &Log) -> Result<(), TelemetryError> {
     let registry = tracing_subscriber::registry().with(filter(log.level));
     match log.format {
         LogFormat::Text => registry.with(text()).try_init()?,
         LogFormat::Json => registry.with(json()).try_init()?,
     }
+    std::panic::set_hook(Box::new(|panic| tell_panic(panic.location())));
     Ok(())
+}
+
+/// What a panic says of itself may hold anything, and is not logged: a slice that fails quotes the text that it is of.
+fn tell_panic(place: Option<&Location<'_>>) {
+    let place = place.map_or_else(|| "unknown".to_owned(), ToString::to_string);
+    let thread = std::thread::current();
+    let thread = thread.name().unwrap_or("unnamed");
+    tracing::error!(
+        place,
+        thread,
+        "a defect broke off what was under way; please report this place, with the version"
+    );
 }
 
 fn text<S>() -> impl tracing_subscriber::Layer<S>
@@ -54,48 +72,4 @@ fn filter(level: LogLevel) -> EnvFilter {
         LogLevel::Info => "warn,sluice=info,sluice_policy=info,sluice_certs=info",
         LogLevel::Debug => "warn,sluice=debug,sluice_policy=debug,sluice_certs=debug",
     })
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests state what must hold")]
-
-    use std::io::Write;
-    use std::sync::{Arc, Mutex};
-
-    use super::*;
-
-    #[derive(Clone, Default)]
-    struct Written(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Written {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap().write(bytes)
-        }
-
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-
-    #[test]
-    fn libraries_stay_at_warnings_when_we_log_everything() {
-        let written = Written::default();
-        let sink = written.clone();
-        let layer = tracing_subscriber::fmt::layer().with_writer(move || sink.clone());
-        let subscriber = tracing_subscriber::registry()
-            .with(filter(LogLevel::Debug))
-            .with(layer);
-        tracing::subscriber::with_default(subscriber, || {
-            tracing::debug!(target: "hyper::proto", "authorization: canary-token");
-            tracing::debug!(target: "sluice::judge", "stage done");
-            tracing::warn!(target: "rustls", "handshake failed");
-        });
-        let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
-        assert!(!text.contains("canary-token"), "{text}");
-        assert!(
-            text.contains("stage done") && text.contains("handshake failed"),
-            "{text}"
-        );
-    }
 }

@@ -29,6 +29,7 @@ use crate::accept::Shutdown;
 use crate::audit::entry::{Entry, HoldAct, WaitEntry};
 use crate::config::{Connector, Endpoint, HsAddress};
 use crate::gateway::{Active, Gateway};
+use crate::hold::on_disk;
 use crate::http::Outgoing;
 use crate::journal::HeldItem;
 use crate::operations::Metrics;
@@ -387,8 +388,7 @@ async fn tell_file(active: &Active, notice: &Notice) -> Heard {
         return Ok(false);
     };
     let line = format!("{}\n", json!(notice));
-    let written = tokio::task::spawn_blocking(move || append(&path, &line)).await;
-    let written = written.map_err(|error| error.to_string())?;
+    let written = on_disk(move || append(&path, &line)).await;
     written.map(|()| true).map_err(|error| error.to_string())
 }
 

@@ -1,5 +1,6 @@
-//! What an operator tells the running gateway about links and rooms. Closing counts first and is recorded then, so that a
-//! full disk does not keep a link open; opening is recorded first.
+//! What an operator tells the running gateway about links and rooms. Closing a link counts first and is recorded then, so
+//! that a full disk does not keep it open; all else is recorded first. What the audit log has is done: it holds after the next
+//! start, and until the journal has taken it over nothing crosses.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::{Active, Gateway, renamed};
 use crate::admin::{AdminAnswer, LinkState, Operator, RoomState};
+use crate::audit::AuditError;
 use crate::audit::entry::{ClosedEntry, Entry, LinkEntry, Text};
 use crate::journal::{ClosedRoom, JournalError};
 
@@ -17,6 +19,7 @@ use crate::journal::{ClosedRoom, JournalError};
 pub const ROOMS_LISTED: u32 = 5000;
 /// The rule of a room that was closed by hand.
 const BY_HAND: &str = "operator";
+const UNCHANGED: &str = "nothing was changed";
 
 type Answered = Result<AdminAnswer, AdminAnswer>;
 
@@ -26,14 +29,15 @@ impl Gateway {
     /// # Errors
     /// [`JournalError`]: then nothing may start.
     pub fn restore_links(&self) -> Result<Vec<Entry>, JournalError> {
-        for closed in self.journal.closed_links()? {
+        let closed = self.journal.closed_links()?;
+        for closed in &closed {
             tracing::warn!(
                 peer = closed.peer,
                 operator = closed.operator,
                 "link closed"
             );
         }
-        self.close_again(&self.active())
+        Ok(Self::close_again(&self.active(), &closed))
     }
 
     /// Every link, open or closed.
@@ -44,8 +48,8 @@ impl Gateway {
             Err(error) => return AdminAnswer::refused(error.to_string(), Vec::new()),
         };
         let states = self.peers_known(&active).into_iter().flat_map(|peer| {
-            let by = closed.iter().find(|closed| closed.peer == peer);
             let open = !active.links.gate(&peer).is_closed();
+            let by = closed.iter().find(|closed| !open && closed.peer == peer);
             both(&active.config.zone, &peer).map(|link| LinkState {
                 link,
                 peer: peer.clone(),
@@ -96,61 +100,77 @@ impl Gateway {
         if !open {
             close();
         }
-        // What cannot be read now was read at the start, and nothing less is recorded than the peer of today.
-        let before = self.journal.closed_links().unwrap_or_default();
-        let entry = |peer: &String| {
-            Entry::Link(LinkEntry {
-                peer: peer.as_str().into(),
-                open,
-                operator: operator.name.as_str().into(),
-                reason: reason.clone(),
-                known_as: match open {
-                    true => renamed::opened_as(&active, peer),
-                    false => renamed::closed_as(&active, peer, &before),
-                },
-            })
-        };
-        let recorded = match peers.is_empty() {
+        let lines = self.link_lines(&active, &peers, open, (operator, reason.as_ref()));
+        let recorded = match lines.is_empty() {
             true => Ok(()),
             false => {
-                let lines = peers.iter().map(entry).collect();
-                self.audit.record(lines).await.map(drop)
+                let entries = lines.iter().cloned().map(Entry::Link);
+                self.audit.note(entries.collect()).await
             }
         };
         let word = if open { "open" } else { "closed" };
         tracing::warn!(?peers, operator = operator.name, word, "links set");
-        match (recorded, open) {
-            (Ok(()), true) => {
-                for peer in &peers {
-                    let gate = active.links.gate(peer);
-                    let was_closed = gate.is_closed();
-                    gate.open();
-                    // Nobody has backed off from a link that was open.
-                    if was_closed {
-                        tokio::spawn(Arc::clone(self).wake(peer.clone()));
-                    }
-                }
-                Ok(AdminAnswer::done(format!("open: {}", peers.join(", "))))
-            }
-            (Ok(()), false) => {
-                // A reload may have brought the peer under another name meanwhile.
-                if let Ok(lines) = self.close_again(&self.active()) {
-                    self.record_closed(lines).await;
-                }
-                Ok(AdminAnswer::done(format!("closed: {}", peers.join(", "))))
-            }
-            (Err(error), true) => Err(AdminAnswer::refused(
-                format!("nothing was opened, because it could not be recorded: {error}"),
-                Vec::new(),
-            )),
-            (Err(error), false) => Err(AdminAnswer::refused(
-                format!(
-                    "closed, but only until the next start, because it could not be recorded: {error}; mend that and \
+        if open {
+            recorded.map_err(|error| unrecorded("nothing was opened", &error))?;
+            self.open_gates(&active, &peers);
+        } else {
+            self.close_renamed(&lines, recorded.is_ok()).await;
+            recorded.map_err(|error| {
+                let message = format!(
+                    "closed, until the next start at least, because it could not be recorded: {error}; mend that and \
                      close it again"
-                ),
-                Vec::new(),
-            )),
+                );
+                AdminAnswer::refused(message, Vec::new())
+            })?;
         }
+        Ok(AdminAnswer::done(format!("{word}: {}", peers.join(", "))))
+    }
+
+    /// What is recorded of peers that are closed or opened.
+    fn link_lines(
+        &self,
+        active: &Active,
+        peers: &[String],
+        open: bool,
+        (operator, reason): (&Operator, Option<&Text>),
+    ) -> Vec<LinkEntry> {
+        // What cannot be read now was read at the start, and nothing less is recorded than the peer of today.
+        let before = self.journal.closed_links().unwrap_or_default();
+        let line = |peer: &String| LinkEntry {
+            peer: peer.as_str().into(),
+            open,
+            operator: operator.name.as_str().into(),
+            reason: reason.cloned(),
+            known_as: match open {
+                true => renamed::opened_as(active, peer),
+                false => renamed::closed_as(active, peer, &before),
+            },
+        };
+        peers.iter().map(line).collect()
+    }
+
+    /// Lets requests begin again, and wakes the homeservers that have backed off: none has from a link that was open.
+    fn open_gates(self: &Arc<Self>, active: &Active, peers: &[String]) {
+        for peer in peers {
+            let gate = active.links.gate(peer);
+            let was_closed = gate.is_closed();
+            gate.open();
+            if was_closed {
+                tokio::spawn(Arc::clone(self).wake(peer.clone()));
+            }
+        }
+    }
+
+    /// A reload may have brought a peer under another name since it was looked up. Where the journal does not know of its
+    /// closing yet, or never will, the closing's own lines tell.
+    async fn close_renamed(&self, lines: &[LinkEntry], recorded: bool) {
+        let known = match recorded {
+            true => self.closed_by_log().await.ok(),
+            false => None,
+        };
+        let closed = known.unwrap_or_else(|| lines.iter().map(renamed::as_closed).collect());
+        let again = Self::close_again(&self.active(), &closed);
+        self.record_closed(again).await;
     }
 
     /// The closed rooms.
@@ -213,6 +233,8 @@ impl Gateway {
         }
         let mut links = self.links_of(&active, link)?;
         if open {
+            let known = self.audit.probe().await;
+            known.map_err(|error| unrecorded(UNCHANGED, &error))?;
             let mut closed = BTreeSet::new();
             for link in &links {
                 let found = self.journal.closed(link, room_id);
@@ -236,11 +258,8 @@ impl Gateway {
                 reason: reason.clone(),
             })
         });
-        let recorded = self.audit.record(lines.collect()).await;
-        recorded.map_err(|error| {
-            let message = format!("nothing was changed, because it could not be recorded: {error}");
-            AdminAnswer::refused(message, Vec::new())
-        })?;
+        let recorded = self.audit.note(lines.collect()).await;
+        recorded.map_err(|error| unrecorded(UNCHANGED, &error))?;
         let word = if open { "open" } else { "closed" };
         tracing::warn!(room_id, ?links, operator = operator.name, word, "room set");
         Ok(AdminAnswer::done(format!(
@@ -296,6 +315,16 @@ fn shut(active: &Active, peer: &str) {
 /// The two links with a peer.
 pub(super) fn both(ours: &str, theirs: &str) -> [String; 2] {
     [format!("{ours}->{theirs}"), format!("{theirs}->{ours}")]
+}
+
+/// The answer where nothing was done, because the log does not have it; or may have it, where its writer broke off.
+fn unrecorded(what: &str, error: &AuditError) -> AdminAnswer {
+    let doubt = match error {
+        AuditError::Stopped => "; whether it was recorded all the same, shows after that",
+        _ => "",
+    };
+    let message = format!("{what}, because it could not be recorded: {error}{doubt}");
+    AdminAnswer::refused(message, Vec::new())
 }
 
 fn bounded(reason: Option<&str>) -> Result<Option<Text>, AdminAnswer> {

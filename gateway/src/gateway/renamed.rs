@@ -6,7 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Active, Gateway};
+use super::{Active, Gateway, now_ms};
+use crate::audit::AuditError;
 use crate::audit::entry::{Entry, LinkEntry, Text};
 use crate::journal::{ClosedLink, JournalError};
 use crate::peers::Peer;
@@ -38,12 +39,33 @@ pub(super) fn closed_as(active: &Active, zone: &str, before: &[ClosedLink]) -> V
     all.into_iter().collect()
 }
 
+/// A closing as the journal would have it, which does not have it.
+pub(super) fn as_closed(line: &LinkEntry) -> ClosedLink {
+    ClosedLink {
+        peer: line.peer.to_string(),
+        known_as: line.known_as.iter().map(ToString::to_string).collect(),
+        operator: line.operator.to_string(),
+        reason: line.reason.as_ref().map(ToString::to_string),
+        since: now_ms(),
+    }
+}
+
 impl Gateway {
+    /// What operators closed, by a journal that has taken over all that the log has.
+    ///
+    /// # Errors
+    /// [`JournalError`]: it has not, or cannot be read.
+    pub(super) async fn closed_by_log(&self) -> Result<Vec<ClosedLink>, JournalError> {
+        match self.audit.probe().await {
+            Err(AuditError::Journal(error) | AuditError::Unapplied(error)) => Err(error),
+            _ => self.journal.closed_links(),
+        }
+    }
+
     /// Closes what operators closed, under whichever name it is there now; the lines are for the record, where something
     /// was closed that stands in none yet.
-    pub(super) fn close_again(&self, active: &Active) -> Result<Vec<Entry>, JournalError> {
-        let closed = self.journal.closed_links()?;
-        for link in &closed {
+    pub(super) fn close_again(active: &Active, closed: &[ClosedLink]) -> Vec<Entry> {
+        for link in closed {
             active.links.gate(&link.peer).close();
         }
         let by_name: BTreeMap<&str, &ClosedLink> = closed
@@ -57,7 +79,7 @@ impl Gateway {
                 own.or_else(|| names_of(peer).find_map(|name| by_name.get(name.as_str()).copied()));
             let Some(found) = found else { continue };
             active.links.gate(peer.zone()).close();
-            let known_as = closed_as(active, peer.zone(), &closed);
+            let known_as = closed_as(active, peer.zone(), closed);
             if own.is_none_or(|own| own.known_as.len() < known_as.len().min(Entry::KNOWN_AS)) {
                 tracing::warn!(peer = peer.zone(), closed_as = found.peer, "link closed");
                 lines.push(Entry::Link(LinkEntry {
@@ -69,7 +91,7 @@ impl Gateway {
                 }));
             }
         }
-        Ok(lines)
+        lines
     }
 
     /// Records what [`Gateway::close_again`] found. It is closed already, so that a log that cannot be written opens nothing.
@@ -77,7 +99,7 @@ impl Gateway {
         if lines.is_empty() {
             return;
         }
-        if let Err(error) = self.audit.record(lines).await {
+        if let Err(error) = self.audit.note(lines).await {
             tracing::error!(%error, "what stays closed under another name could not be recorded; it is closed all the same");
         }
     }

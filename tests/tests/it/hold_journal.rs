@@ -20,11 +20,11 @@ const A_WHILE: Duration = Duration::from_millis(2500);
 const SOON: Duration = Duration::from_secs(30);
 
 /// The journal of a running gateway, which refuses lines of one kind until [`Failing::mend`].
-struct Failing(Connection);
+pub(crate) struct Failing(Connection);
 
 impl Failing {
     /// `what` is a change of a table, as `INSERT ON denials`.
-    fn at(world: &World, what: &str) -> Self {
+    pub(crate) fn at(world: &World, what: &str) -> Self {
         let journal = Connection::open(world.gateway.file("state/journal.db")).unwrap();
         journal.busy_timeout(Duration::from_secs(10)).unwrap();
         let refuse = format!(
@@ -34,7 +34,7 @@ impl Failing {
         Self(journal)
     }
 
-    fn mend(self) {
+    pub(crate) fn mend(self) {
         self.0.execute_batch("DROP TRIGGER failing").unwrap();
     }
 }

@@ -18,10 +18,10 @@ use sluice_tests::stub::{World, errors, next_send};
 const AT_ONCE: Duration = Duration::from_secs(1);
 /// How long a stub hangs: longer than any test.
 const FOR_EVER: Duration = Duration::from_secs(120);
-const BACKFILL: &str = "/_matrix/federation/v1/backfill/%21a%3Ahigh.test?v=%24V8LEfOw78wseB9PIBVfxK3sgrHQ_56ACTuchJxBgp0w&limit=10";
+pub(crate) const BACKFILL: &str = "/_matrix/federation/v1/backfill/%21a%3Ahigh.test?v=%24V8LEfOw78wseB9PIBVfxK3sgrHQ_56ACTuchJxBgp0w&limit=10";
 
 /// Exit code and JSON answer of a command to the running gateway.
-fn sluice(world: &World, args: &[&str]) -> (i32, Value) {
+pub(crate) fn sluice(world: &World, args: &[&str]) -> (i32, Value) {
     let done = Command::new(sluice_tests::sluice_binary())
         .args(args)
         .args(["--json", "-c"])
@@ -33,14 +33,14 @@ fn sluice(world: &World, args: &[&str]) -> (i32, Value) {
     (done.status.code().unwrap(), answer)
 }
 
-fn told(world: &World, args: &[&str]) -> Value {
+pub(crate) fn told(world: &World, args: &[&str]) -> Value {
     let (code, answer) = sluice(world, args);
     assert_eq!(code, 0, "{args:?}: {answer}");
     answer
 }
 
 /// Waits until something is so; it is a matter of milliseconds.
-fn until(what: &str, mut so: impl FnMut() -> bool) {
+pub(crate) fn until(what: &str, mut so: impl FnMut() -> bool) {
     let start = Instant::now();
     while !so() {
         assert!(start.elapsed() < Duration::from_secs(20), "{what}");
@@ -48,7 +48,7 @@ fn until(what: &str, mut so: impl FnMut() -> bool) {
     }
 }
 
-fn lines_of(world: &World, kind: &str) -> Vec<Value> {
+pub(crate) fn lines_of(world: &World, kind: &str) -> Vec<Value> {
     let lines = world.gateway.audit();
     lines
         .into_iter()
@@ -362,45 +362,6 @@ fn a_room_is_closed_and_opened_by_hand_and_stays_so_over_a_restart() {
             (&json!(false), &json!("spillage")),
             (&json!(true), &json!("cleaned"))
         ]
-    );
-}
-
-#[test]
-fn what_cannot_be_recorded_is_closed_all_the_same_and_not_opened() {
-    let world = World::new();
-    let journal = rusqlite::Connection::open(world.gateway.file("state/journal.db")).unwrap();
-    journal.busy_timeout(Duration::from_secs(10)).unwrap();
-    let refuse =
-        "CREATE TRIGGER refuse BEFORE INSERT ON head BEGIN SELECT RAISE(FAIL, 'full'); END;";
-    journal.execute_batch(refuse).unwrap();
-    let (code, answer) = sluice(&world, &["link", "close", "low"]);
-    let message = answer["message"].as_str().unwrap();
-    assert!(
-        code == 1 && message.contains("until the next start"),
-        "{answer}"
-    );
-    let pull = || world.from_homeserver("GET", BACKFILL, None).status;
-    assert_eq!(pull(), 403);
-    let (code, answer) = sluice(&world, &["link", "open", "low"]);
-    assert!(
-        code == 1
-            && answer["message"]
-                .as_str()
-                .unwrap()
-                .contains("nothing was opened"),
-        "{answer}"
-    );
-    assert_eq!(pull(), 403);
-    let (code, _) = sluice(&world, &["room", "close", "!a:high.test", "low"]);
-    assert_eq!(code, 1);
-    journal.execute_batch("DROP TRIGGER refuse;").unwrap();
-    until("the record is written again", || {
-        sluice(&world, &["link", "open", "low"]).0 == 0
-    });
-    assert_eq!(
-        pull(),
-        404,
-        "our homeserver is answered by the other side again"
     );
 }
 

@@ -52,6 +52,7 @@ mod large_rooms_real;
 mod link_real;
 mod links;
 mod load;
+mod operator_journal;
 mod outage;
 mod own_zone;
 mod processes;
