@@ -19,7 +19,7 @@ fn facts(sent: &Sent) -> serde_json::Value {
     let context = link(sent.link);
     let scene = Scene::new(bundle(), &context, at()).unwrap();
     let unit = sent.unit();
-    facts(&scene, &unit, &scene.look(&unit))
+    super::facts(&scene, &unit, &scene.look(&unit))
 }
 
 fn link(name: &'static str) -> LinkContext<'static> {
@@ -170,7 +170,7 @@ fn finding_alone(scene: &Scene<'_>, id: &str) -> serde_json::Value {
         findings: Ok(vec![finding]),
         ..scene.look(&unit)
     };
-    facts(&scene, &unit, &found)
+    super::facts(scene, &unit, &found)
 }
 
 /// The shipped profile with all its packs.
