@@ -15,4 +15,3 @@ decisions[index] := decision if {
 default sound := set()
 
 sound := data.sluice.release.sound
-

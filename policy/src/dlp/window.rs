@@ -109,8 +109,9 @@ impl Part {
     }
 }
 
-/// The ends of texts, by fair shares of [`KEPT_BYTES`].
+/// The ends of texts, by fair shares of [`KEPT_BYTES`]; spaces behind them are none of them.
 fn kept(texts: &[&str]) -> Vec<String> {
+    let texts: Vec<&str> = texts.iter().map(|text| text.trim_end()).collect();
     let mut lengths: Vec<usize> = texts.iter().map(|text| text.len()).collect();
     lengths.sort_unstable();
     let mut left = KEPT_BYTES;

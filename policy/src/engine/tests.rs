@@ -109,6 +109,34 @@ fn a_rule_may_blame_a_detector_only_for_what_it_found() {
     );
 }
 
+/// The shipped policy, with a table for findings that has one row.
+fn shipped(action: &str) -> Engine {
+    let wasm = include_bytes!("../../../rules/profiles/demo/compiled/policy.wasm");
+    let table = json!([{"detector": "de.*", "action": action}]);
+    let settings = json!({"links": {"*": {"dlp": "table"}}, "dlp": {"table": table}});
+    Engine::load(wasm, &json!({"settings": settings})).unwrap()
+}
+
+#[test]
+fn a_table_of_another_shape_releases_nothing_alone_or_among_others() {
+    let message = json!({
+        "kind": "pdu",
+        "link": {"name": "a->b", "direction": "outbound", "edus": [], "clearances": []},
+        "event": {"type": "m.room.message", "content": {"body": "hello"}},
+        "label": {"granted": null, "notes": []},
+        "findings": [],
+    });
+    let (sound, misspelt) = (shipped("redact"), shipped("redakt"));
+    for count in [1, 2, BATCH_EVENTS] {
+        let messages = vec![message.clone(); count];
+        for answer in sound.decide(&messages).unwrap() {
+            assert_eq!(answer.unwrap().verdict, Verdict::Release);
+        }
+        let denied = vec![Err(EventFailure::Undefined); count];
+        assert_eq!(misspelt.decide(&messages).unwrap(), denied);
+    }
+}
+
 #[test]
 fn facts_beyond_the_limit_are_denied_and_their_neighbour_is_not() {
     let mut huge = event("m.room.message");

@@ -345,6 +345,24 @@ mod tests {
     }
 
     #[test]
+    fn of_texts_with_too_many_digits_or_too_long_ones_nothing_is_ruled_out() {
+        let sure = |text: &str| {
+            let digits = Digits::of_text(text, false);
+            !digits.has(9, Some(9)) && digits.around(9, Some(9)).is_some()
+        };
+        let text = |length: usize| "a".repeat(length);
+        assert!(sure(&text(MAX_BYTES)) && !sure(&text(MAX_BYTES + 1)));
+        let pairs = |count: usize| "1a".repeat(count);
+        assert!(sure(&pairs(MAX_PLACES)) && !sure(&pairs(MAX_PLACES + 1)));
+        let last = format!("{}123456789", text(MAX_BYTES - 9));
+        let digits = Digits::of_text(&last, false);
+        assert_eq!(
+            digits.around(9, Some(9)),
+            Some(vec![(MAX_BYTES - 9, MAX_BYTES + 1)])
+        );
+    }
+
+    #[test]
     fn digits_of_other_scripts_count_where_a_text_may_have_them() {
         let digits = Digits::of_text("\u{664}\u{661} und \u{ff11}2, \u{1d7d8}", true);
         assert!(digits.has(5, None) && !digits.has(6, None));

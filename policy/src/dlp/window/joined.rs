@@ -6,7 +6,7 @@ use crate::unicode::ascii_digit;
 
 /// Of a longer text than [`KEPT_BYTES`], begin and end of so many bytes are joined with the texts beside them, and up to
 /// [`EDGE_BYTES`] more.
-const END_BYTES: usize = 256;
+pub(super) const END_BYTES: usize = 256;
 /// How far beyond its edge a begin or an end goes on to a gap: further than the longest account number. Half a word or number
 /// might look like a value.
 const EDGE_BYTES: usize = 48;
@@ -137,18 +137,20 @@ fn in_order<'a>(
 }
 
 /// A text of the event, or begin and end of a long one: all of it was looked at, and what goes on in another text goes on
-/// from there.
+/// from there. Spaces at its ends are none of it.
 fn own_texts<'a>((number, said): (usize, &'a Said<'_>)) -> Vec<Text<'a>> {
-    let text = said.text.as_ref();
+    let text = said.text.trim_start();
+    let offset = said.text.len() - text.len();
+    let text = text.trim_end();
     if text.len() <= KEPT_BYTES {
-        return vec![own(text, number, 0)];
+        return vec![own(text, number, offset)];
     }
     let (begin, end) = (begin(text), end(text));
     vec![
-        own(&text[..begin], number, 0),
+        own(&text[..begin], number, offset),
         Text {
             is_end: true,
-            ..own(&text[end..], number, end)
+            ..own(&text[end..], number, offset + end)
         },
     ]
 }
@@ -159,7 +161,8 @@ fn begin(text: &str) -> usize {
     let edge = head(text, END_BYTES).len();
     let more = head(&text[edge..], EDGE_BYTES);
     let mut gaps = more.match_indices(char::is_whitespace);
-    let gap = gaps.find(|(at, gap)| !text[edge + at + gap.len()..].starts_with(is_digit));
+    let behind = |at| head(&text[edge + at..], EDGE_BYTES).trim_start();
+    let gap = gaps.find(|(at, _)| !behind(*at).starts_with(is_digit));
     edge + gap.map_or(0, |(at, _)| at)
 }
 
@@ -169,7 +172,8 @@ fn end(text: &str) -> usize {
     let more = tail(&text[..edge], EDGE_BYTES);
     let start = edge - more.len();
     let mut gaps = more.rmatch_indices(char::is_whitespace);
-    let gap = gaps.find(|(at, _)| !text[..start + at].ends_with(is_digit));
+    let before = |at| tail(&text[..start + at], EDGE_BYTES).trim_end();
+    let gap = gaps.find(|(at, _)| !before(*at).ends_with(is_digit));
     gap.map_or(edge, |(at, _)| start + at)
 }
 
@@ -232,7 +236,7 @@ mod tests {
     #[test]
     fn ends_stop_at_gaps_that_are_in_no_number_and_at_their_size_where_there_are_none() {
         let (before, behind) = ("x".repeat(END_BYTES - 3), "y".repeat(END_BYTES - 3));
-        for near in ["word", "1234567", "DE89 3704 0044", "ä"] {
+        for near in ["word", "1234567", "DE89 3704 0044", "1234  567", "ä"] {
             let text = format!("{before} {near} in the middle {near} {behind}");
             assert_eq!(text[..begin(&text)], format!("{before} {near}"));
             assert_eq!(text[end(&text)..], format!(" {near} {behind}"));

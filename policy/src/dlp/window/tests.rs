@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use ruma_common::{CanonicalJsonObject as Object, CanonicalJsonValue};
 use serde_json::{Value, json};
 
+use super::joined::END_BYTES;
 use super::*;
 use crate::dlp::{Detectors, Finding, MAX_FINDINGS, MAX_UNIT_BYTES, Scan, ScanError, Strength};
 use crate::label::Spifs;
@@ -399,8 +400,8 @@ fn dl_3_a_long_text_goes_on_at_its_ends() {
     }
     // What is left out parts what stands before it from what stands behind.
     let around = (
-        &long[..KEPT_BYTES - iban.len()],
-        &long[..KEPT_BYTES - rest.len()],
+        &long[..END_BYTES - iban.len()],
+        &long[..END_BYTES - rest.len()],
     );
     let parted = format!("{}{iban}{long}{rest}{}", around.0, around.1);
     assert_eq!(last_of(&["hallo", &parted]), []);
@@ -408,7 +409,7 @@ fn dl_3_a_long_text_goes_on_at_its_ends() {
 
 #[test]
 fn dl_3_no_half_number_at_the_inner_edge_of_a_long_texts_end_is_taken_for_a_value() {
-    let (end, middle) = (KEPT_BYTES / 2, "blah ".repeat(KEPT_BYTES));
+    let (end, middle) = (END_BYTES, "blah ".repeat(KEPT_BYTES));
     let words = format!("{}.", "x".repeat(end - 6));
     for cut in [
         format!("{words} 1234567 {middle}"),
@@ -420,6 +421,24 @@ fn dl_3_no_half_number_at_the_inner_edge_of_a_long_texts_end_is_taken_for_a_valu
     let (iban, rest) = ("DE89 3704 0044", "0532 0130 00");
     let closed = "!".repeat(2 * KEPT_BYTES);
     assert_eq!(last_of(&[iban, &format!("{rest}{closed}")]).len(), 1);
+}
+
+#[test]
+fn dl_3_spaces_at_the_ends_of_long_texts_hide_nothing() {
+    let (iban, rest) = ("DE89 3704 0044", "0532 0130 00");
+    let (spaces, long) = (" \n".repeat(2 * KEPT_BYTES), "blah ".repeat(KEPT_BYTES));
+    for (first, last) in [
+        (format!("{long}{iban}{spaces}"), rest.to_owned()),
+        (iban.to_owned(), format!("{spaces}{rest} {long}")),
+        (
+            format!("{long}{iban}{spaces}"),
+            format!("{spaces}{rest} {long}{spaces}"),
+        ),
+    ] {
+        let found = last_of(&["hallo", &first, &last]);
+        let at = last.find(rest).unwrap();
+        assert_eq!(spans(&found), [("test.iban", at, at + rest.len())]);
+    }
 }
 
 /// What only the window shows of the last of these contents.
