@@ -142,6 +142,36 @@ fn the_test_policy_of_the_engine_is_what_the_real_opa_makes_of_its_source() {
     );
 }
 
+/// What `batch.rego` asks once a call is of packages of its own.
+#[test]
+fn a_rule_of_an_author_is_asked_of_each_unit_whatever_its_name() {
+    let work = tempfile::tempdir().unwrap();
+    let batch = tree().join("rules/rego/batch.rego");
+    fs::copy(batch, work.path().join("batch.rego")).unwrap();
+    let own = "package sluice.release\n\nsound if input.event.content.msgtype == \"m.text\"\n\n\
+               decision := {\"verdict\": \"release\", \"rule\": \"text\"} if sound\n";
+    fs::write(work.path().join("own.rego"), own).unwrap();
+    let of = |kind: &str| serde_json::json!({"event": {"content": {"msgtype": kind}}});
+    let input = serde_json::json!({"events": [of("m.image"), of("m.text")]});
+    fs::write(work.path().join("input.json"), input.to_string()).unwrap();
+    let ask = [
+        "eval",
+        "-f",
+        "raw",
+        "-d",
+        "batch.rego",
+        "-d",
+        "own.rego",
+        "-i",
+        "input.json",
+        "data.sluice.batch.decisions",
+    ];
+    let output = Opa::find().unwrap().run(work.path(), &ask).unwrap();
+    let decisions = String::from_utf8_lossy(&output.stdout);
+    let released = r#"{"1":{"rule":"text","verdict":"release"}}"#;
+    assert_eq!(decisions.trim(), released);
+}
+
 #[test]
 fn a_bundle_is_built_without_opa_from_what_is_shipped() {
     let (private, public) = shipped::new_bundle_key().unwrap();

@@ -47,11 +47,9 @@ pub const BATCH_BYTES: usize = 512 * 1024;
 /// Bytes of facts about one unit at most. A PDU has 64 KiB; answers with lists may be larger.
 pub const EVENT_BYTES: usize = 512 * 1024;
 
-/// Fuel for one unit decided alone, about 5 ms. An ordinary message takes 60,000 units.
+/// Fuel for one unit, about 5 ms; an ordinary message takes 60,000. A batch has no more, so that no unit uses more beside
+/// others than alone; one that needs more is decided unit by unit.
 pub const EVENT_FUEL: u64 = 20_000_000;
-
-/// Fuel for one batch, about 25 ms. A batch that needs more is decided unit by unit.
-pub const BATCH_FUEL: u64 = 100_000_000;
 
 /// Fuel for making an instance and reading the bundle's data into it.
 pub const LOAD_FUEL: u64 = 1_000_000_000;
@@ -144,7 +142,7 @@ impl Engine {
         let mut instance = self.take()?;
         let answers = instance.call(
             batch.iter().map(|unit| unit.json.as_deref()),
-            BATCH_FUEL,
+            EVENT_FUEL,
             batch.len(),
         );
         match answers.and_then(|answers| read_all(&answers, batch)) {

@@ -8,10 +8,10 @@ package sluice.batch
 decisions[index] := decision if {
 	some i, facts in input.events
 	index := format_int(i, 10)
-	decision := data.sluice.release.decision with input as facts with data.sluice.release.sound as sound
+	decision := data.sluice.release.decision with input as facts with data.sluice.tables.sound as sound
 }
 
-# The tables that are well formed (findings.rego): of data alone, and so asked once a call and not once a unit.
+# Of data alone (tables.rego), and so asked once a call and not once a unit.
 default sound := set()
 
-sound := data.sluice.release.sound
+sound := data.sluice.tables.sound

@@ -13,7 +13,7 @@
 #   checks            with wait: the gateway's checks that must all let it pass, such as ["scanner"]
 # For each detector those rows count that name it most closely: its own name before a family, a smaller family before a
 # larger. Of all that match the most severe decides. A finding whose detector no row names was not thought of when the
-# table was written, and is denied. With a row that is not of this shape the table releases nothing.
+# table was written, and is denied. With a row that is not of this shape (tables.rego) the table releases nothing.
 package sluice.release
 
 # Tables have names, so that links may share one.
@@ -53,9 +53,7 @@ mislabelled(finding) if is_null(finding.marking)
 # A strength that this table does not know counts as the highest.
 rank(strength) := object.get({"low": 1, "medium": 2, "high": 3}, strength, 3)
 
-severities := {"log": 1, "wait": 2, "hold": 3, "redact": 4, "drop": 5}
-
-severity(row) := object.get(severities, object.get(row, "action", "redact"), 4)
+severity(row) := object.get(data.sluice.tables.severities, object.get(row, "action", "redact"), 4)
 
 # Every finding, and how severe what it comes to is.
 outcomes contains [severity(row), finding.detector] if {
@@ -90,17 +88,8 @@ waiting := {"checks": sort({check |
 	input.kind == "pdu"
 } else := {}
 
-# Tables of which every row is well formed.
-sound contains name if {
-	some name, rows in data.settings.dlp
-	is_array(rows)
-	every row in rows {
-		well_formed(row)
-	}
-}
-
 findings_complete if {
-	settings.dlp in sound
+	settings.dlp in data.sluice.tables.sound
 	is_array(input.findings)
 	input.link.direction in {"outbound", "inbound"}
 	every finding in input.findings {
@@ -109,30 +98,4 @@ findings_complete if {
 		is_number(finding.distinct_in_hour)
 		is_boolean(mislabelled(finding))
 	}
-}
-
-# Numbers that are no numbers and words that are misspelt would never match, and so release.
-well_formed(row) if {
-	is_string(row.detector)
-	object.keys(row) - {"detector", "strength", "distinct", "distinct_in_hour", "mislabelled", "direction", "action", "checks"} == set()
-	object.get(row, "strength", "low") in {"low", "medium", "high"}
-	object.get(row, "action", "redact") in object.keys(severities)
-	is_number(object.get(row, "distinct", 0))
-	is_number(object.get(row, "distinct_in_hour", 0))
-	is_boolean(object.get(row, "mislabelled", false))
-	object.get(row, "direction", "outbound") in {"outbound", "inbound"}
-	checks_fit(row)
-}
-
-checks_fit(row) if {
-	object.get(row, "action", "redact") == "wait"
-	count(row.checks) > 0
-	every check in row.checks {
-		is_string(check)
-	}
-}
-
-checks_fit(row) if {
-	object.get(row, "action", "redact") != "wait"
-	not row.checks
 }

@@ -83,6 +83,27 @@ fn one_poisoned_event_among_fifty_denies_only_itself() {
 }
 
 #[test]
+fn an_event_has_no_more_fuel_beside_others_than_alone() {
+    let engine = poison();
+    let (mut done, mut tired) = (0, 0);
+    for work in [5, 10, 20, 40, 80, 160, 320] {
+        let mut heavy = event("test.work");
+        heavy["event"]["content"]["work"] = Value::from(work);
+        let alone = engine.decide(std::slice::from_ref(&heavy)).unwrap();
+        let beside = engine.decide(&[heavy, event("m.room.message")]).unwrap();
+        assert_eq!(beside[0], alone[0], "{work}");
+        match &alone[0] {
+            Ok(_) => done += 1,
+            Err(failure) => {
+                assert_eq!(*failure, EventFailure::Fuel);
+                tired += 1;
+            }
+        }
+    }
+    assert!(done > 0 && tired > 1, "{done} {tired}");
+}
+
+#[test]
 fn answers_keep_the_order_of_more_events_than_one_call_takes() {
     let kinds = ["m.room.message", "test.finding", "test.undefined"];
     let batch: Vec<Value> = (0..BATCH_EVENTS * 2 + 7)
