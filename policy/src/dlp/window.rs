@@ -16,11 +16,14 @@ mod quiet;
 mod said;
 mod scan;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 
 pub use joined::{Seen, joined};
 use said::Shown;
 pub use said::{MAX_SAID, Said, said};
+
+use crate::unicode::{is_filler, may_hide, unfilled};
 
 /// Messages before an event that are read with it at most, and where history is pulled so many after it.
 pub const WINDOW_MESSAGES: usize = 10;
@@ -109,9 +112,14 @@ impl Part {
     }
 }
 
-/// The ends of texts, by fair shares of [`KEPT_BYTES`]; spaces behind them are none of them.
+/// The ends of texts, by fair shares of [`KEPT_BYTES`], with one filler in the place of several; fillers and spaces behind them
+/// are none of them.
 fn kept(texts: &[&str]) -> Vec<String> {
-    let texts: Vec<&str> = texts.iter().map(|text| text.trim_end()).collect();
+    let texts: Vec<Cow<'_, str>> = texts.iter().map(|text| unfilled(text)).collect();
+    let texts: Vec<&str> = texts
+        .iter()
+        .map(|text| text.trim_end_matches(is_blank))
+        .collect();
     let mut lengths: Vec<usize> = texts.iter().map(|text| text.len()).collect();
     lengths.sort_unstable();
     let mut left = KEPT_BYTES;
@@ -259,22 +267,47 @@ fn texts<'w>(parts: &[&'w Part], read: impl Fn(&'w Part) -> &'w [String]) -> Vec
     texts.map(String::as_str).collect()
 }
 
-/// The last characters that fit into `bytes`.
-pub(super) fn tail(text: &str, bytes: usize) -> &str {
+/// What may stand at the end of a text and is none of it.
+fn is_blank(c: char) -> bool {
+    c.is_whitespace() || is_filler(c)
+}
+
+/// The last characters that fit into `bytes`, of several fillers in a row one.
+fn tail(text: &str, bytes: usize) -> &str {
     let mut from = text.len().saturating_sub(bytes);
+    if may_hide(&text.as_bytes()[from..]) {
+        return &text[text.len() - fitting(text.chars().rev(), bytes)..];
+    }
     while !text.is_char_boundary(from) {
         from += 1;
     }
     &text[from..]
 }
 
-/// The first characters that fit into `bytes`.
-pub(super) fn head(text: &str, bytes: usize) -> &str {
+/// The first ones.
+fn head(text: &str, bytes: usize) -> &str {
     let mut to = text.len().min(bytes);
+    if may_hide(&text.as_bytes()[..to]) {
+        return &text[..fitting(text.chars(), bytes)];
+    }
     while !text.is_char_boundary(to) {
         to -= 1;
     }
     &text[..to]
+}
+
+/// How long the first characters are that fit into `bytes`, of several fillers in a row one.
+fn fitting(characters: impl Iterator<Item = char>, bytes: usize) -> usize {
+    let (mut fitting, mut all, mut filled) = (0, 0, false);
+    for c in characters {
+        let goes_on = std::mem::replace(&mut filled, is_filler(c)) && filled;
+        fitting += if goes_on { 0 } else { c.len_utf8() };
+        if fitting > bytes {
+            break;
+        }
+        all += c.len_utf8();
+    }
+    all
 }
 
 #[cfg(test)]

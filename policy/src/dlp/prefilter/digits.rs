@@ -7,7 +7,7 @@ use crate::unicode::ascii_digit;
 
 /// Digits of a match that are told apart, at most.
 pub(super) const MAX_DIGITS: usize = 32;
-/// Digits of a text whose places are kept, at most; a text with more, or a longer one, may match everything.
+/// Digits of a text whose places are kept, at most; of a text with more, or a longer one, their number alone counts.
 const MAX_PLACES: usize = 4096;
 /// Bytes of such a text at most, so that places are small: they are compared many times.
 const MAX_BYTES: usize = u16::MAX as usize;
@@ -36,9 +36,15 @@ impl Digits {
             false => places(text.as_bytes()),
         };
         if places.len() > MAX_PLACES || text.len() > MAX_BYTES {
+            let mut least = [0; MAX_DIGITS + 1];
+            // So many it has not, wherever they are.
+            least
+                .iter_mut()
+                .skip(places.len() + 1)
+                .for_each(|least| *least = usize::MAX);
             return Digits {
-                least: [0; MAX_DIGITS + 1],
-                in_a_row: [0; MAX_DIGITS + 1],
+                least,
+                in_a_row: least,
                 places: None,
             };
         }
@@ -352,6 +358,8 @@ mod tests {
         };
         let text = |length: usize| "a".repeat(length);
         assert!(sure(&text(MAX_BYTES)) && !sure(&text(MAX_BYTES + 1)));
+        let long = Digits::of_text(&format!("12 {} 3", text(MAX_BYTES)), false);
+        assert!(long.has(3, Some(3)) && !long.has(4, None));
         let pairs = |count: usize| "1a".repeat(count);
         assert!(sure(&pairs(MAX_PLACES)) && !sure(&pairs(MAX_PLACES + 1)));
         let last = format!("{}123456789", text(MAX_BYTES - 9));

@@ -9,7 +9,7 @@ use unicode_normalization::{
 };
 
 use super::{BORDER, Borders, map::Made};
-use crate::unicode::{Table, ascii_digit, is_dash, is_ignorable, is_line_end, is_space};
+use crate::unicode::{Table, ascii_digit, is_dash, is_hidden, is_line_end, is_space};
 
 /// Below this stand Latin, Greek and Cyrillic, whose letters need no mark that they do not compose with.
 const NO_LOOSE_MARKS_BELOW: char = '\u{530}';
@@ -133,11 +133,6 @@ fn is_settled(c: char) -> bool {
 
 /// A starter with its marks is cut here, in bytes, so that a tower of marks costs no more than its length.
 const MAX_SEGMENT_BYTES: usize = 128;
-
-/// True for what a reader does not see at all.
-fn is_hidden(c: char) -> bool {
-    is_ignorable(c) || (c.is_control() && !is_line_end(c) && !is_space(c))
-}
 
 /// True for what composes with the character before it: marks, and the inner letters of a Hangul syllable.
 fn continues(c: char) -> bool {

@@ -120,6 +120,8 @@ struct Pass {
     lines: Chunk,
     /// The last gap had a line end.
     newline: bool,
+    /// The last chunk began a line.
+    began: bool,
     /// First byte after the last word.
     word_end: usize,
     /// A capital was followed by nothing but a bar.
@@ -256,9 +258,15 @@ impl Pass {
         let breaks = matches!(gap, b'\n' | b'\r');
         let chunk = std::mem::take(&mut self.glued);
         if chunk.chars == 0 {
+            // Blanks may stand behind a line.
+            if breaks && self.began && self.lines.is_blob() {
+                let start = self.lines.start.min(self.same.start);
+                self.signs.blobs.add(start, at);
+            }
             self.newline |= breaks;
             return;
         }
+        self.began = self.newline;
         let usual = !chunk.mixed && !self.same.mixed && chunk.chars != self.last;
         if usual && !breaks && !self.newline {
             (self.same, self.lines, self.last) = (chunk, chunk, chunk.chars);

@@ -1,7 +1,7 @@
 //! Several texts as one, in the ways in which a value may be cut, and the way back.
 
 use super::said::{Said, Shown};
-use super::{Around, KEPT_BYTES, head, tail};
+use super::{Around, KEPT_BYTES, head, is_blank, tail};
 use crate::unicode::ascii_digit;
 
 /// Of a longer text than [`KEPT_BYTES`], begin and end of so many bytes are joined with the texts beside them, and up to
@@ -137,12 +137,12 @@ fn in_order<'a>(
 }
 
 /// A text of the event, or begin and end of a long one: all of it was looked at, and what goes on in another text goes on
-/// from there. Spaces at its ends are none of it.
+/// from there. Fillers at its ends are, as spaces are, none of it.
 fn own_texts<'a>((number, said): (usize, &'a Said<'_>)) -> Vec<Text<'a>> {
-    let text = said.text.trim_start();
+    let text = said.text.trim_start_matches(is_blank);
     let offset = said.text.len() - text.len();
-    let text = text.trim_end();
-    if text.len() <= KEPT_BYTES {
+    let text = text.trim_end_matches(is_blank);
+    if head(text, KEPT_BYTES).len() == text.len() {
         return vec![own(text, number, offset)];
     }
     let (begin, end) = (begin(text), end(text));
@@ -161,8 +161,13 @@ fn begin(text: &str) -> usize {
     let edge = head(text, END_BYTES).len();
     let more = head(&text[edge..], EDGE_BYTES);
     let mut gaps = more.match_indices(char::is_whitespace);
-    let behind = |at| head(&text[edge + at..], EDGE_BYTES).trim_start();
-    let gap = gaps.find(|(at, _)| !behind(*at).starts_with(is_digit));
+    let behind = |at| {
+        text[edge + at..]
+            .chars()
+            .take(EDGE_BYTES)
+            .find(|c| !is_blank(*c))
+    };
+    let gap = gaps.find(|(at, _)| !behind(*at).is_some_and(is_digit));
     edge + gap.map_or(0, |(at, _)| at)
 }
 
@@ -172,8 +177,11 @@ fn end(text: &str) -> usize {
     let more = tail(&text[..edge], EDGE_BYTES);
     let start = edge - more.len();
     let mut gaps = more.rmatch_indices(char::is_whitespace);
-    let before = |at| tail(&text[..start + at], EDGE_BYTES).trim_end();
-    let gap = gaps.find(|(at, _)| !before(*at).ends_with(is_digit));
+    let before = |at| {
+        let before = text[..start + at].chars().rev();
+        before.take(EDGE_BYTES).find(|c| !is_blank(*c))
+    };
+    let gap = gaps.find(|(at, _)| !before(*at).is_some_and(is_digit));
     gap.map_or(edge, |(at, _)| start + at)
 }
 
@@ -183,9 +191,9 @@ fn is_digit(c: char) -> bool {
 
 /// A text of the event, without the spaces around it: what separates is the join's to say.
 fn own(text: &str, number: usize, offset: usize) -> Text<'_> {
-    let leading = text.len() - text.trim_start().len();
+    let leading = text.len() - text.trim_start_matches(is_blank).len();
     Text {
-        text: text.trim(),
+        text: text.trim_matches(is_blank),
         current: Some((number, offset + leading)),
         is_end: false,
     }

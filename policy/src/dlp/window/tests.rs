@@ -698,3 +698,40 @@ proptest! {
         prop_assert_eq!(spans(&found), vec![("test.iban", 0, value.len() - cut)]);
     }
 }
+
+#[test]
+fn dl_3_what_nobody_sees_at_the_ends_of_texts_hides_nothing() {
+    let (iban, rest) = ("DE89 3704 0044", "0532 0130 00");
+    let long = "blah ".repeat(500);
+    for hidden in ["\u{1}".repeat(304), "\u{2068}\u{2069}".repeat(51)] {
+        let last = format!("{hidden}{rest} {long}");
+        assert_eq!(last_of(&[iban, &last]).len(), 1, "before it");
+        let last = format!(" {hidden} {hidden}{rest} {long}");
+        assert_eq!(last_of(&[iban, &last]).len(), 1, "with spaces before it");
+        let between = rest.replace(' ', &format!(" {hidden}"));
+        let last = format!("{between} {long}");
+        assert_eq!(last_of(&[iban, &last]).len(), 1, "in it");
+        let first = format!("{long} {iban}{hidden}");
+        assert_eq!(last_of(&[&first, rest]).len(), 1, "behind the first half");
+    }
+    let first = format!("{iban}{}", "\u{1}".repeat(KEPT_BYTES));
+    assert_eq!(last_of(&[&first, rest]).len(), 1, "behind what is kept");
+}
+
+#[test]
+fn dl_3_what_parts_turns_or_spells_is_kept_of_halves() {
+    let tags = |text: &str| -> String {
+        let tag = |c: char| char::from_u32(0xe0000 + u32::from(c)).unwrap();
+        text.chars().map(tag).collect()
+    };
+    let (iban, rest) = ("DE89 3704 0044", "0532 0130 00");
+    for (first, last) in [
+        (format!("Kontonummer\u{200b}{iban}"), rest.to_owned()),
+        ("\u{202e}4400 4073 98ED\u{202c}".to_owned(), rest.to_owned()),
+        (iban.to_owned(), "\u{202e}00 0310 2350".to_owned()),
+        (tags(iban), tags(rest)),
+    ] {
+        let found = last_of(&[&first, &last]);
+        assert!(!found.is_empty(), "{first:?} {last:?}");
+    }
+}

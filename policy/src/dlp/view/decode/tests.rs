@@ -366,3 +366,28 @@ fn what_is_no_text_in_one_piece_is_tried_again_in_others() {
         "{texts:?}"
     );
 }
+
+#[test]
+fn dl_3_base64_on_lines_with_blanks_behind_them_is_read_to_its_end() {
+    let iban = "DE89 3704 0044 0532 0130 00";
+    let lines = "TGllYmUgS29sbGVn \naW4sIGxpZWJlciB \nLb2xsZWdlLCB1b \nnNlcmUgbmV1ZS \nBJQkFOIGlzdC \n\
+                 BERTg5IDM3M \nDQgMDA0NCA \nwNTMyIDAxMzAgMD \nAsIGJpdHRlIGdp \nYiBzaWUgbmllb \nWFuZGVtIHdla \n\
+                 XRlciwgdmll \nbGVuIERhbm \nsgdW5kIGJpcyBiYWxkLg ";
+    for ends in [" \n", "  \n", " \r\n", "\n"] {
+        let text = lines.replace(" \n", ends);
+        let texts = decoded(&text);
+        assert!(texts.iter().any(|seen| seen.contains(iban)), "{text:?}");
+    }
+    // Each line shorter than what is read alone.
+    let (mut short, mut rest) = (String::new(), lines.replace(" \n", ""));
+    for width in [15, 14, 13, 12, 11, 10].into_iter().cycle() {
+        let left = rest.split_off(width.min(rest.len()));
+        short.push_str(&format!("{rest} \n"));
+        rest = left;
+        if rest.is_empty() {
+            break;
+        }
+    }
+    let texts = decoded(&short);
+    assert!(texts.iter().any(|seen| seen.contains(iban)), "{short:?}");
+}
