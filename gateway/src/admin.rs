@@ -195,7 +195,7 @@ impl AdminAnswer {
         }
     }
 
-    /// It was not done, and nothing has changed.
+    /// It was not done, or nobody can tell; the message says which.
     pub fn refused(message: impl Into<String>, details: Vec<String>) -> Self {
         Self {
             details,
@@ -358,21 +358,26 @@ async fn serve_one<H: AdminHandler>(
     handler: Arc<H>,
     place: OwnedSemaphorePermit,
 ) {
-    if let Err(error) = converse(stream, &client, &*handler).await {
+    if let Err(error) = converse(stream, client, handler, place).await {
         tracing::warn!(%error, "an admin client was not answered");
     }
-    drop(place);
 }
 
 async fn converse<H: AdminHandler>(
     stream: UnixStream,
-    client: &Client,
-    handler: &H,
+    client: Client,
+    handler: Arc<H>,
+    place: OwnedSemaphorePermit,
 ) -> io::Result<()> {
     let mut stream = BufReader::new(stream);
     let line = tokio::time::timeout(LINE_TIMEOUT, read_line(&mut stream)).await??;
-    let answer = answer(&line, handler, client).await;
-    tokio::time::timeout(WRITE_TIMEOUT, write(stream.get_mut(), &answer)).await?
+    // What a reviewer has begun keeps his place to its end; an operator's must be free for the emergency stop.
+    let place = Arc::new(place);
+    let its_own = (client.rank != Rank::Operator).then(|| Arc::clone(&place));
+    let answer = answer(&line, handler, client, its_own).await;
+    let written = tokio::time::timeout(WRITE_TIMEOUT, write(stream.get_mut(), &answer)).await;
+    drop(place);
+    written?
 }
 
 async fn write(stream: &mut UnixStream, answer: &AdminAnswer) -> io::Result<()> {
@@ -380,6 +385,10 @@ async fn write(stream: &mut UnixStream, answer: &AdminAnswer) -> io::Result<()> 
     line.push(b'\n');
     stream.write_all(&line).await
 }
+
+const BROKE_OFF: &str = "it broke off by a defect of the gateway's own; `sluice audit show` and the lists say what came \
+    of it; please report this";
+const GOES_ON: &str = "it takes longer than two minutes and goes on; `sluice audit show` and the lists say what comes of it";
 
 fn too_many() -> AdminAnswer {
     let message = "too many reviewers ask at the moment; try again";
@@ -390,7 +399,12 @@ fn not_allowed() -> AdminAnswer {
     AdminAnswer::refused("only the gateway's user and root may ask", Vec::new())
 }
 
-async fn answer<H: AdminHandler>(line: &[u8], handler: &H, client: &Client) -> AdminAnswer {
+async fn answer<H: AdminHandler>(
+    line: &[u8],
+    handler: Arc<H>,
+    client: Client,
+    place: Option<Arc<OwnedSemaphorePermit>>,
+) -> AdminAnswer {
     let Ok(request) = serde_json::from_slice(line) else {
         let message = "this is no command of this version; use the `sluice` of the running gateway";
         return AdminAnswer::refused(message, Vec::new());
@@ -398,11 +412,16 @@ async fn answer<H: AdminHandler>(line: &[u8], handler: &H, client: &Client) -> A
     if client.rank != Rank::Operator && !matches!(request, AdminRequest::Hold { .. }) {
         return not_allowed();
     }
-    match tokio::time::timeout(ANSWER_TIMEOUT, handler.handle(&client.asker, request)).await {
-        Ok(answer) => answer,
-        Err(_) => {
-            AdminAnswer::refused("it took too long and was given up; see the log", Vec::new())
-        }
+    // What has begun may be in the log already, so it ends whether somebody waits for it or not.
+    let done = tokio::spawn(async move {
+        let answer = handler.handle(&client.asker, request).await;
+        drop(place);
+        answer
+    });
+    match tokio::time::timeout(ANSWER_TIMEOUT, done).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(_)) => AdminAnswer::refused(BROKE_OFF, Vec::new()),
+        Err(_) => AdminAnswer::refused(GOES_ON, Vec::new()),
     }
 }
 

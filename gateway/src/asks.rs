@@ -17,7 +17,7 @@ use crate::links::Closed;
 use crate::parse::{self, Parsed};
 use crate::peers::Peer;
 use crate::rebuild;
-use crate::refusal::{Blame, Refusal};
+use crate::refusal::{AUDIT_FAILED, Blame, Refusal};
 use crate::relay::{Answer, RelayError, Reply};
 use crate::route::{self, Route, Shape};
 use crate::stream::intake;
@@ -30,8 +30,6 @@ const KEY_DOCUMENT: Limits = Limits {
 };
 /// The rule where our homeserver answers a question of ours with a failure of its own.
 pub(crate) const HOMESERVER_FAILED: &str = "gateway.homeserver";
-/// The rule where the audit log does not take a line.
-const AUDIT_FAILED: &str = "gateway.audit";
 const KEYS_TARGET: &str = "/_matrix/key/v2/server";
 
 /// What a homeserver of ours says.
@@ -259,17 +257,7 @@ impl Gateway {
             destination: destination.into(),
             ..RequestEntry::default()
         };
-        let failed = |error| {
-            Refusal::ourselves(
-                AUDIT_FAILED,
-                format!("the audit log cannot be written: {error}"),
-            )
-        };
-        self.audit
-            .record(vec![Entry::Request(line)])
-            .await
-            .map(drop)
-            .map_err(failed)
+        self.recorded(Entry::Request(line)).await
     }
 }
 

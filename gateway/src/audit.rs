@@ -1,16 +1,16 @@
 //! The audit log: the tamper-evident record of every decision, and the gateway's write-ahead log.
 //!
 //! ```text
-//! record ──▶ queue ──▶ [writer thread: all that waits → one write, one fdatasync → journal] ──▶ Recorded
+//! record ──▶ queue ──▶ [writer thread: all that waits → one write, one fdatasync → journal] ──▶ done
 //!                          │
 //!                          ▼
 //!   audit-00000001.jsonl   line, line, line ... checkpoint      (signed; the next segment goes on from its hash)
 //!   audit-00000002.jsonl   line, line ...
 //! ```
 //!
-//! Invariant 6: nothing crosses before its lines are durable. The code that writes to the far side asks for a
-//! [`Recorded`], which only [`Audit::record`] makes, after the lines are on the disk and in the journal. If either
-//! fails, `record` fails, and nothing crosses; it heals by itself when writing works again.
+//! Invariant 6: nothing crosses before its lines are durable. [`Audit::record`] returns after the lines are on the disk and
+//! in the journal. If either fails, `record` fails, and nothing crosses; it heals by itself when writing works again.
+//! Where the log has lines that the journal has not, these hold already: [`Audit::caught_up`] stands before every judgement.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -86,20 +86,6 @@ pub struct Audit {
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
-/// Proof that entries are durable, in log and journal. Only [`Audit::record`] makes it; moved, not copied.
-#[derive(Debug)]
-pub struct Recorded {
-    seq: u64,
-}
-
-impl Recorded {
-    /// Number of the last line that was recorded.
-    #[must_use]
-    pub fn seq(&self) -> u64 {
-        self.seq
-    }
-}
-
 /// Why nothing was recorded, or why the log does not open. Nothing may cross then (invariant 1).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AuditError {
@@ -172,6 +158,19 @@ pub enum AuditError {
     Stopped,
 }
 
+impl AuditError {
+    /// What an operator is told where `what`: the log does not have what he asked for, or may have it where its writer broke
+    /// off.
+    pub(crate) fn without(&self, what: &str) -> String {
+        match self {
+            Self::Stopped => format!(
+                "{what} yet, and nobody can tell whether it was recorded: {self}; if it was, it counts from then on"
+            ),
+            _ => format!("{what}, because it could not be recorded: {self}"),
+        }
+    }
+}
+
 impl Audit {
     /// Opens the log: locks it, checks it from the journal's head on, fills the journal with what it lacks, cuts the
     /// unfinished line that a crash has left, and starts the writer.
@@ -201,24 +200,23 @@ impl Audit {
     }
 
     /// Records entries, in this order and without others between them. Returns when they are durable and the journal
-    /// has taken them over. All calls that wait at the same time share one durable write.
+    /// has taken them over, with the number of the last one. All calls that wait at the same time share one durable write.
     ///
     /// # Errors
     /// [`AuditError`]: nothing may be relayed. With [`AuditError::Unapplied`] the lines are in the log, which then says more
     /// than was done; with [`AuditError::Stopped`] they may be, and the next start sees; with any other they are not.
-    pub async fn record(&self, entries: Vec<Entry>) -> Result<Recorded, AuditError> {
+    pub async fn record(&self, entries: Vec<Entry>) -> Result<u64, AuditError> {
         if entries.is_empty() {
             return Err(AuditError::Nothing);
         }
         if entries.len() > RECORD_ENTRIES {
             return Err(AuditError::TooMany(entries.len()));
         }
-        let seq = self.send(entries, false).await?;
-        Ok(Recorded { seq })
+        self.send(entries, false).await
     }
 
-    /// As [`Audit::record`], for what holds by standing in the log and lets nothing cross: also where the journal has yet to
-    /// take it over, which it does before anything else is written.
+    /// As [`Audit::record`], for what holds by standing in the log: also where the journal has yet to take it over. That it
+    /// does before anything else is written or judged ([`Audit::caught_up`]).
     ///
     /// # Errors
     /// [`AuditError`]: the log does not have the lines.
@@ -227,6 +225,22 @@ impl Audit {
             Ok(_) | Err(AuditError::Unapplied(_)) => Ok(()),
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether the journal has all that the log has; where writing has failed, it is tried again. Before anything is read of
+    /// the journal by which something may cross: a closing or a denial that the log alone has counts like any other.
+    ///
+    /// # Errors
+    /// [`AuditError`]: it has not, or nothing can be written.
+    pub async fn caught_up(&self) -> Result<(), AuditError> {
+        if self.failing().is_none() {
+            return Ok(());
+        }
+        self.probe().await.map_err(|error| match error {
+            // Of the line that says that writing goes on; nothing else was to be recorded.
+            AuditError::Unapplied(error) => AuditError::Journal(error),
+            error => error,
+        })
     }
 
     /// Tries to write again if writing has failed; does nothing otherwise. For `/readyz`.

@@ -167,6 +167,7 @@ impl<'a> Collector<'a> {
         way: Way,
         told: &Told<'_>,
     ) -> Result<Self, Refusal> {
+        gateway.caught_up().await?;
         let versions = announced_versions(gateway, active, exchange, way, told)?;
         let mut collector = Self {
             gateway,

@@ -10,7 +10,7 @@
 //! itself, or a [`Refusal`]; the last step, the audit line, always runs.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use hyper::body::Incoming;
@@ -27,7 +27,7 @@ use crate::hold::Holds;
 use crate::http::{self, AnswerBody};
 use crate::identify::{self, Caller};
 use crate::joins::Joins;
-use crate::journal::{Journal, JournalError};
+use crate::journal::{ClosedLink, Journal, JournalError};
 use crate::keystore::KeyStore;
 use crate::links::{Gate, LINK_CLOSED};
 use crate::operations::Metrics;
@@ -79,6 +79,8 @@ pub struct Gateway {
     pub traffic: Traffic,
     /// One operator at a time opens and closes links, so that gates and journal end up saying the same.
     links_turn: tokio::sync::Mutex<()>,
+    /// Closings that could not be recorded: they hold until the gateway stops.
+    unrecorded: Mutex<Vec<ClosedLink>>,
     /// Refusals before authentication.
     pub strangers: Strangers,
     /// Spools and turns of large answers.
@@ -116,6 +118,7 @@ impl Gateway {
             joins: Joins::default(),
             traffic: Traffic::default(),
             links_turn: tokio::sync::Mutex::default(),
+            unrecorded: Mutex::default(),
             strangers: Strangers::new(),
             metrics,
             run,
@@ -137,7 +140,7 @@ impl Gateway {
     /// [`JournalError`]: the journal cannot be read, or has yet to take over what the log has; then nothing was changed.
     pub async fn activate(&self, active: Active) -> Result<(), JournalError> {
         let _turn = self.links_turn.lock().await;
-        let lines = Self::close_again(&active, &self.closed_by_log().await?);
+        let lines = Self::close_again(&active, &self.closed_links().await?);
         active.clients.replace(active.targets.clone());
         let active = Arc::new(active);
         let before = {
@@ -157,6 +160,24 @@ impl Gateway {
             self.run,
             self.requests.fetch_add(1, Ordering::Relaxed)
         )
+    }
+
+    /// Records a line, after which something may cross.
+    ///
+    /// # Errors
+    /// [`Refusal`]: nothing may.
+    pub(crate) async fn recorded(&self, line: Entry) -> Result<(), Refusal> {
+        let written = self.audit.record(vec![line]).await;
+        written.map(drop).map_err(|error| Refusal::from(&error))
+    }
+
+    /// See [`Audit::caught_up`].
+    ///
+    /// # Errors
+    /// [`Refusal`]: nothing can be judged.
+    pub(crate) async fn caught_up(&self) -> Result<(), Refusal> {
+        let caught_up = self.audit.caught_up().await;
+        caught_up.map_err(|error| Refusal::from(&error))
     }
 
     /// Whether a server is ours or stands in a peer record.

@@ -166,14 +166,35 @@ pub(crate) struct Sealed {
 }
 
 impl Sealed {
-    /// It begins.
-    pub(crate) const fn of(holds: Arc<Holds>, items: Vec<String>) -> Self {
+    /// None yet.
+    pub(crate) const fn none(holds: Arc<Holds>) -> Self {
+        let items = Vec::new();
         Self { holds, items }
     }
 
     /// Whether there are none.
     pub(crate) const fn is_empty(&self) -> bool {
         self.items.is_empty()
+    }
+
+    /// Keeps what should wait until a moment, in milliseconds since 1970; the line of what does, or why it does not. Blocks
+    /// for the disk.
+    pub(crate) fn keep(
+        &mut self,
+        candidates: Vec<Candidate>,
+        until: i64,
+    ) -> Vec<(usize, Result<HeldEntry, &'static str>)> {
+        let holds = Arc::clone(&self.holds);
+        let mut kept = lock(&holds.kept);
+        let mut one = |candidate: Candidate| {
+            let line = holds.keep_one(&mut kept, candidate, until)?;
+            self.items.push(line.item.to_string());
+            Ok(line)
+        };
+        candidates
+            .into_iter()
+            .map(|candidate| (candidate.entry, one(candidate)))
+            .collect()
     }
 
     /// The log has them.
@@ -230,20 +251,6 @@ impl Holds {
             in_use: Arc::default(),
             undestroyed: Mutex::default(),
         })
-    }
-
-    /// Keeps what should wait until a moment, in milliseconds since 1970; the line of what does, or why it does not. Blocks
-    /// for the disk.
-    pub fn keep(
-        &self,
-        candidates: Vec<Candidate>,
-        until: i64,
-    ) -> Vec<(usize, Result<HeldEntry, &'static str>)> {
-        let mut kept = lock(&self.kept);
-        candidates
-            .into_iter()
-            .map(|candidate| (candidate.entry, self.keep_one(&mut kept, candidate, until)))
-            .collect()
     }
 
     fn keep_one(
@@ -322,10 +329,13 @@ impl Holds {
     }
 
     fn end(&self, item: &str) -> std::io::Result<()> {
+        let mut left = lock(&self.undestroyed);
+        // First, so that it is tried again also where this breaks off.
+        left.insert(item.to_owned());
         let destroyed = self.vault.destroy(item);
-        if let Err(error) = &destroyed {
-            tell_undestroyed(item, error);
-            lock(&self.undestroyed).insert(item.to_owned());
+        match &destroyed {
+            Ok(()) => drop(left.remove(item)),
+            Err(error) => tell_undestroyed(item, error),
         }
         destroyed
     }

@@ -214,32 +214,32 @@ async fn keep_held(
     candidates: Vec<Candidate>,
     refused: bool,
 ) -> Sealed {
-    let sealed = |items| Sealed::of(Arc::clone(&durable.holds), items);
+    let mut sealed = Sealed::none(Arc::clone(&durable.holds));
     if candidates.is_empty() {
-        return sealed(Vec::new());
+        return sealed;
     }
     let places: Vec<usize> = candidates.iter().map(|candidate| candidate.entry).collect();
     let kept = if refused {
         none_kept(places, HOLD_REFUSED)
     } else {
-        let (holds, until) = (Arc::clone(&durable.holds), durable.held_until);
-        let keeping = tokio::task::spawn_blocking(move || holds.keep(candidates, until));
-        keeping
-            .await
-            .unwrap_or_else(|_| none_kept(places, HOLD_FAILED))
+        let (mut keeper, until) = (Sealed::none(Arc::clone(&durable.holds)), durable.held_until);
+        let keeping = tokio::task::spawn_blocking(move || (keeper.keep(candidates, until), keeper));
+        match keeping.await {
+            Ok((kept, keeper)) => {
+                sealed = keeper;
+                kept
+            }
+            Err(_) => none_kept(places, HOLD_FAILED),
+        }
     };
-    let mut items = Vec::new();
     for (place, kept) in kept {
         match (kept, entries.get_mut(place)) {
-            (Ok(line), _) => {
-                items.push(line.item.to_string());
-                entries.push(Entry::Held(line));
-            }
+            (Ok(line), _) => entries.push(Entry::Held(line)),
             (Err(why), Some(Entry::Event(event))) => event.reason = Some(why.into()),
             (Err(_), _) => {}
         }
     }
-    sealed(items)
+    sealed
 }
 
 type Kept = Vec<(usize, Result<HeldEntry, &'static str>)>;
@@ -254,8 +254,7 @@ async fn write(audit: &Audit, entries: Vec<Entry>) -> Result<(), Unwritten> {
     }
     let written = audit.record(entries).await.map(drop);
     written.map_err(|error| {
-        let detail = format!("the audit log cannot be written: {error}");
-        let refusal = Refusal::ourselves("gateway.audit", detail);
+        let refusal = Refusal::from(&error);
         match error {
             AuditError::Unapplied(_) => Unwritten::InLog(refusal),
             AuditError::Stopped => Unwritten::Perhaps(refusal),

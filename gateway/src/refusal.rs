@@ -6,8 +6,12 @@
 
 use hyper::{Response, StatusCode};
 
+use crate::audit::AuditError;
 use crate::http::{self, AnswerBody};
 use crate::operations::metrics::Outcome;
+
+/// The rule where the audit log does not take a line.
+pub(crate) const AUDIT_FAILED: &str = "gateway.audit";
 
 /// Why a request or an answer was not relayed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -92,6 +96,13 @@ impl Refusal {
             status,
             &serde_json::json!({"errcode": errcode, "error": error}),
         )
+    }
+}
+
+impl From<&AuditError> for Refusal {
+    fn from(error: &AuditError) -> Self {
+        let detail = format!("the audit log cannot be written: {error}");
+        Self::ourselves(AUDIT_FAILED, detail)
     }
 }
 

@@ -364,7 +364,7 @@ impl Gateway {
             true => labelled(known, &state.label),
             false => known,
         };
-        self.learn(Entry::Room(entry)).await?;
+        self.recorded(Entry::Room(entry)).await?;
         Ok(Some(state))
     }
 
@@ -430,20 +430,6 @@ impl Gateway {
         let labels = labels.map_err(broken_journal)?;
         let read = |label| read_label(label).unwrap_or_else(Label::nobody);
         Ok(labels.iter().map(read).collect())
-    }
-
-    pub(crate) async fn learn(&self, entry: Entry) -> Result<(), Refusal> {
-        let failed = |error| {
-            Refusal::ourselves(
-                "gateway.audit",
-                format!("the audit log cannot be written: {error}"),
-            )
-        };
-        self.audit
-            .record(vec![entry])
-            .await
-            .map(drop)
-            .map_err(failed)
     }
 }
 

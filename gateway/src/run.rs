@@ -29,7 +29,7 @@ use crate::cli::{Exit, tell_failure, tell_mistakes};
 use crate::config::{Config, Listen, Material, Mistakes, Way};
 use crate::gateway::Gateway;
 use crate::hold::Holds;
-use crate::journal::Journal;
+use crate::journal::{Journal, JournalError};
 use crate::operations::{self, Health, Metrics};
 use crate::tell;
 use crate::wait::{self, Waits};
@@ -203,7 +203,7 @@ impl Running {
     }
 
     /// Waits for a signal to stop; reloads and ticks meanwhile.
-    async fn wait(&self, mut signals: Signals) -> &'static str {
+    async fn wait(&mut self, mut signals: Signals) -> &'static str {
         let mut tick = tokio::time::interval(TICK);
         loop {
             tokio::select! {
@@ -214,8 +214,22 @@ impl Running {
                     tracing::info!(ok = answer.ok, message = answer.message, details = ?answer.details, "reload");
                 }
                 _ = tick.tick() => self.tick().await,
+                Some(ended) = self.tasks.join_next() => self.tell_ended(&ended),
             }
         }
+    }
+
+    /// Until the gateway stops only a defect of its own ends one of its tasks.
+    fn tell_ended(&self, ended: &Result<(), tokio::task::JoinError>) {
+        let broke_off = ended.is_err();
+        tracing::error!(
+            broke_off,
+            "a part of the gateway ended; start the gateway again, and report this"
+        );
+        self.health.fail(
+            "tasks",
+            "a part of the gateway ended: start the gateway again",
+        );
     }
 
     async fn tick(&self) {
@@ -225,10 +239,8 @@ impl Running {
         {
             tracing::error!(%error, "refusals of strangers could not be recorded");
         }
-        if self.gateway.audit.failing().is_some() {
-            // Its error is told by `tell_health`; this is the attempt that heals.
-            let _still_failing = self.gateway.audit.probe().await;
-        }
+        // Its error is told by `tell_health`; this is the attempt that heals.
+        let _still_failing = self.gateway.audit.caught_up().await;
         self.erase_windows();
         self.gateway.expire_held().await;
         tell_health(&self.gateway, &self.health);
@@ -262,11 +274,18 @@ struct Reloader {
 impl Reloader {
     async fn reload(&self) -> AdminAnswer {
         let _one_at_a_time = self.turn.lock().await;
-        let answer = match self.read_again() {
-            Ok(loaded) => self.swap(loaded).await,
+        let (answer, error) = match self.read_again() {
+            Ok(loaded) => match self.swap(loaded).await {
+                Ok(message) => (AdminAnswer::done(message), None),
+                Err(error) => {
+                    let message = format!("nothing was changed: {error}");
+                    (AdminAnswer::refused(message, Vec::new()), Some("journal"))
+                }
+            },
             Err(mistakes) => {
                 let details = mistakes.0.iter().map(ToString::to_string).collect();
-                AdminAnswer::refused("nothing was changed: the new files have mistakes", details)
+                let message = "nothing was changed: the new files have mistakes";
+                (AdminAnswer::refused(message, details), Some("mistakes"))
             }
         };
         let active = self.gateway.active();
@@ -275,11 +294,10 @@ impl Reloader {
             .as_ref()
             .ok()
             .map(|bundle| bundle.id.as_str().into());
-        let error = (!answer.ok).then(|| "mistakes".into());
         let line = Entry::Reload(ReloadEntry {
             ok: answer.ok,
             bundle,
-            error,
+            error: error.map(Into::into),
         });
         if let Err(error) = self.gateway.audit.note(vec![line]).await {
             tracing::error!(%error, "the reload could not be recorded");
@@ -299,7 +317,7 @@ impl Reloader {
         }
     }
 
-    async fn swap(&self, loaded: Loaded) -> AdminAnswer {
+    async fn swap(&self, loaded: Loaded) -> Result<String, JournalError> {
         let Loaded {
             active, border_tls, ..
         } = loaded;
@@ -311,12 +329,9 @@ impl Reloader {
                 .as_ref()
                 .map_or("none", |bundle| bundle.id.as_str())
         );
-        if let Err(error) = self.gateway.activate(active).await {
-            let message = format!("nothing was changed: {error}");
-            return AdminAnswer::refused(message, Vec::new());
-        }
+        self.gateway.activate(active).await?;
         self.tls.send_replace(border_tls);
-        AdminAnswer::done(message)
+        Ok(message)
     }
 }
 

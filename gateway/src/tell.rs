@@ -273,7 +273,7 @@ impl Teller {
             for (way, queue) in &self.ways {
                 if queue.try_send(notice.clone()).is_err() {
                     self.count(*way, "lost");
-                    tracing::warn!(way = way.word(), what = ?notice.what, "a notice was lost: too many wait");
+                    tracing::warn!(way = way.word(), what = ?notice.what, "a notice was lost: too many wait, or nobody tells them any more");
                 }
             }
         }

@@ -161,8 +161,8 @@ pub enum WindowError {
         /// The key file.
         path: String,
     },
-    /// The gateway is stopping.
-    #[error("the windows are closed")]
+    /// The gateway is stopping, or their writer broke off.
+    #[error("the windows are closed: start the gateway again")]
     Stopped,
 }
 
@@ -301,6 +301,10 @@ impl Windows {
         let mut store = lock(&self.store);
         store.erase(clock.time(now.instant))?;
         store.set_ahead(clock.ahead_ms())?;
+        // Noticed here also while nobody says anything.
+        if self.queue.as_ref().is_none_or(mpsc::Sender::is_closed) {
+            return Err(WindowError::Stopped);
+        }
         Ok(clock.jump(now.instant))
     }
 }

@@ -39,6 +39,7 @@ impl Collector<'_> {
             // Its verdict is on its way, and a denial must be seen here.
             self.gateway.waits.settled(&link, pdu.event_id()).await?;
         }
+        self.gateway.caught_up().await?;
         let waits_already = self.queued.1.contains(pdu.event_id());
         let journal = &self.gateway.journal;
         let third = self.third(&pdu);

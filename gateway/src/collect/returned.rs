@@ -22,7 +22,7 @@ use sluice_policy::pdu::{Integrity, Pdu};
 use super::{Collector, Condemned};
 use crate::exchange::Way;
 use crate::parse::Parsed;
-use crate::refusal::Refusal;
+use crate::refusal::{AUDIT_FAILED, Refusal};
 use crate::route::{Op, encode};
 
 /// Events that are restored for one body: as many as a homeserver asks for in one backfill, and twice what one transaction
@@ -174,7 +174,7 @@ impl Collector<'_> {
             .await;
         let answer = match asked {
             Ok(answer) => answer,
-            Err(refusal) if refusal.rule == "gateway.audit" => return Err(refusal),
+            Err(refusal) if refusal.rule == AUDIT_FAILED => return Err(refusal),
             Err(refusal) => {
                 tracing::warn!(reference = %self.exchange.reference, rule = refusal.rule, "an event of our own was not restored");
                 self.restoring.failed = true;

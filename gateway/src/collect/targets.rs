@@ -169,7 +169,7 @@ impl<'s, 'a> Search<'s, 'a> {
             seen: self.link.as_str().into(),
             label: remembered(active.bundle()?, label, OffsetDateTime::now_utc()),
         };
-        gateway.learn(Entry::Label(entry)).await?;
+        gateway.recorded(Entry::Label(entry)).await?;
         Ok(found.into())
     }
 

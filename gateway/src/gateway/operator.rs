@@ -109,12 +109,19 @@ impl Gateway {
             }
         };
         let word = if open { "open" } else { "closed" };
-        tracing::warn!(?peers, operator = operator.name, word, "links set");
         if open {
             recorded.map_err(|error| unrecorded("nothing was opened", &error))?;
+            tracing::warn!(?peers, operator = operator.name, word, "links set");
+            self.forget_closed(&lines);
             self.open_gates(&active, &peers);
         } else {
-            self.close_renamed(&lines, recorded.is_ok()).await;
+            tracing::warn!(?peers, operator = operator.name, word, "links set");
+            self.forget_closed(&lines);
+            if recorded.is_err() {
+                let closed = lines.iter().map(renamed::as_closed);
+                self.unrecorded().extend(closed);
+            }
+            self.close_renamed(&lines).await;
             recorded.map_err(|error| {
                 let message = format!(
                     "closed, until the next start at least, because it could not be recorded: {error}; mend that and \
@@ -135,7 +142,8 @@ impl Gateway {
         (operator, reason): (&Operator, Option<&Text>),
     ) -> Vec<LinkEntry> {
         // What cannot be read now was read at the start, and nothing less is recorded than the peer of today.
-        let before = self.journal.closed_links().unwrap_or_default();
+        let mut before = self.journal.closed_links().unwrap_or_default();
+        before.extend(self.unrecorded().iter().cloned());
         let line = |peer: &String| LinkEntry {
             peer: peer.as_str().into(),
             open,
@@ -159,18 +167,6 @@ impl Gateway {
                 tokio::spawn(Arc::clone(self).wake(peer.clone()));
             }
         }
-    }
-
-    /// A reload may have brought a peer under another name since it was looked up. Where the journal does not know of its
-    /// closing yet, or never will, the closing's own lines tell.
-    async fn close_renamed(&self, lines: &[LinkEntry], recorded: bool) {
-        let known = match recorded {
-            true => self.closed_by_log().await.ok(),
-            false => None,
-        };
-        let closed = known.unwrap_or_else(|| lines.iter().map(renamed::as_closed).collect());
-        let again = Self::close_again(&self.active(), &closed);
-        self.record_closed(again).await;
     }
 
     /// The closed rooms.
@@ -233,8 +229,10 @@ impl Gateway {
         }
         let mut links = self.links_of(&active, link)?;
         if open {
-            let known = self.audit.probe().await;
-            known.map_err(|error| unrecorded(UNCHANGED, &error))?;
+            let known = self.audit.caught_up().await;
+            known.map_err(|error| {
+                AdminAnswer::refused(format!("{UNCHANGED}: {error}"), Vec::new())
+            })?;
             let mut closed = BTreeSet::new();
             for link in &links {
                 let found = self.journal.closed(link, room_id);
@@ -317,14 +315,9 @@ pub(super) fn both(ours: &str, theirs: &str) -> [String; 2] {
     [format!("{ours}->{theirs}"), format!("{theirs}->{ours}")]
 }
 
-/// The answer where nothing was done, because the log does not have it; or may have it, where its writer broke off.
+/// The answer where nothing was done, because it is not recorded.
 fn unrecorded(what: &str, error: &AuditError) -> AdminAnswer {
-    let doubt = match error {
-        AuditError::Stopped => "; whether it was recorded all the same, shows after that",
-        _ => "",
-    };
-    let message = format!("{what}, because it could not be recorded: {error}{doubt}");
-    AdminAnswer::refused(message, Vec::new())
+    AdminAnswer::refused(error.without(what), Vec::new())
 }
 
 fn bounded(reason: Option<&str>) -> Result<Option<Text>, AdminAnswer> {

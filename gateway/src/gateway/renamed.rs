@@ -5,6 +5,7 @@
 //! too, at each start and each reload. A peer of which none of it stays the same is, by all that can be known, another one.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{MutexGuard, PoisonError};
 
 use super::{Active, Gateway, now_ms};
 use crate::audit::AuditError;
@@ -51,15 +52,44 @@ pub(super) fn as_closed(line: &LinkEntry) -> ClosedLink {
 }
 
 impl Gateway {
-    /// What operators closed, by a journal that has taken over all that the log has.
+    /// What operators closed: by a journal that has taken over all that the log has, and what could not be recorded.
     ///
     /// # Errors
     /// [`JournalError`]: it has not, or cannot be read.
-    pub(super) async fn closed_by_log(&self) -> Result<Vec<ClosedLink>, JournalError> {
-        match self.audit.probe().await {
-            Err(AuditError::Journal(error) | AuditError::Unapplied(error)) => Err(error),
-            _ => self.journal.closed_links(),
+    pub(super) async fn closed_links(&self) -> Result<Vec<ClosedLink>, JournalError> {
+        let mut closed = match self.audit.probe().await {
+            Err(AuditError::Journal(error) | AuditError::Unapplied(error)) => return Err(error),
+            _ => self.journal.closed_links()?,
+        };
+        closed.extend(self.unrecorded().iter().cloned());
+        Ok(closed)
+    }
+
+    /// Forgets unrecorded closings of these peers; of others the names that now belong to an opened one, as the journal does.
+    pub(super) fn forget_closed(&self, lines: &[LinkEntry]) {
+        let mut unrecorded = self.unrecorded();
+        for line in lines {
+            unrecorded.retain(|closed| *closed.peer != *line.peer);
+            let is_opened =
+                |name: &String| line.open && line.known_as.iter().any(|of| *of == **name);
+            for closed in unrecorded.iter_mut() {
+                closed.known_as.retain(|name| !is_opened(name));
+            }
         }
+    }
+
+    pub(super) fn unrecorded(&self) -> MutexGuard<'_, Vec<ClosedLink>> {
+        let unrecorded = self.unrecorded.lock();
+        unrecorded.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A reload may have brought a peer under another name since it was looked up. Where the journal does not know of its
+    /// closing yet, the closing's own lines tell.
+    pub(super) async fn close_renamed(&self, lines: &[LinkEntry]) {
+        let closed = self.closed_links().await;
+        let closed = closed.unwrap_or_else(|_| lines.iter().map(as_closed).collect());
+        let again = Self::close_again(&self.active(), &closed);
+        self.record_closed(again).await;
     }
 
     /// Closes what operators closed, under whichever name it is there now; the lines are for the record, where something

@@ -76,6 +76,7 @@ impl Gateway {
             .await
             .map_err(unreadable)?;
         self.verify(active, head, &caller, &bytes).await?;
+        self.caught_up().await?;
         // Behind everything that could tell a hidden room from none.
         let sight = self.sight(active, &exchange)?;
         if !admit::opened(active, &exchange)? {
@@ -170,6 +171,7 @@ impl Gateway {
             parse::parse(shape(exchange, way), &bytes).map_err(|fault| malformed(way, &fault))?;
         // The tree is all that counts from here on, and a large body need not be held twice.
         drop(bytes);
+        self.caught_up().await?;
         if way == Way::Answer {
             self.refuse_denied_name(exchange, &parsed.fields)?;
         }

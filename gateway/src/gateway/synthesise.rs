@@ -83,7 +83,7 @@ impl Gateway {
             own: true,
             ..heading(exchange)
         };
-        self.own_answer_line(line).await?;
+        self.recorded(Entry::Request(line)).await?;
         Ok(Answer::new(StatusCode::OK, br#"{"chunk":[]}"#.to_vec()))
     }
 
@@ -109,21 +109,7 @@ impl Gateway {
             own: true,
             ..RequestEntry::default()
         };
-        self.own_answer_line(line).await
-    }
-
-    async fn own_answer_line(&self, line: RequestEntry) -> Result<(), Refusal> {
-        let failed = |error| {
-            Refusal::ourselves(
-                "gateway.audit",
-                format!("the audit log cannot be written: {error}"),
-            )
-        };
-        self.audit
-            .record(vec![Entry::Request(line)])
-            .await
-            .map(drop)
-            .map_err(failed)
+        self.recorded(Entry::Request(line)).await
     }
 }
 

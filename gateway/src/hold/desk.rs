@@ -5,6 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio::sync::MutexGuard;
 
 use super::{Holds, acted, is_item, on_disk};
 use crate::admin::{AdminAnswer, Operator};
@@ -68,8 +69,10 @@ impl Gateway {
         let holds = std::sync::Arc::clone(&self.holds);
         // Only the runtime's end can keep it from running, and then the next start does it.
         let _done = tokio::task::spawn_blocking(move || holds.destroy_left()).await;
-        // Nobody decides on it meanwhile.
-        let _alone = self.desk.lock().await;
+        let Ok(_alone) = self.alone().await else {
+            // Told by the audit log's own error; it is tried again.
+            return;
+        };
         let over = match self.journal.held_over(now_ms(), EXPIRE_AT_ONCE) {
             Ok(over) => over,
             Err(error) => {
@@ -109,6 +112,7 @@ impl Gateway {
     }
 
     async fn show_held(&self, item: &str, operator: &Operator) -> Result<AdminAnswer, String> {
+        let _alone = self.alone().await?;
         let found = self.held(item)?;
         let content = content(&self.holds, item)?;
         self.note(by(acted(&found, HoldAct::Shown), operator, None))
@@ -126,7 +130,7 @@ impl Gateway {
         operator: &Operator,
     ) -> Result<AdminAnswer, String> {
         let reason = short(reason)?;
-        let _alone = self.desk.lock().await;
+        let _alone = self.alone().await?;
         let found = in_time(self.held(item)?, now_ms())?;
         let settings = self.active().config.hold.clone();
         if let Some(wait) = second_needed(&settings, &found, operator) {
@@ -164,7 +168,7 @@ impl Gateway {
         operator: &Operator,
     ) -> Result<AdminAnswer, String> {
         let reason = short(reason)?;
-        let _alone = self.desk.lock().await;
+        let _alone = self.alone().await?;
         let found = self.held(item)?;
         self.end(
             &found,
@@ -174,6 +178,14 @@ impl Gateway {
         Ok(AdminAnswer::done(format!(
             "{item}: rejected, its content is destroyed"
         )))
+    }
+
+    /// Nobody decides on what is held meanwhile, and what was decided is known.
+    async fn alone(&self) -> Result<MutexGuard<'_, ()>, String> {
+        let alone = self.desk.lock().await;
+        let caught_up = self.audit.caught_up().await;
+        caught_up.map_err(|error| format!("nothing was done: {error}"))?;
+        Ok(alone)
     }
 
     fn held(&self, item: &str) -> Result<HeldItem, String> {
@@ -190,7 +202,7 @@ impl Gateway {
         found.ok_or_else(none)
     }
 
-    /// Records the end of an item, then destroys its content. An error says whether it is recorded.
+    /// Records the end of an item, then destroys its content. An error says whether it is recorded, or that nobody knows.
     async fn end(&self, item: &HeldItem, line: Entry) -> Result<(), String> {
         let act = match &line {
             Entry::Hold(line) => line.act,
@@ -212,7 +224,7 @@ impl Gateway {
 
     async fn note(&self, line: Entry) -> Result<(), String> {
         let written = self.audit.note(vec![line]).await;
-        written.map_err(|error| format!("nothing was done: {error}"))
+        written.map_err(|error| error.without("nothing was done"))
     }
 }
 

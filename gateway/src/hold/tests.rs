@@ -38,7 +38,7 @@ fn a_sender_a_link_and_all_together_may_have_so_much_waiting_and_no_more() {
 fn what_does_not_fit_is_not_written() {
     let folder = tempfile::tempdir().unwrap();
     let journal = Journal::open(&folder.path().join("journal.db")).unwrap();
-    let holds = Holds::open(&folder.path().join("held"), &journal).unwrap();
+    let holds = Arc::new(Holds::open(&folder.path().join("held"), &journal).unwrap());
     let candidates = (0..=SENDER_ITEMS).map(|at| Candidate {
         entry: at,
         line: HeldEntry {
@@ -50,7 +50,9 @@ fn what_does_not_fit_is_not_written() {
         },
         content: Zeroizing::new(b"content".to_vec()),
     });
-    let kept = holds.keep(candidates.collect(), 5);
+    let mut sealed = Sealed::none(Arc::clone(&holds));
+    let kept = sealed.keep(candidates.collect(), 5);
+    sealed.recorded();
     assert_eq!(
         kept.last().map(|(at, kept)| (*at, kept.clone().err())),
         Some((SENDER_ITEMS, Some(HOLD_FULL)))
@@ -82,6 +84,13 @@ fn place() -> (tempfile::TempDir, Journal) {
     let folder = tempfile::tempdir().unwrap();
     let journal = Journal::open(&folder.path().join("journal.db")).unwrap();
     (folder, journal)
+}
+
+/// Keeps what an event says, for a request of its own.
+fn sealed(holds: &Arc<Holds>, event: &str) -> Sealed {
+    let mut sealed = Sealed::none(Arc::clone(holds));
+    assert!(sealed.keep(vec![candidate(event)], 5)[0].1.is_ok());
+    sealed
 }
 
 fn candidate(event: &str) -> Candidate {
@@ -179,13 +188,12 @@ fn a_ticket_that_was_not_spent_is_there_for_the_next() {
 #[test]
 fn what_one_request_could_not_record_stays_for_the_other_that_brought_it_too() {
     let (folder, journal) = place();
-    let holds = Holds::open(&folder.path().join("held"), &journal).unwrap();
+    let holds = Arc::new(Holds::open(&folder.path().join("held"), &journal).unwrap());
     let item = item_of("high->low", "$first");
-    holds.keep(vec![candidate("$first")], 5);
-    holds.keep(vec![candidate("$first")], 5);
-    holds.give_back(&item);
+    let (one, other) = (sealed(&holds, "$first"), sealed(&holds, "$first"));
+    one.give_back();
     assert!(holds.read(&item).unwrap().is_some());
-    holds.give_back(&item);
+    other.give_back();
     assert!(holds.read(&item).unwrap().is_none());
     assert_eq!(holds.waiting(), 0);
 }
@@ -196,24 +204,21 @@ fn what_broke_off_before_it_was_recorded_leaves_its_place_and_its_content_is_for
     let holds = Holds::open(&folder.path().join("held"), &journal).unwrap();
     let holds = Arc::new(holds);
     let item = item_of("high->low", "$first");
-    holds.keep(vec![candidate("$first")], 5);
-    let sealed = || Sealed::of(Arc::clone(&holds), vec![item.clone()]);
-    drop(sealed());
+    drop(sealed(&holds, "$first"));
     assert_eq!(holds.waiting(), 0);
     assert!(holds.read(&item).unwrap().is_some(), "the log may have it");
-    holds.keep(vec![candidate("$first")], 5);
-    sealed().recorded();
-    assert_eq!(holds.waiting(), 1);
-    sealed().give_back();
+    sealed(&holds, "$first").give_back();
     assert_eq!(holds.waiting(), 0);
     assert!(holds.read(&item).unwrap().is_none());
+    sealed(&holds, "$first").recorded();
+    assert_eq!(holds.waiting(), 1);
 }
 
 #[test]
 fn what_cannot_be_destroyed_now_is_tried_again() {
     let (folder, journal) = place();
-    let holds = Holds::open(&folder.path().join("held"), &journal).unwrap();
-    holds.keep(vec![candidate("$first")], 5);
+    let holds = Arc::new(Holds::open(&folder.path().join("held"), &journal).unwrap());
+    sealed(&holds, "$first").recorded();
     let item = item_of("high->low", "$first");
     let key = folder.path().join("held/keys").join(&item);
     let bytes = std::fs::read(&key).unwrap();

@@ -8,7 +8,6 @@ use sluice_policy::json::{self, Limits};
 
 use super::fate::{EXPIRED, Fate, LOST, Now, fate, is_old, is_third_closed, judged_under};
 use super::{Pair, acted, check};
-use crate::audit::AuditError;
 use crate::audit::entry::{
     Counts, Entry, Face as AuditFace, HoldAct, RequestEntry, Verdict, WaitEntry,
 };
@@ -69,6 +68,7 @@ async fn send(gateway: &Arc<Gateway>, pair: &Pair) -> Result<(), Refusal> {
     let lines = gateway.without_old(pair, lines).await?;
     let exchange = gateway.own_transaction(&active, pair)?;
     gateway.may_cross(&active, &exchange)?;
+    gateway.caught_up().await?;
     let lines = gateway.sort_out(&active, &exchange, pair, lines).await?;
     let (lines, events) = gateway.forms(pair, lines).await?;
     if lines.is_empty() {
@@ -294,7 +294,7 @@ impl Gateway {
             pdus,
             ..record::heading(exchange)
         };
-        self.recorded(vec![Entry::Request(line)]).await
+        self.recorded(Entry::Request(line)).await
     }
 
     /// Records that items are done with, and destroys their content.
@@ -323,22 +323,11 @@ impl Gateway {
         Ok(())
     }
 
-    /// For what may cross after it.
-    async fn recorded(&self, entries: Vec<Entry>) -> Result<(), Refusal> {
-        let written = self.audit.record(entries).await;
-        written.map(drop).map_err(|error| unwritten(&error))
-    }
-
     /// For what counts as soon as the log has it, and is not said twice.
     async fn noted(&self, entries: Vec<Entry>) -> Result<(), Refusal> {
         let written = self.audit.note(entries).await;
-        written.map_err(|error| unwritten(&error))
+        written.map_err(|error| Refusal::from(&error))
     }
-}
-
-fn unwritten(error: &AuditError) -> Refusal {
-    let detail = format!("the audit log cannot be written: {error}");
-    Refusal::ourselves("gateway.audit", detail)
 }
 
 /// One of the two forms that stand in what was sealed.

@@ -44,7 +44,7 @@ pub fn done(gateway: &Gateway, args: &[&str]) -> String {
     String::from_utf8(done.stdout).unwrap()
 }
 
-fn refused(gateway: &Gateway, args: &[&str]) -> String {
+pub fn refused(gateway: &Gateway, args: &[&str]) -> String {
     let done = hold(gateway, args);
     assert_eq!(done.status.code(), Some(1), "{args:?}");
     String::from_utf8(done.stderr).unwrap()

@@ -125,6 +125,24 @@ fn what_a_reviewer_decided_counts_where_the_log_has_it() {
 }
 
 #[test]
+fn what_one_reviewer_decided_no_other_decides_again() {
+    let world = World::new();
+    let mut room = world.alices_room(RoomVersion::V12);
+    assert!(!hold::says(&world, &mut room, THREE).1);
+    let item = the_item(&world.gateway);
+    let journal = Failing::at(&world, "INSERT ON tickets");
+    done(&world.gateway, &["release", &item]);
+    let again = hold::refused(&world.gateway, &["reject", &item]);
+    assert!(again.contains("nothing was done"), "{again}");
+    journal.mend();
+    let again = hold::refused(&world.gateway, &["reject", &item]);
+    assert!(again.contains("nothing is held under"), "{again}");
+    let mut decided = world.gateway.audit();
+    decided.retain(|line| line["act"] == "released" || line["act"] == "rejected");
+    assert_eq!(decided.len(), 1, "{decided:?}");
+}
+
+#[test]
 fn a_checks_word_is_recorded_and_told_once_and_counts_when_the_journal_has_caught_up() {
     let check = Service::start();
     check.far.on(CHECK, 200, &json!({"verdict": "redact"}));

@@ -13,8 +13,8 @@ async fn recorded_means_on_the_disk_and_in_the_journal() {
     let config = world.config();
     let journal = Arc::clone(&config.journal);
     let audit = crate::audit::Audit::open(config).unwrap();
-    let proof = audit.record(vec![request(), denied(1)]).await.unwrap();
-    assert_eq!(proof.seq(), 2);
+    let last = audit.record(vec![request(), denied(1)]).await.unwrap();
+    assert_eq!(last, 2);
     assert_eq!(world.lines(1).len(), 2);
     assert_eq!(
         journal.denial(&event_id(1), LINK).unwrap().unwrap().rule,
@@ -67,7 +67,7 @@ async fn all_that_wait_share_one_sync() {
     world.disk.open_gate();
     let mut seqs = Vec::new();
     for call in calls {
-        seqs.push(call.await.unwrap().unwrap().seq());
+        seqs.push(call.await.unwrap().unwrap());
     }
     seqs.sort_unstable();
     assert_eq!(seqs, (1..=101).map(|number| number * 2).collect::<Vec<_>>());
@@ -246,4 +246,18 @@ async fn two_gateways_do_not_write_one_log() {
     assert!(error.to_string().contains("another gateway"));
     drop(audit);
     world.start();
+}
+
+#[test]
+fn an_operator_reads_where_it_is_not_certain_that_nothing_was_recorded() {
+    let told = |error: AuditError| error.without("nothing was done");
+    let full = AuditError::Io {
+        path: "audit-00000001.jsonl".to_owned(),
+        error: "no space left".to_owned(),
+    };
+    assert!(told(full.clone()).starts_with("nothing was done, because"));
+    assert!(!told(full).contains("nobody can tell"));
+    let uncertain = told(AuditError::Stopped);
+    assert!(uncertain.starts_with("nothing was done yet, and nobody can tell"));
+    assert!(uncertain.ends_with("it counts from then on"));
 }
