@@ -4,7 +4,6 @@
 //! tables are checked in the tests against the Unicode properties that the `regex` crate carries, so that an update of
 //! Unicode shows up as a failing test and not as a gap.
 
-use std::borrow::Cow;
 use std::sync::LazyLock;
 
 /// True for `Default_Ignorable_Code_Point`: soft hyphen, zero-width and bidi controls, fillers, tags, variation
@@ -17,23 +16,6 @@ pub(crate) fn is_ignorable(c: char) -> bool {
 /// True for what a reader does not see at all.
 pub(crate) fn is_hidden(c: char) -> bool {
     is_ignorable(c) || (c.is_control() && !is_line_end(c) && !is_space(c))
-}
-
-/// True for what is hidden and says nothing: it spells no text, as tag characters and variation selectors may, and turns none
-/// round.
-pub(crate) fn is_filler(c: char) -> bool {
-    is_hidden(c)
-        && !matches!(c, '\u{202a}'..='\u{202e}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0020}'..='\u{e007f}' | '\u{e0100}'..='\u{e01ef}')
-}
-
-/// The text with one filler in the place of several.
-pub(crate) fn unfilled(text: &str) -> Cow<'_, str> {
-    if !may_hide(text.as_bytes()) {
-        return Cow::Borrowed(text);
-    }
-    let mut before = false;
-    let mut is_first = |c: char| !std::mem::replace(&mut before, is_filler(c)) || !is_filler(c);
-    Cow::Owned(text.chars().filter(|c| is_first(*c)).collect())
 }
 
 /// False for most texts that hide nothing, which is seen at once: ASCII and letters of the first block.
@@ -176,22 +158,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_hidden_is_seen_by_its_bytes_and_fillers_in_a_row_become_one() {
+    fn what_is_hidden_is_seen_by_its_bytes() {
         let characters = || '\0'..=char::MAX;
         let seen = |c: char| may_hide(c.encode_utf8(&mut [0; 4]).as_bytes());
         assert!(characters().filter(|c| is_hidden(*c)).all(seen));
         let letters = "Größe, été: 0-9 [A] {b} ~\n\r\t\u{b}\u{c}";
         assert!(!may_hide(letters.as_bytes()));
-        let filled = "G\u{ad}\u{1}E\u{200b}\u{200b}\u{2}HEIM\u{1}\u{1}";
-        assert_eq!(unfilled(filled), "G\u{ad}E\u{200b}HEIM\u{1}");
-        for text in [
-            "GEHEIM „ä“",
-            "\u{202e}4400 4073\u{202c}",
-            "\u{e0044}\u{e0045}",
-            "a\u{fe01}\u{fe02}\u{fe03}",
-        ] {
-            assert_eq!(unfilled(text), text);
-        }
     }
 
     fn every(property: &str) -> Vec<char> {

@@ -16,14 +16,13 @@ mod quiet;
 mod said;
 mod scan;
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 
 pub use joined::{Seen, joined};
 use said::Shown;
 pub use said::{MAX_SAID, Said, said};
 
-use crate::unicode::{is_filler, may_hide, unfilled};
+use crate::unicode::{is_hidden, may_hide};
 
 /// Messages before an event that are read with it at most, and where history is pulled so many after it.
 pub const WINDOW_MESSAGES: usize = 10;
@@ -112,14 +111,10 @@ impl Part {
     }
 }
 
-/// The ends of texts, by fair shares of [`KEPT_BYTES`], with one filler in the place of several; fillers and spaces behind them
-/// are none of them.
+/// The ends of texts, by fair shares of [`KEPT_BYTES`]; spaces behind them are none of them. With what nobody sees an end may be
+/// twice as long as its share.
 fn kept(texts: &[&str]) -> Vec<String> {
-    let texts: Vec<Cow<'_, str>> = texts.iter().map(|text| unfilled(text)).collect();
-    let texts: Vec<&str> = texts
-        .iter()
-        .map(|text| text.trim_end_matches(is_blank))
-        .collect();
+    let texts: Vec<&str> = texts.iter().map(|text| text.trim_end()).collect();
     let mut lengths: Vec<usize> = texts.iter().map(|text| text.len()).collect();
     lengths.sort_unstable();
     let mut left = KEPT_BYTES;
@@ -133,7 +128,10 @@ fn kept(texts: &[&str]) -> Vec<String> {
         left -= length;
         share = share.max(*length);
     }
-    let ends = texts.iter().map(|text| tail(text, share).to_owned());
+    let ends = texts.iter().map(|text| match tail(text, share) {
+        end if end.len() > 2 * share => thinned(end),
+        end => end.to_owned(),
+    });
     ends.filter(|text| !text.is_empty()).collect()
 }
 
@@ -267,12 +265,27 @@ fn texts<'w>(parts: &[&'w Part], read: impl Fn(&'w Part) -> &'w [String]) -> Vec
     texts.map(String::as_str).collect()
 }
 
-/// What may stand at the end of a text and is none of it.
+/// What nobody sees, and spaces.
 fn is_blank(c: char) -> bool {
-    c.is_whitespace() || is_filler(c)
+    c.is_whitespace() || is_hidden(c)
 }
 
-/// The last characters that fit into `bytes`, of several fillers in a row one.
+/// The text without those blanks that stand between blanks.
+fn thinned(text: &str) -> String {
+    let blank = |c: Option<char>| c.is_some_and(is_blank);
+    let mut all = text.chars().peekable();
+    let (mut thinned, mut before) = (String::new(), None);
+    while let Some(c) = all.next() {
+        if !(blank(before) && is_blank(c) && blank(all.peek().copied())) {
+            thinned.push(c);
+        }
+        before = Some(c);
+    }
+    thinned
+}
+
+/// The last characters that fit into `bytes`. Where some are hidden, several blanks in a row count as one, so that these push
+/// nothing out.
 fn tail(text: &str, bytes: usize) -> &str {
     let mut from = text.len().saturating_sub(bytes);
     if may_hide(&text.as_bytes()[from..]) {
@@ -296,11 +309,11 @@ fn head(text: &str, bytes: usize) -> &str {
     &text[..to]
 }
 
-/// How long the first characters are that fit into `bytes`, of several fillers in a row one.
+/// How long the first characters are that fit into `bytes`, where several blanks in a row count as one.
 fn fitting(characters: impl Iterator<Item = char>, bytes: usize) -> usize {
-    let (mut fitting, mut all, mut filled) = (0, 0, false);
+    let (mut fitting, mut all, mut blank) = (0, 0, false);
     for c in characters {
-        let goes_on = std::mem::replace(&mut filled, is_filler(c)) && filled;
+        let goes_on = std::mem::replace(&mut blank, is_blank(c)) && blank;
         fitting += if goes_on { 0 } else { c.len_utf8() };
         if fitting > bytes {
             break;

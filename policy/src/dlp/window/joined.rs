@@ -137,11 +137,11 @@ fn in_order<'a>(
 }
 
 /// A text of the event, or begin and end of a long one: all of it was looked at, and what goes on in another text goes on
-/// from there. Fillers at its ends are, as spaces are, none of it.
+/// from there. Spaces at its ends are none of it.
 fn own_texts<'a>((number, said): (usize, &'a Said<'_>)) -> Vec<Text<'a>> {
-    let text = said.text.trim_start_matches(is_blank);
+    let text = said.text.trim_start();
     let offset = said.text.len() - text.len();
-    let text = text.trim_end_matches(is_blank);
+    let text = text.trim_end();
     if head(text, KEPT_BYTES).len() == text.len() {
         return vec![own(text, number, offset)];
     }
@@ -191,9 +191,9 @@ fn is_digit(c: char) -> bool {
 
 /// A text of the event, without the spaces around it: what separates is the join's to say.
 fn own(text: &str, number: usize, offset: usize) -> Text<'_> {
-    let leading = text.len() - text.trim_start_matches(is_blank).len();
+    let leading = text.len() - text.trim_start().len();
     Text {
-        text: text.trim_matches(is_blank),
+        text: text.trim(),
         current: Some((number, offset + leading)),
         is_end: false,
     }

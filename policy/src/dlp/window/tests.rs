@@ -714,8 +714,13 @@ fn dl_3_what_nobody_sees_at_the_ends_of_texts_hides_nothing() {
         let first = format!("{long} {iban}{hidden}");
         assert_eq!(last_of(&[&first, rest]).len(), 1, "behind the first half");
     }
-    let first = format!("{iban}{}", "\u{1}".repeat(KEPT_BYTES));
-    assert_eq!(last_of(&[&first, rest]).len(), 1, "behind what is kept");
+    for hidden in ['\u{1}', '\u{202c}', '\u{e007f}'] {
+        let hidden = String::from(hidden).repeat(2 * KEPT_BYTES);
+        let first = format!("{iban}{hidden}");
+        assert_eq!(last_of(&[&first, rest]).len(), 1, "behind what is kept");
+        let last = format!("{hidden}{rest} {long}");
+        assert_eq!(last_of(&[iban, &last]).len(), 1, "before a long text");
+    }
 }
 
 #[test]
@@ -730,6 +735,11 @@ fn dl_3_what_parts_turns_or_spells_is_kept_of_halves() {
         ("\u{202e}4400 4073 98ED\u{202c}".to_owned(), rest.to_owned()),
         (iban.to_owned(), "\u{202e}00 0310 2350".to_owned()),
         (tags(iban), tags(rest)),
+        (
+            "\u{202e}\u{200b}\u{2066}4\u{2069}400 4073 98ED\u{202c}".to_owned(),
+            rest.to_owned(),
+        ),
+        (format!("x\u{200d}\u{200b}{iban}"), rest.to_owned()),
     ] {
         let found = last_of(&[&first, &last]);
         assert!(!found.is_empty(), "{first:?} {last:?}");
