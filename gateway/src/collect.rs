@@ -313,6 +313,7 @@ impl<'a> Collector<'a> {
             Err(fault) => return Ok(Step::Done(Err(Condemned::new(fault.rule())))),
         };
         self.refuse_company(&object, unit.kind).await?;
+        self.gateway.caught_up().await?;
         let material = match unit.kind {
             UnitKind::Pdu => {
                 return Ok(match self.pdu(object, unit.pattern).await? {

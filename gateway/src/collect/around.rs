@@ -31,6 +31,7 @@ impl Collector<'_> {
         integrity: Integrity,
     ) -> Result<PduCase, Refusal> {
         let (active, exchange) = (self.active, self.exchange);
+        self.gateway.caught_up().await?;
         self.gateway
             .refuse_event_of_hidden_room(active, exchange, self.way, pdu.room_id())?;
         let link = self.exchange.link(self.way);
@@ -38,8 +39,8 @@ impl Collector<'_> {
         if !is_sent {
             // Its verdict is on its way, and a denial must be seen here.
             self.gateway.waits.settled(&link, pdu.event_id()).await?;
+            self.gateway.caught_up().await?;
         }
-        self.gateway.caught_up().await?;
         let waits_already = self.queued.1.contains(pdu.event_id());
         let journal = &self.gateway.journal;
         let third = self.third(&pdu);

@@ -43,7 +43,7 @@ impl Gateway {
     /// Every link, open or closed.
     pub fn list_links(&self) -> AdminAnswer {
         let active = self.active();
-        let closed = match self.journal.closed_links() {
+        let closed = match self.closed_by_now() {
             Ok(closed) => closed,
             Err(error) => return AdminAnswer::refused(error.to_string(), Vec::new()),
         };
@@ -142,8 +142,7 @@ impl Gateway {
         (operator, reason): (&Operator, Option<&Text>),
     ) -> Vec<LinkEntry> {
         // What cannot be read now was read at the start, and nothing less is recorded than the peer of today.
-        let mut before = self.journal.closed_links().unwrap_or_default();
-        before.extend(self.unrecorded().iter().cloned());
+        let before = self.closed_by_now().unwrap_or_default();
         let line = |peer: &String| LinkEntry {
             peer: peer.as_str().into(),
             open,
@@ -268,7 +267,7 @@ impl Gateway {
 
     /// The peers of the records, and those whose links are closed though their record is gone.
     fn peers_known(&self, active: &Active) -> BTreeSet<String> {
-        let closed = self.journal.closed_links().unwrap_or_default();
+        let closed = self.closed_by_now().unwrap_or_default();
         let recorded = active.peers.iter().map(|peer| peer.zone().to_owned());
         recorded
             .chain(closed.into_iter().map(|closed| closed.peer))

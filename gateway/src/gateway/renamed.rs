@@ -57,10 +57,18 @@ impl Gateway {
     /// # Errors
     /// [`JournalError`]: it has not, or cannot be read.
     pub(super) async fn closed_links(&self) -> Result<Vec<ClosedLink>, JournalError> {
-        let mut closed = match self.audit.probe().await {
-            Err(AuditError::Journal(error) | AuditError::Unapplied(error)) => return Err(error),
-            _ => self.journal.closed_links()?,
-        };
+        match self.audit.probe().await {
+            Err(AuditError::Journal(error) | AuditError::Unapplied(error)) => Err(error),
+            _ => self.closed_by_now(),
+        }
+    }
+
+    /// The same by the journal as it is.
+    ///
+    /// # Errors
+    /// [`JournalError`]: it cannot be read.
+    pub(super) fn closed_by_now(&self) -> Result<Vec<ClosedLink>, JournalError> {
+        let mut closed = self.journal.closed_links()?;
         closed.extend(self.unrecorded().iter().cloned());
         Ok(closed)
     }

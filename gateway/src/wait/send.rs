@@ -68,7 +68,6 @@ async fn send(gateway: &Arc<Gateway>, pair: &Pair) -> Result<(), Refusal> {
     let lines = gateway.without_old(pair, lines).await?;
     let exchange = gateway.own_transaction(&active, pair)?;
     gateway.may_cross(&active, &exchange)?;
-    gateway.caught_up().await?;
     let lines = gateway.sort_out(&active, &exchange, pair, lines).await?;
     let (lines, events) = gateway.forms(pair, lines).await?;
     if lines.is_empty() {
@@ -139,6 +138,7 @@ impl Gateway {
     ) -> Result<Vec<WaitEntry>, Refusal> {
         let mut left = Vec::new();
         for line in lines {
+            self.caught_up().await?;
             let now = self.looks_now(active, exchange, &line)?;
             match fate(&line, &now) {
                 Fate::Whole => left.push(line),

@@ -113,6 +113,23 @@ fn a_peer_whose_closing_could_not_be_recorded_does_not_come_back_open_under_anot
 }
 
 #[test]
+fn a_peer_whose_closing_could_not_be_recorded_is_known_without_its_record_and_closed_again() {
+    let mut world = World::new();
+    let journal = Failing::at(&world, ALL);
+    assert_eq!(pull(&world), 503);
+    assert_eq!(sluice(&world, &["link", "close", "low"]).0, 1);
+    journal.mend();
+    std::fs::remove_file(world.gateway.file("peers/low.json")).unwrap();
+    reloads(&world);
+    let answer = told(&world, &["link", "close", "low"]);
+    assert_eq!(answer["message"], "closed: low");
+    world.gateway.import(&world.peer.record());
+    world.gateway.restart();
+    assert!(!is_open(&world, "low"));
+    assert_eq!(pull(&world), 403);
+}
+
+#[test]
 fn what_is_said_in_a_room_whose_closing_the_log_alone_has_does_not_cross_when_the_journal_is_mended()
  {
     let world = World::new();
