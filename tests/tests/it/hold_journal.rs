@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 use sluice_policy::pdu::RoomVersion;
 use sluice_tests::stub::labels::{OFFEN, clearance};
-use sluice_tests::stub::room::Event;
+use sluice_tests::stub::room::{Event, Room};
 use sluice_tests::stub::service::Service;
 use sluice_tests::stub::{World, errors};
 
@@ -74,12 +74,19 @@ fn crosses_empty(world: &World, journal: Failing, event: &Event) {
     assert!(!world.peer.far.saw(WORD));
 }
 
-#[test]
-fn a_ticket_that_the_log_alone_knows_to_be_spent_is_there_for_no_other_event() {
+/// Something of alice's that waits for a reviewer, in its room.
+fn held() -> (World, Room, String) {
     let world = World::new();
     let mut room = world.alices_room(RoomVersion::V12);
     assert!(!hold::says(&world, &mut room, THREE).1);
-    done(&world.gateway, &["release", &the_item(&world.gateway)]);
+    let item = the_item(&world.gateway);
+    (world, room, item)
+}
+
+#[test]
+fn a_ticket_that_the_log_alone_knows_to_be_spent_is_there_for_no_other_event() {
+    let (world, mut room, item) = held();
+    done(&world.gateway, &["release", &item]);
     let sends = |event: &Event| world.alice_sends(std::slice::from_ref(event));
     let (first, second) = (
         room.message(&world.alice(), THREE),
@@ -104,10 +111,7 @@ fn a_ticket_that_the_log_alone_knows_to_be_spent_is_there_for_no_other_event() {
 
 #[test]
 fn what_a_reviewer_decided_counts_where_the_log_has_it() {
-    let world = World::new();
-    let mut room = world.alices_room(RoomVersion::V12);
-    assert!(!hold::says(&world, &mut room, THREE).1);
-    let item = the_item(&world.gateway);
+    let (world, mut room, item) = held();
     let journal = Failing::at(&world, "INSERT ON tickets");
     done(&world.gateway, &["release", &item]);
     let keys = world.gateway.file("state/held/keys");
@@ -126,10 +130,7 @@ fn what_a_reviewer_decided_counts_where_the_log_has_it() {
 
 #[test]
 fn what_one_reviewer_decided_no_other_decides_again() {
-    let world = World::new();
-    let mut room = world.alices_room(RoomVersion::V12);
-    assert!(!hold::says(&world, &mut room, THREE).1);
-    let item = the_item(&world.gateway);
+    let (world, _, item) = held();
     let journal = Failing::at(&world, "INSERT ON tickets");
     done(&world.gateway, &["release", &item]);
     let again = hold::refused(&world.gateway, &["reject", &item]);
